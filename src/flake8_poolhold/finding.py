@@ -1,0 +1,115 @@
+"""The plain data that passes between the parts: what was found, the evidence for it, and how to repair it.
+
+Lines and columns are 1-based; columns count code points, as editors and ruff show them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Role = Literal["checkout", "call", "wait", "release", "lock", "note"]
+Applicability = Literal["safe", "unsafe"]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One piece of evidence in a trail: a place and what happens there, in a few words.
+
+    `path` is relative to the project root, with forward slashes.
+    """
+
+    path: str
+    line: int
+    column: int
+    text: str
+    role: Role
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """Replace the text between two positions of one file. An empty range inserts."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    content: str
+
+
+class FixOffer(msgspec.Struct, frozen=True):
+    """A repair that can be made: which fix, whether it is proved harmless, and its edits."""
+
+    name: str
+    applicability: Applicability
+    message: str
+    edits: tuple[Edit, ...] = ()
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A rule's verdict on one site.
+
+    `trail` is the evidence in the order in which it happens; `notes` are further lines of explanation (what releases
+    the connection, why no fix is offered). `advisory` findings are shown but do not fail a run.
+    """
+
+    code: str
+    name: str
+    message: str
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    trail: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+    fix: FixOffer | None = None
+    advisory: bool = False
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A file that could not be analysed, and why. `line` is 0 where no line is to blame."""
+
+    path: str
+    line: int
+    reason: str
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What a run looked at: files reported on, holders and waits recognised in them, suppressed findings."""
+
+    files: int = 0
+    holders: int = 0
+    waits: int = 0
+    suppressed: int = 0
+
+
+class CheckResult(msgspec.Struct, frozen=True):
+    """The outcome of a check: findings sorted by path, line, column and code; files that could not be analysed; counts."""
+
+    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    counts: Counts
+
+
+class FileDiff(msgspec.Struct, frozen=True):
+    """One file before and after the fixes."""
+
+    path: str
+    before: str
+    after: str
+
+
+class AppliedFix(msgspec.Struct, frozen=True):
+    """A fix that was made (`undone` is empty), or taken back and why."""
+
+    finding: Finding
+    undone: str = ""
+
+
+class FixResult(msgspec.Struct, frozen=True):
+    """The outcome of a fix run: the changed files, the fixes made or taken back, and the check of what remains."""
+
+    diffs: tuple[FileDiff, ...]
+    applied: tuple[AppliedFix, ...]
+    remaining: CheckResult
