@@ -1,0 +1,90 @@
+"""Which lines of the fixture are on the stack: of the running task or thread, and of what started it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from contextvars import ContextVar
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+
+class Frame(NamedTuple):
+    """A place on the stack. `file` is relative to the fixture's folder; `line` is that of the whole wait expression."""
+
+    file: str
+    line: int
+    function: str
+
+
+# What started the running task, thread, response or background task: its own stack no longer shows it.
+started_by: ContextVar[tuple[Frame, ...]] = ContextVar("started_by", default=())
+
+
+def current_frames(root: Path) -> tuple[Frame, ...]:
+    """The fixture's frames, innermost first: of this stack, across greenlets, then of what started it."""
+    found = []
+    prefix = f"{root}/"
+    for frame in _stack(sys._getframe(1)):
+        name = frame.f_code.co_filename
+        if name.startswith(prefix):
+            line = min(frame.f_lineno, _expression_line(frame.f_code, frame.f_lasti) or frame.f_lineno)
+            found.append(Frame(name.removeprefix(prefix), line, frame.f_code.co_qualname))
+    return (*found, *(frame for frame in started_by.get() if frame not in found))
+
+
+def _stack(innermost: FrameType) -> list[FrameType]:
+    frames = []
+    frame: FrameType | None = innermost
+    greenlet = _current_greenlet()
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+        if frame is None and greenlet is not None:
+            # SQLAlchemy runs its sync half in a greenlet; whoever awaits it is on the parent's stack.
+            greenlet = greenlet.parent
+            frame = None if greenlet is None else greenlet.gr_frame
+    return frames
+
+
+def _current_greenlet():  # type: ignore[no-untyped-def]
+    module = sys.modules.get("greenlet")
+    return None if module is None else module.getcurrent()
+
+
+@lru_cache(maxsize=4096)
+def _expression_line(code: CodeType, instruction: int) -> int | None:
+    """The first line of the call, `await`, `async with` or `async for` that the instruction belongs to."""
+    position = next(islice(code.co_positions(), instruction // 2, None), None)
+    if position is None or None in position:
+        return None
+    return _starts(code.co_filename).get((position[1], position[3]))
+
+
+@lru_cache(maxsize=64)
+def _starts(filename: str) -> dict[tuple[int | None, int | None], int]:
+    """The first line of each waiting expression of a file, by the place where it ends."""
+    starts: dict[tuple[int | None, int | None], int] = {}
+
+    def note(node: ast.expr, line: int) -> None:
+        key = (node.end_lineno, node.end_col_offset)
+        starts[key] = min(line, starts.get(key, line))
+
+    for node in ast.walk(ast.parse(Path(filename).read_bytes())):
+        if isinstance(node, ast.Await | ast.Call):
+            note(node, node.lineno)
+        elif isinstance(node, ast.AsyncFor):
+            note(node.iter, node.lineno)
+        elif isinstance(node, ast.AsyncWith):
+            for item in node.items:
+                note(item.context_expr, node.lineno)
+    return starts
+
+
+def forget_sources() -> None:
+    """Drop what was remembered of source files: a fixture may be rewritten between two runs."""
+    _starts.cache_clear()
+    _expression_line.cache_clear()
