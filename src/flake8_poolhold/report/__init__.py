@@ -1,0 +1,1 @@
+"""Findings, problems and fixes, written for people and for programs."""
