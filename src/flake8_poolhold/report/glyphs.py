@@ -22,7 +22,7 @@ def width(text: str) -> int:
 
 
 def clip(text: str, columns: int, focus: int = 0) -> str:
-    """Shorten the text to so many columns, each cut marked with `…`, keeping the character at offset `focus` in view."""
+    """Shorten the text to so many columns, each cut marked by `…`, keeping the character at offset `focus` in view."""
     if width(text) <= columns:
         return text
     if columns <= 2:

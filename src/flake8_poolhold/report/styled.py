@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from typing import Literal, TextIO
 
@@ -37,6 +38,11 @@ def write(lines: Iterable[Line], stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, markup=False, emoji=False, legacy_windows=False)
     for line in lines:
         console.print(Text.assemble(*((text, _COLOURS[style]) for text, style in line)), soft_wrap=True)
+
+
+def columns(stream: TextIO) -> int | None:
+    """Return the width of the terminal that the stream is, None when it is none."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def _wants_colour(stream: TextIO) -> bool:

@@ -101,6 +101,11 @@ def encode(source: Source, text: str) -> bytes:
     return _UTF8_BOM + body if source.bom else body
 
 
+def lines(text: str) -> list[str]:
+    """Split a text into its lines, newlines kept. Only the three newlines of Python end a line, not a form feed."""
+    return io.StringIO(text, newline="").readlines()
+
+
 def _encoding(data: bytes) -> str:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)

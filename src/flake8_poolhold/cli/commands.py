@@ -1,0 +1,161 @@
+"""The commands of `poolhold`: settings and paths to the engine, its answer to the reports."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+    from typing import TextIO
+
+    from flake8_poolhold.config import Settings
+    from flake8_poolhold.finding import CheckResult, Finding
+    from flake8_poolhold.report.full import Lines
+
+_STDIN = "-"
+
+
+def check(options: argparse.Namespace) -> int:
+    """Report what is found. Returns 0, 1 for findings that are not advisories, 2 when something was not checked."""
+    from flake8_poolhold.config import ConfigError
+
+    try:
+        result, root = _checked(options)
+    except ConfigError as error:
+        if options.output_format == "json":
+            print("[]")
+        return _refuse(str(error))
+    _problems(result)
+    if options.output_format == "json":
+        from flake8_poolhold.report.jsonout import render
+
+        sys.stdout.write(render(result.findings))
+    else:
+        _show(result.findings, root, concise=options.output_format == "concise")
+    _summary(result, sys.stderr if options.output_format == "json" else sys.stdout)
+    return _exit_code(result)
+
+
+def fix(options: argparse.Namespace) -> int:
+    """Make fixes, or show them with --diff. Returns 0, 1 when findings remain or there is a diff, 2 as `check`."""
+    from flake8_poolhold import engine
+    from flake8_poolhold.config import ConfigError, find_project_root
+    from flake8_poolhold.report import fixes
+
+    if _STDIN in options.paths:
+        return _refuse("`fix` works on files; standard input can only be checked")
+    paths = [Path(path) for path in options.paths]
+    try:
+        outcome = engine.fix(paths, _settings(options, paths[0]), unsafe=options.unsafe_fixes, write=not options.diff)
+    except ConfigError as error:
+        return _refuse(str(error))
+    _problems(outcome.remaining)
+    for line in fixes.applied(outcome.applied, written=not options.diff):
+        print(line, file=sys.stderr if options.diff else sys.stdout)
+    if options.diff:
+        sys.stdout.write(fixes.diff(outcome.diffs))
+        return 2 if outcome.remaining.problems else int(bool(outcome.diffs))
+    _show(outcome.remaining.findings, find_project_root(paths[0]), concise=False)
+    _summary(outcome.remaining, sys.stdout)
+    return _exit_code(outcome.remaining)
+
+
+def rule(options: argparse.Namespace) -> int:
+    """List the rules, or print the documentation of one as Markdown. Returns 2 for one that does not exist."""
+    from flake8_poolhold.config import unknown_code
+    from flake8_poolhold.registry import rules
+
+    if options.code is None:
+        for one in rules().values():
+            marks = [mark for mark, on in (("advisory", one.advisory), ("opt-in", one.opt_in)) if on]
+            aside = f" ({', '.join(marks)})" if marks else ""
+            print(f"{one.code}  {one.name}{aside}: {one.summary}")
+        return 0
+    for one in rules().values():
+        if options.code.upper() == one.code or options.code.lower() == one.name:
+            print(f"# {one.name} ({one.code})\n\n{one.doc}")
+            return 0
+    return _refuse(unknown_code(options.code))
+
+
+def _checked(options: argparse.Namespace) -> tuple[CheckResult, Path]:
+    from flake8_poolhold import engine
+    from flake8_poolhold.config import ConfigError, find_project_root
+
+    if _STDIN not in options.paths:
+        if options.stdin_filename:
+            raise ConfigError(None, "--stdin-filename", "the path to check must be `-`, standard input")
+        paths = [Path(path) for path in options.paths]
+        return engine.check(paths, _settings(options, paths[0])), find_project_root(paths[0])
+    if len(options.paths) > 1:
+        raise ConfigError(None, _STDIN, "standard input is checked by itself, without other paths")
+    path = Path(options.stdin_filename or "stdin.py")
+    result = engine.check([path], _settings(options, path), stdin=sys.stdin.buffer.read())
+    return result, find_project_root(path)
+
+
+def _settings(options: argparse.Namespace, start: Path) -> Settings:
+    from flake8_poolhold.config import load, override
+
+    per_file: dict[str, list[str]] = {}
+    for pattern, codes in options.per_file_ignores or ():
+        per_file.setdefault(pattern, []).extend(codes)
+    settings, _ = load(start)
+    return override(
+        settings,
+        select=options.select,
+        extend_select=options.extend_select or (),
+        ignore=options.ignore or (),
+        exclude=options.exclude,
+        extend_exclude=options.extend_exclude or (),
+        force_exclude=options.force_exclude,
+        per_file_ignores=per_file or None,
+    )
+
+
+def _show(findings: Iterable[Finding], root: Path, *, concise: bool) -> None:
+    from flake8_poolhold.report import concise as short
+    from flake8_poolhold.report import full, styled
+
+    lines = short.render(findings) if concise else full.render(findings, _reader(root), styled.columns(sys.stdout))
+    styled.write(lines, sys.stdout)
+
+
+def _reader(root: Path) -> Lines:
+    from flake8_poolhold.source.text import SourceError, lines, read
+
+    def of(path: str) -> Sequence[str] | None:
+        try:
+            return lines(read(root / path, root).text)
+        except SourceError:
+            return None
+
+    return of
+
+
+def _problems(result: CheckResult) -> None:
+    from flake8_poolhold.report.concise import problem
+
+    sys.stdout.flush()
+    for one in result.problems:
+        print(problem(one), file=sys.stderr)
+
+
+def _summary(result: CheckResult, stream: TextIO) -> None:
+    from flake8_poolhold.report.summary import summary
+
+    print(summary(result), file=stream)
+
+
+def _exit_code(result: CheckResult) -> int:
+    if result.problems:
+        return 2
+    return int(any(not finding.advisory for finding in result.findings))
+
+
+def _refuse(reason: str) -> int:
+    print(f"poolhold: {reason}", file=sys.stderr)
+    return 2

@@ -1,0 +1,119 @@
+"""The options of `poolhold`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from flake8_poolhold import __version__
+from flake8_poolhold.cli import commands
+
+_COMMANDS = ("check", "fix", "rule")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the options; `run` among them is the command. Leaves by SystemExit for --help, --version and misuse."""
+    try:
+        return _parser().parse_args(argv)
+    except SystemExit as leave:
+        if leave.code and re.search(r"--output-format[= ]json\b", " ".join(argv)):
+            print("[]")  # who reads JSON gets JSON
+        raise
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that knows what a mistyped command or option was meant to be."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}{self._meant(message)}\n{self.format_usage()}")
+
+    def _meant(self, message: str) -> str:
+        import difflib
+
+        if found := re.search(r"invalid choice: '(.+?)'", message):
+            near = difflib.get_close_matches(found[1], _COMMANDS, n=1)
+            if not near and Path(found[1]).exists():
+                return f"; did you mean `poolhold check {found[1]}`?"
+        elif found := re.search(r"unrecognized arguments: (--[\w-]+)", message):
+            near = difflib.get_close_matches(found[1], _all_options(self), n=1)
+        else:
+            near = []
+        return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def _all_options(parser: argparse.ArgumentParser) -> list[str]:
+    options: list[str] = []
+    for action in parser._actions:
+        options += action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                options += _all_options(command)
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="poolhold",
+        description="Find and repair network calls made while a pooled database connection is held.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"poolhold {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="{check,fix,rule}", required=True)
+
+    check = subparsers.add_parser("check", help="report what is found", allow_abbrev=False)
+    _add_paths(check, "files and folders to check, or - for standard input (default: .)")
+    check.add_argument(
+        "--output-format", choices=("full", "concise", "json"), default="full", help="how to write the findings"
+    )
+    check.add_argument("--stdin-filename", metavar="FILE", help="the file that standard input is the content of")
+    _add_selection(check)
+    check.set_defaults(run=commands.check)
+
+    fix = subparsers.add_parser("fix", help="repair what can be repaired safely", allow_abbrev=False)
+    _add_paths(fix, "files and folders to fix (default: .)")
+    fix.add_argument("--diff", action="store_true", help="show what would change, and change nothing")
+    fix.add_argument("--unsafe-fixes", action="store_true", help="also make fixes that are not proved to be harmless")
+    _add_selection(fix)
+    fix.set_defaults(run=commands.fix)
+
+    rule = subparsers.add_parser("rule", help="list the rules, or explain one", allow_abbrev=False)
+    rule.add_argument("code", nargs="?", metavar="CODE", help="a code or name, such as PHL101")
+    rule.set_defaults(run=commands.rule)
+    return parser
+
+
+def _add_paths(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("paths", nargs="*", metavar="PATH", default=["."], help=text)
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    codes = "codes or beginnings of codes, separated by commas"
+    many = {"action": "extend", "type": _comma_separated, "default": None}
+    parser.add_argument("--select", metavar="CODES", help=f"run only these rules: {codes}", **many)  # type: ignore[arg-type]
+    parser.add_argument("--extend-select", metavar="CODES", help="run these rules too", **many)  # type: ignore[arg-type]
+    parser.add_argument("--ignore", metavar="CODES", help="do not run these rules", **many)  # type: ignore[arg-type]
+    parser.add_argument("--exclude", metavar="PATTERNS", help="leave these out, not the defaults", **many)  # type: ignore[arg-type]
+    parser.add_argument("--extend-exclude", metavar="PATTERNS", help="leave these out too", **many)  # type: ignore[arg-type]
+    parser.add_argument("--force-exclude", action="store_true", help="leave files out even when they are named")
+    parser.add_argument(
+        "--per-file-ignores",
+        metavar="PATTERN:CODE,...",
+        action="append",
+        type=_pattern_and_codes,
+        help="do not run rules in some files",
+    )
+    parser.add_argument("--no-cache", action="store_true", help="read and write no cache")
+
+
+def _comma_separated(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _pattern_and_codes(text: str) -> tuple[str, tuple[str, ...]]:
+    pattern, separator, codes = text.rpartition(":")
+    if not separator or not pattern or not _comma_separated(codes):
+        raise argparse.ArgumentTypeError(f"`{text}` is not of the form PATTERN:CODE,CODE")
+    return pattern, tuple(_comma_separated(codes))
