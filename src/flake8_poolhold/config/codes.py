@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flake8_poolhold.config.errors import ConfigError
-from flake8_poolhold.config.patterns import matcher
+from flake8_poolhold.config.patterns import matches_within
 from flake8_poolhold.registry import rules
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def selected(settings: Settings, code: str) -> bool:
 def per_file_ignored(settings: Settings, path: str, code: str) -> bool:
     """Tell whether per-file-ignores switch `code` off in the file `path` (relative to the root, forward slashes)."""
     return any(
-        code.startswith(prefixes) and matcher((pattern,))(path, False)
+        code.startswith(prefixes) and matches_within((pattern,), path)
         for pattern, prefixes in settings.per_file_ignores.items()
     )
 

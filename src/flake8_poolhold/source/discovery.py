@@ -99,7 +99,7 @@ class _Walk:
         """Tell whether the walk from the root would not have come to this file or folder."""
         if not _inside(path, self.root):
             return False
-        parts = path[len(self.root) :].strip(os.sep).split(os.sep)
+        parts = path[len(self.root) :].strip(os.sep).split(os.sep) if path != self.root else []
         folder = self.root
         for number, part in enumerate(parts, start=1):
             parent, folder = folder, os.path.join(folder, part)

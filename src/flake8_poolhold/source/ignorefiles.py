@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from flake8_poolhold.config.patterns import compiled, verdict
+
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
@@ -49,31 +51,14 @@ class IgnoreFiles:
                 lines = file.read().splitlines()
         except OSError:
             return self
-        from pathspec import GitIgnoreSpec
-
-        try:
-            spec = GitIgnoreSpec.from_lines(lines)
-        except ValueError:
-            spec = GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
         start = len(folder.rstrip(os.sep)) + 1
-        return IgnoreFiles((*self._files, _IgnoreFile(start, spec)))
+        return IgnoreFiles((*self._files, _IgnoreFile(start, compiled(lines))))
 
     def matches(self, path: str, is_folder: bool) -> bool:
         """Tell whether git would ignore this absolute path, given that it would not ignore the folder it is in."""
         for file in reversed(self._files):
             inside = path[file.start :].replace(os.sep, "/")
-            verdict = file.spec.check_file(f"{inside}/" if is_folder else inside).include
-            if verdict is not None:
-                return verdict
+            says = verdict(file.spec, inside, is_folder)
+            if says is not None:
+                return says
         return False
-
-
-def _is_pattern(line: str) -> bool:
-    """Tell whether pathspec can read a line; git ignores those that are no patterns."""
-    from pathspec import GitIgnoreSpec
-
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True

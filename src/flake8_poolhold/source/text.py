@@ -110,9 +110,9 @@ def _encoding(data: bytes) -> str:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except SyntaxError as error:
-        if "cookie" in str(error) or "unknown encoding" in str(error):
-            raise SourceError(1, f"coding comment cannot be followed: {error.msg}") from None
-        return "utf-8"  # not UTF-8 in its first two lines: the full decoding names the byte and the line
+        if "missing encoding declaration" in str(error):
+            return "utf-8"  # and not UTF-8 in its first two lines: the full decoding names the byte and the line
+        raise SourceError(1, f"coding comment cannot be followed: {error.msg}") from None
     return "utf-8" if encoding == "utf-8-sig" else encoding
 
 
