@@ -1,4 +1,4 @@
-"""The recorder sees every kind of wait, and the lines that led to it across threads, tasks, responses and generators."""
+"""The recorder sees every kind of wait, and the lines that led to it: across threads, tasks and responses."""
 
 from __future__ import annotations
 
