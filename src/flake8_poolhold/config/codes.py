@@ -46,8 +46,8 @@ def validate_codes(prefixes: Iterable[str], *, path: Path | None = None, key: st
 def unknown_code(code: str) -> str:
     """Return the message about a code or rule name that does not exist, with the nearest that do."""
     by_name = {known.name: known.code for known in rules().values()}
-    near = difflib.get_close_matches(code.upper(), rules(), n=3) or [
-        by_name[name] for name in difflib.get_close_matches(code.lower(), by_name, n=3)
+    near = difflib.get_close_matches(code.upper(), rules(), n=2) or [
+        by_name[name] for name in difflib.get_close_matches(code.lower(), by_name, n=2)
     ]
     meant = f"; did you mean {' or '.join(f'`{match}`' for match in near)}?" if near else ""
     return f"unknown code `{code}`{meant}" if meant else f"unknown code `{code}`; `poolhold rule` lists the codes"

@@ -30,6 +30,8 @@ def clip(text: str, columns: int, focus: int = 0) -> str:
     start = 0
     while width(text[start : focus + 1]) + (start > 0) > max(columns * 2 // 3, 1):
         start += 1
+    while start > 1 and width(text[start - 1 :]) < columns:
+        start -= 1
     head = "…" if start else ""
     kept: list[str] = []
     room = columns - len(head)
