@@ -1,0 +1,344 @@
+"""The event tree: what of a module's syntax the analysis needs, in the order in which it happens.
+
+A lean tree of plain structs. Nothing of libcst is left in it and it can be serialised, so that a module whose facts
+are known need not be parsed again. Expressions without an effect that anybody asks about (arithmetic, literals,
+comparisons) are folded into `Compute`, which keeps only the parts that matter.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Span = tuple[int, int, int, int]
+"""First line, first column, last line, column behind the end; lines and columns are 1-based."""
+
+ParameterKind = Literal["positional", "keyword", "star", "double-star"]
+
+
+class Node(msgspec.Struct, array_like=True, tag=True, eq=False):
+    """Base of all nodes; carries nothing but the struct options."""
+
+
+class Name(Node):
+    id: str
+
+
+class Attribute(Node):
+    value: Expression
+    name: str
+
+
+class Constant(Node):
+    """A literal; bytes, floats and long strings come as `None` in a `Compute` instead."""
+
+    value: str | int | bool | None
+
+
+class Sequence(Node):
+    kind: Literal["tuple", "list", "set"]
+    items: list[Expression]
+
+
+class Mapping(Node):
+    """A dict display; a key of `None` marks `**value`."""
+
+    keys: list[Expression | None]
+    values: list[Expression]
+
+
+class Subscript(Node):
+    value: Expression
+    index: Expression
+
+
+class Starred(Node):
+    value: Expression
+
+
+class Argument(Node):
+    """One argument of a call. `star` is `*`, `**` or empty."""
+
+    value: Expression
+    keyword: str | None
+    star: str
+
+
+class Call(Node):
+    function: Expression
+    arguments: list[Argument]
+    span: Span
+
+
+class Await(Node):
+    value: Expression
+    span: Span
+
+
+class Yield(Node):
+    value: Expression | None
+    delegates: bool
+    span: Span
+
+
+class Generator(Node):
+    """One `for` clause of a comprehension."""
+
+    target: Expression
+    iterable: Expression
+    conditions: list[Expression]
+    is_async: bool
+    span: Span
+
+
+class Comprehension(Node):
+    """`kind` tells a lazy generator expression from the displays, which run at once."""
+
+    kind: Literal["list", "set", "dict", "generator"]
+    element: Expression
+    clauses: list[Generator]
+
+
+class Either(Node):
+    """`a or b`, `a and b`: the first part is always evaluated, the others perhaps."""
+
+    operator: Literal["or", "and"]
+    parts: list[Expression]
+
+
+class Conditional(Node):
+    test: Expression
+    body: Expression
+    otherwise: Expression
+
+
+class NoneTest(Node):
+    """`value is None` (or `is not None` when negated)."""
+
+    value: Expression
+    negated: bool
+
+
+class Not(Node):
+    value: Expression
+
+
+class Walrus(Node):
+    target: Expression
+    value: Expression
+
+
+class Compute(Node):
+    """Anything else: its parts are evaluated in order, its own value is not followed."""
+
+    parts: list[Expression]
+
+
+class Lambda(Node):
+    function: Function
+
+
+class Assign(Node):
+    """`targets = value`, or an annotation with or without a value."""
+
+    targets: list[Expression]
+    value: Expression | None
+    annotation: Expression | None
+
+
+class AugmentedAssign(Node):
+    target: Expression
+    value: Expression
+
+
+class Evaluate(Node):
+    """An expression statement."""
+
+    value: Expression
+
+
+class Return(Node):
+    value: Expression | None
+    span: Span
+
+
+class Raise(Node):
+    value: Expression | None
+    span: Span
+
+
+class Break(Node):
+    pass
+
+
+class Continue(Node):
+    pass
+
+
+class If(Node):
+    """An `if` with all its `elif` arms, so that a long chain is not a deep tree."""
+
+    arms: list[tuple[Expression, list[Statement]]]
+    otherwise: list[Statement]
+
+
+class While(Node):
+    test: Expression
+    body: list[Statement]
+    otherwise: list[Statement]
+
+
+class For(Node):
+    target: Expression
+    iterable: Expression
+    body: list[Statement]
+    otherwise: list[Statement]
+    is_async: bool
+    span: Span
+
+
+class Handler(Node):
+    """`except types as name:`; `types` is `None` for a bare `except:`."""
+
+    types: Expression | None
+    name: str | None
+    body: list[Statement]
+
+
+class Try(Node):
+    body: list[Statement]
+    handlers: list[Handler]
+    otherwise: list[Statement]
+    final: list[Statement]
+
+
+class WithItem(Node):
+    value: Expression
+    target: Expression | None
+    span: Span
+
+
+class With(Node):
+    items: list[WithItem]
+    body: list[Statement]
+    is_async: bool
+    span: Span
+
+
+class Case(Node):
+    """One arm of a `match`; `names` are the names its pattern binds."""
+
+    names: list[str]
+    guard: Expression | None
+    irrefutable: bool
+    body: list[Statement]
+
+
+class Match(Node):
+    subject: Expression
+    cases: list[Case]
+
+
+class Import(Node):
+    """`import a.b as c` binds `name` to `module`; `import a.b` binds `a`."""
+
+    module: str
+    name: str
+
+
+class ImportFrom(Node):
+    """`from ..module import symbol as name`; `symbol` and `name` are `*` for a star import."""
+
+    module: str
+    level: int
+    symbol: str
+    name: str
+
+
+class Global(Node):
+    names: list[str]
+
+
+class Delete(Node):
+    targets: list[Expression]
+
+
+class Parameter(Node):
+    name: str
+    kind: ParameterKind
+    annotation: Expression | None
+    default: Expression | None
+
+
+class Function(Node):
+    """A `def` or `lambda`: what it takes, how it is decorated, and its events."""
+
+    name: str
+    parameters: list[Parameter]
+    decorators: list[Expression]
+    returns: Expression | None
+    is_async: bool
+    is_generator: bool
+    body: list[Statement]
+    span: Span
+
+
+class Class(Node):
+    name: str
+    bases: list[Expression]
+    keywords: list[Argument]
+    decorators: list[Expression]
+    body: list[Statement]
+    span: Span
+
+
+Expression = (
+    Name
+    | Attribute
+    | Constant
+    | Sequence
+    | Mapping
+    | Subscript
+    | Starred
+    | Call
+    | Await
+    | Yield
+    | Comprehension
+    | Either
+    | Conditional
+    | NoneTest
+    | Not
+    | Walrus
+    | Compute
+    | Lambda
+)
+
+Statement = (
+    Assign
+    | AugmentedAssign
+    | Evaluate
+    | Return
+    | Raise
+    | Break
+    | Continue
+    | If
+    | While
+    | For
+    | Try
+    | With
+    | Match
+    | Import
+    | ImportFrom
+    | Global
+    | Delete
+    | Function
+    | Class
+)
+
+
+class Module(msgspec.Struct, array_like=True):
+    """The facts of one file. `path` is relative to the project root, with forward slashes."""
+
+    path: str
+    body: list[Statement]

@@ -1,0 +1,1 @@
+"""Facts of many modules -> names resolved, dependencies solved, summaries, holder states, holds."""

@@ -1,0 +1,110 @@
+"""The questions that rules ask: what was found in the functions of the files that are reported on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from flake8_poolhold.flow import blocks, dependencies, names, summaries
+from flake8_poolhold.flow.frames import Analysis, Blocking, Escape, Frame, FunctionInfo, Hold, Unclosed
+from flake8_poolhold.flow.project import Project
+from flake8_poolhold.flow.states import State
+from flake8_poolhold.flow.values import Holder, options
+from flake8_poolhold.knowledge import load
+from flake8_poolhold.knowledge.holders import load_holders
+
+Event = TypeVar("Event", Hold, Blocking, Escape, Unclosed)
+
+
+class Flow:
+    """The whole-program analysis of one project. Files are analysed as roots; what they call is read as needed."""
+
+    def __init__(self, project: Project) -> None:
+        self._analysis = Analysis(project, load(), load_holders())
+        self._reported: set[str] = set()
+
+    def analyse(self, path: str) -> None:
+        """Analyse every function of a file on its own: handlers with their dependencies, others for any caller."""
+        if path in self._reported:
+            return
+        self._reported.add(path)
+        analysis = self._analysis
+        scope = analysis.project.scope(path)
+        for name, node, owner in scope.functions:
+            key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
+            info = names.function_info(analysis, path, name, node, key)
+            route = dependencies.route_of(analysis, info)
+            if route is not None:
+                _interpret_handler(analysis, info, route)
+            else:
+                summaries.summary(analysis, summaries.general(info.id))
+
+    @property
+    def holds(self) -> list[Hold]:
+        """Waits that start while a connection is held, one for each wait expression and holder."""
+        return _distinct(self._mine(self._analysis.events.holds))
+
+    @property
+    def idle_waits(self) -> list[Hold]:
+        """Waits in a session that is open, has never checked out, and is used later."""
+        return _distinct(self._mine(self._analysis.events.idles))
+
+    @property
+    def blocking(self) -> list[Blocking]:
+        """Calls in async functions that block the event loop."""
+        return list({(event.function.path, event.span): event for event in self._mine(self._analysis.events.blocking)}.values())
+
+    @property
+    def escapes(self) -> list[Escape]:
+        """Holders given to work that outlives them."""
+        return list({(event.function.path, event.span, event.name): event for event in self._mine(self._analysis.events.escapes)}.values())
+
+    @property
+    def unclosed(self) -> list[Unclosed]:
+        """Holders that some path does not close."""
+        return list({(event.function.path, event.span): event for event in self._mine(self._analysis.events.unclosed)}.values())
+
+    @property
+    def recognised(self) -> tuple[int, int]:
+        """How many places that make a holder, and how many waits, were recognised in the reported files."""
+        events = self._analysis.events
+        return (
+            sum(path in self._reported for path, _, _ in events.holders),
+            sum(path in self._reported for path, _, _ in events.waits),
+        )
+
+    def function(self, identity: str) -> FunctionInfo | None:
+        """A function by its id."""
+        return self._analysis.functions.get(identity)
+
+    def _mine(self, events: Iterable[Event]) -> list[Event]:
+        return [event for event in events if event.function.path in self._reported]
+
+
+def _distinct(holds: list[Hold]) -> list[Hold]:
+    best: dict[tuple[str, int, int, str], Hold] = {}
+    for hold in holds:
+        key = (hold.function.path, hold.span[0], hold.span[1], hold.name)
+        known = best.get(key)
+        if known is None or _rank(hold) < _rank(known):
+            best[key] = hold
+    return list(best.values())
+
+
+_RANKS = ("llm", "http", "rpc", "payment", "mail", "bot", "storage", "search", "client-stream", "sleep", "subprocess")
+
+
+def _rank(hold: Hold) -> tuple[int, int]:
+    kind = hold.waiting.wait.kind
+    return (_RANKS.index(kind) if kind in _RANKS else len(_RANKS), len(hold.waiting.steps))
+
+
+def _interpret_handler(analysis: Analysis, info: FunctionInfo, route: dependencies.Route) -> None:
+    frame = Frame(analysis, info.path, info, "call", reporting=True)
+    state = State()
+    dependencies.solve_handler(frame, state, info, route)
+    for value in state.env.values():
+        for option in options(value):
+            if isinstance(option, Holder):
+                frame.known.setdefault(option.place, option)
+    summaries.finish(frame, blocks.run(frame, state, info.node.body))

@@ -1,0 +1,344 @@
+"""Statements: forward interpretation of a body over the states that may reach each point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import calls, closures, contexts, expressions, names, objects
+from flake8_poolhold.flow.frames import Frame
+from flake8_poolhold.flow.states import State, merge
+from flake8_poolhold.flow.values import UNKNOWN, ClassOf, Suspended, Value, holders_in, join
+
+MOST_TURNS = 4
+"""A loop is interpreted until its states repeat; the lattice of a holder is that high."""
+
+
+def run(frame: Frame, state: State | None, body: list[tree.Statement]) -> State | None:
+    """Interpret a body from `state`; the state in which it falls off its end, `None` if it never does."""
+    for statement in body:
+        if state is None:
+            return None
+        state = _HANDLERS[type(statement)](frame, state, statement)
+        if state is not None and state.dead:
+            return None
+    return state
+
+
+def _assign(frame: Frame, state: State, node: tree.Assign) -> State | None:
+    if node.value is None:
+        return state
+    value = expressions.evaluate(frame, state, node.value)
+    if node.annotation is not None and value == UNKNOWN:
+        from flake8_poolhold.flow import types
+        from flake8_poolhold.flow.values import Origin, Place
+
+        where = frame.function.id if frame.function is not None else frame.path
+        target = node.targets[0]
+        name = target.id if isinstance(target, tree.Name) else "value"
+        value = types.typed(frame, state, node.annotation, Place(Origin("new", where, name)))
+    for target in node.targets:
+        expressions.assign(frame, state, target, value)
+    return state
+
+
+def _augmented(frame: Frame, state: State, node: tree.AugmentedAssign) -> State | None:
+    value = expressions.evaluate(frame, state, node.value)
+    if isinstance(node.target, tree.Attribute):
+        owner = expressions.evaluate(frame, state, node.target.value)
+        objects.set_attribute(frame, state, owner, node.target.name, UNKNOWN)
+    elif isinstance(node.target, tree.Name):
+        state.env[node.target.id] = join((state.env.get(node.target.id, UNKNOWN), value))
+    return state
+
+
+def _evaluate(frame: Frame, state: State, node: tree.Evaluate) -> State | None:
+    expressions.evaluate(frame, state, node.value)
+    return state
+
+
+def _return(frame: Frame, state: State, node: tree.Return) -> State | None:
+    value: Value = expressions.evaluate(frame, state, node.value) if node.value is not None else UNKNOWN
+    if state.dead:
+        return None
+    is_generator = frame.function is not None and frame.function.node.is_generator
+    if not is_generator:
+        frame.returns = join((frame.returns, value))
+        frame.escaped.update(holder.place for holder in holders_in(value))
+    frame.returned_at.append(state)
+    return None
+
+
+def _raise(frame: Frame, state: State, node: tree.Raise) -> State | None:
+    if node.value is not None:
+        expressions.evaluate(frame, state, node.value)
+    frame.may_raise(state)
+    return None
+
+
+def _break(frame: Frame, state: State, node: tree.Break) -> State | None:
+    frame.breaks.append(state)
+    return None
+
+
+def _continue(frame: Frame, state: State, node: tree.Continue) -> State | None:
+    frame.continues.append(state)
+    return None
+
+
+def _if(frame: Frame, state: State, node: tree.If) -> State | None:
+    after: State | None = None
+    rest: State | None = state
+    for test, body in node.arms:
+        if rest is None:
+            break
+        truth = expressions.condition(frame, rest, test)
+        if rest.dead:
+            rest = None
+            break
+        taken = rest.copy()
+        expressions.narrow(frame, taken, test, True)
+        expressions.narrow(frame, rest, test, False)
+        if truth is not False:
+            after = merge(after, run(frame, taken, body))
+        if truth is True:
+            rest = None
+    if rest is not None:
+        after = merge(after, run(frame, rest, node.otherwise))
+    return after
+
+
+def _turns(frame: Frame, state: State, turn: Callable[[State], State | None]) -> tuple[State | None, State | None]:
+    """Run a loop's turns to a fixpoint: the state in which it is left by its condition, and by `break`."""
+    breaks, continues = frame.breaks, frame.continues
+    left: State | None = None
+    top = state
+    for _ in range(MOST_TURNS):
+        frame.breaks, frame.continues = [], []
+        end = turn(top.copy())
+        for again in frame.continues:
+            end = merge(end, again)
+        for broken in frame.breaks:
+            left = merge(left, broken)
+        if end is None:
+            break
+        joined = merge(end, top.copy())
+        if joined is None or joined.same(top):
+            break
+        top = joined
+    frame.breaks, frame.continues = breaks, continues
+    return top, left
+
+
+def _while(frame: Frame, state: State, node: tree.While) -> State | None:
+    forever = isinstance(node.test, tree.Constant) and bool(node.test.value)
+
+    def turn(start: State) -> State | None:
+        expressions.evaluate(frame, start, node.test)
+        if start.dead:
+            return None
+        expressions.narrow(frame, start, node.test, True)
+        return run(frame, start, node.body)
+
+    top, left = _turns(frame, state, turn)
+    if forever or top is None:
+        return left
+    expressions.evaluate(frame, top, node.test)
+    expressions.narrow(frame, top, node.test, False)
+    return merge(run(frame, top, node.otherwise), left)
+
+
+def _for(frame: Frame, state: State, node: tree.For) -> State | None:
+    iterable = expressions.evaluate(frame, state, node.iterable)
+    if isinstance(iterable, Suspended) and iterable.kind == "generator" and contexts.yields_holder(frame, state, iterable, node.span):
+        # `async for db in get_db():` is a `with` block in disguise.
+        value, leave = contexts.enter(frame, state, iterable, node.span, is_async=node.is_async)
+        expressions.assign(frame, state, node.target, value)
+        return _leaving(frame, state, node.body, leave)
+
+    def turn(start: State) -> State | None:
+        item = contexts.item_of(frame, start, iterable, node.span, is_async=node.is_async)
+        if start.dead:
+            return None
+        expressions.assign(frame, start, node.target, item)
+        return run(frame, start, node.body)
+
+    top, left = _turns(frame, state, turn)
+    return merge(run(frame, top, node.otherwise), left)
+
+
+class _Exits:
+    """Where control leaves a block other than by falling off its end, collected to run a `finally` on each way out."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._outer = (frame.returned_at, frame.breaks, frame.continues)
+        frame.returned_at, frame.breaks, frame.continues = [], [], []
+        frame.handlers.append(None)
+
+    def swap_raised(self) -> State | None:
+        """The state in which exceptions left so far; collecting begins anew."""
+        raised, self._frame.handlers[-1] = self._frame.handlers[-1], None
+        return raised
+
+    def close(self, final: Callable[[State], State | None]) -> None:
+        """Run `final` on every way out and hand the ways to the block around."""
+        frame = self._frame
+        ways = (frame.returned_at, frame.breaks, frame.continues)
+        raised = frame.handlers.pop()
+        frame.returned_at, frame.breaks, frame.continues = self._outer
+        for outer, states in zip(self._outer, ways, strict=True):
+            joined: State | None = None
+            for state in states:
+                joined = merge(joined, state)
+            after = final(joined) if joined is not None else None
+            if after is not None:
+                outer.append(after)
+        if raised is not None:
+            after = final(raised)
+            if after is not None:
+                frame.may_raise(after)
+
+
+def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
+    exits = _Exits(frame)
+    frame.may_raise(state)
+    after = run(frame, state, node.body)
+    caught = exits.swap_raised()
+    after = run(frame, after, node.otherwise)
+    everything = False
+    for handler in node.handlers:
+        if caught is None:
+            break
+        start = caught.copy()
+        if handler.types is not None:
+            expressions.evaluate(frame, start, handler.types)
+        if handler.name is not None:
+            start.env[handler.name] = UNKNOWN
+        after = merge(after, run(frame, start, handler.body))
+        everything = everything or _catches_all(handler)
+    if caught is not None and not everything:
+        frame.may_raise(caught)
+
+    def final(start: State) -> State | None:
+        return run(frame, start, node.final)
+
+    if not node.final:
+        exits.close(lambda start: start)
+        return after
+    exits.close(final)
+    return final(after) if after is not None else None
+
+
+def _catches_all(handler: tree.Handler) -> bool:
+    match handler.types:
+        case None | tree.Name(id="Exception" | "BaseException"):
+            return True
+        case tree.Sequence(items=items):
+            return any(isinstance(item, tree.Name) and item.id in ("Exception", "BaseException") for item in items)
+        case _:
+            return False
+
+
+def _with(frame: Frame, state: State, node: tree.With) -> State | None:
+    return _items(frame, state, node, 0)
+
+
+def _items(frame: Frame, state: State, node: tree.With, index: int) -> State | None:
+    if index == len(node.items):
+        return run(frame, state, node.body)
+    item = node.items[index]
+    span = (*node.span[:2], *item.span[2:])
+    manager = expressions.evaluate(frame, state, item.value)
+    if state.dead:
+        return None
+    value, leave = contexts.enter(frame, state, manager, span, is_async=node.is_async)
+    if state.dead:
+        return None
+    if item.target is not None:
+        expressions.assign(frame, state, item.target, value)
+    exits = _Exits(frame)
+    frame.may_raise(state)
+    after = _items(frame, state, node, index + 1)
+    return _close(exits, after, leave)
+
+
+def _leaving(frame: Frame, state: State, body: list[tree.Statement], leave: contexts.Leave) -> State | None:
+    exits = _Exits(frame)
+    frame.may_raise(state)
+    return _close(exits, run(frame, state, body), leave)
+
+
+def _close(exits: _Exits, after: State | None, leave: contexts.Leave) -> State | None:
+    def final(start: State) -> State | None:
+        leave(start)
+        return start
+
+    exits.close(final)
+    return final(after) if after is not None else None
+
+
+def _match(frame: Frame, state: State, node: tree.Match) -> State | None:
+    expressions.evaluate(frame, state, node.subject)
+    after: State | None = None
+    exhausted = False
+    for case in node.cases:
+        start = state.copy()
+        for name in case.names:
+            start.env[name] = UNKNOWN
+        if case.guard is not None:
+            expressions.evaluate(frame, start, case.guard)
+        after = merge(after, run(frame, start, case.body))
+        exhausted = exhausted or case.irrefutable
+    return after if exhausted else merge(after, state)
+
+
+def _import(frame: Frame, state: State, node: tree.Import | tree.ImportFrom) -> State | None:
+    if node.name != "*":
+        state.env[node.name] = names.imported(frame.analysis, frame.path, node)
+    return state
+
+
+def _function(frame: Frame, state: State, node: tree.Function) -> State | None:
+    value = closures.define(frame, state, node)
+    if node.decorators:
+        value = calls.decorated(frame, state, node.decorators, value)
+    state.env[node.name] = value
+    return state
+
+
+def _class(frame: Frame, state: State, node: tree.Class) -> State | None:
+    state.env[node.name] = ClassOf(names.class_info(frame.analysis, frame.path, node.name, node).key)
+    return state
+
+
+def _delete(frame: Frame, state: State, node: tree.Delete) -> State | None:
+    return state
+
+
+def _global(frame: Frame, state: State, node: tree.Global) -> State | None:
+    return state
+
+
+_HANDLERS: dict[type, Callable[[Frame, State, Any], State | None]] = {
+    tree.Assign: _assign,
+    tree.AugmentedAssign: _augmented,
+    tree.Evaluate: _evaluate,
+    tree.Return: _return,
+    tree.Raise: _raise,
+    tree.Break: _break,
+    tree.Continue: _continue,
+    tree.If: _if,
+    tree.While: _while,
+    tree.For: _for,
+    tree.Try: _try,
+    tree.With: _with,
+    tree.Match: _match,
+    tree.Import: _import,
+    tree.ImportFrom: _import,
+    tree.Global: _global,
+    tree.Delete: _delete,
+    tree.Function: _function,
+    tree.Class: _class,
+}

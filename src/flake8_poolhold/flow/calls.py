@@ -1,0 +1,223 @@
+"""Calls: what calling, awaiting or constructing a value does."""
+
+from __future__ import annotations
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import contexts, expressions, holding, library, names, summaries, types, waits
+from flake8_poolhold.flow.frames import Analysis, ClassInfo, Frame
+from flake8_poolhold.flow.scopes import statements
+from flake8_poolhold.flow.states import State
+from flake8_poolhold.flow.values import (
+    NONE,
+    UNKNOWN,
+    BoundArgument,
+    Choice,
+    ClassOf,
+    Factory,
+    FunctionOf,
+    Holder,
+    Instance,
+    Library,
+    Method,
+    Opening,
+    Origin,
+    Place,
+    Series,
+    Suspended,
+    Unknown,
+    Value,
+    join,
+)
+
+Arguments = tuple[BoundArgument, ...]
+
+
+def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: tree.Span) -> Value:
+    """The value of `callee(*arguments)`; `state` becomes the state after the call."""
+    match callee:
+        case FunctionOf():
+            return _function(frame, state, callee, arguments, span)
+        case ClassOf(cls=cls):
+            return _construct(frame, state, cls, arguments, span)
+        case Library():
+            return library.call(frame, state, callee, arguments, span)
+        case Method():
+            return holding.call(frame, state, callee, arguments, span)
+        case Factory(kind=kind, keeps_loaded=keeps, bound=bound):
+            bound = bound or _is_bound(frame, arguments)
+            return holding.made(frame, state, kind, span, keeps=_keeps(arguments, keeps), bound=bound)
+        case Instance():
+            return call_method(frame, state, callee, "__call__", arguments, span)
+        case Holder():
+            return callee  # a scoped session called: the session of this scope
+        case Choice(options=options):
+            return join(call(frame, state, option, arguments, span) for option in options)
+        case _:
+            return unknown(frame, state, arguments, span, "")
+
+
+def _keeps(arguments: Arguments, inherited: bool | None) -> bool | None:
+    given = library.keyword(arguments, "expire_on_commit")
+    return inherited if given is None else library.keeps_loaded(given)
+
+
+def _is_bound(frame: Frame, arguments: Arguments) -> bool:
+    """Whether a session is made on a connection: the connection's owner decides when it goes back."""
+    for argument in arguments:
+        if argument.keyword in (None, "bind") and isinstance(argument.value, Holder):
+            return frame.analysis.holders.classes[argument.value.kind].kind == "connection"
+    return False
+
+
+def unknown(frame: Frame, state: State, arguments: Arguments, span: tree.Span, name: str) -> Value:
+    """A call of something that is not understood."""
+    held = holding.touched_by_unknown(frame, state, arguments, span, name)
+    frame.may_raise(state)
+    return Library(f"{name}()" if name else "?()", tuple(held)) if held else UNKNOWN
+
+
+def _function(frame: Frame, state: State, callee: FunctionOf, arguments: Arguments, span: tree.Span) -> Value:
+    node = frame.analysis.functions[callee.function].node
+    if node.is_generator:
+        is_context = contexts.is_context_manager(frame.analysis, callee.function)
+        return Suspended("context" if is_context else "generator", callee, arguments)
+    if node.is_async:
+        return Suspended("coroutine", callee, arguments)
+    return summaries.apply(frame, state, callee, arguments, span)
+
+
+def call_method(
+    frame: Frame, state: State, owner: Instance, name: str, arguments: Arguments, span: tree.Span = (1, 1, 1, 1)
+) -> Value:
+    """Call a method of an instance by name; unknown when its class has none."""
+    info = names.method(frame.analysis, owner.cls, name)
+    if info is None:
+        return UNKNOWN
+    return call(frame, state, FunctionOf(info.id, owner), arguments, span)
+
+
+def _construct(frame: Frame, state: State, cls: str, arguments: Arguments, span: tree.Span) -> Value:
+    analysis = frame.analysis
+    kind = names.holder_base(analysis, cls)
+    if kind is not None:
+        return holding.made(frame, state, kind, span, keeps=_keeps(arguments, None), bound=_is_bound(frame, arguments), cls=cls)
+    where = frame.function.id if frame.function is not None else frame.path
+    made = Instance(cls, Place(Origin("new", where, f"{span[0]}:{span[1]}:{cls}")))
+    for key in [key for key in state.heap if key[0] == made.place]:
+        del state.heap[key]
+    constructor = names.method(analysis, cls, "__init__")
+    if constructor is not None:
+        summaries.apply(frame, state, FunctionOf(constructor.id, made), arguments, span)
+    else:
+        _fill_fields(frame, state, made, arguments)
+    return made
+
+
+def _fill_fields(frame: Frame, state: State, made: Instance, arguments: Arguments) -> None:
+    """A dataclass or model without `__init__`: its annotated fields are its parameters, in order."""
+    fields: list[str] = []
+    for cls in reversed(names.mro(frame.analysis, made.cls)[0]):
+        for statement in frame.analysis.classes[cls].node.body:
+            if isinstance(statement, tree.Assign) and statement.annotation is not None:
+                target = statement.targets[0]
+                if isinstance(target, tree.Name) and target.id not in fields:
+                    fields.append(target.id)
+    positional = [argument.value for argument in arguments if argument.keyword is None and not argument.star]
+    for name, value in zip(fields, positional, strict=False):
+        state.heap[made.place, name] = value
+    for argument in arguments:
+        if argument.keyword is not None:
+            state.heap[made.place, argument.keyword] = argument.value
+
+
+def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:
+    """The result of `await value`."""
+    match value:
+        case Suspended(kind="coroutine", target=target, arguments=arguments):
+            return _resume(frame, state, target, arguments, span)
+        case Library(path=path, holders=held):
+            wait = frame.analysis.knowledge.wait_of_await(path)
+            if wait is not None:
+                waits.reach(frame, state, wait, path, span)
+            for place in held:
+                holding.query_by_unknown(frame, state, place, span, path.replace("?", ""))
+            frame.may_raise(state)
+            return Library(path) if path != "?()" else UNKNOWN
+        case Opening(holder=holder, acquires=acquires):
+            if acquires:
+                holding.checkout(frame, state, holder.place, span, "connection checked out")
+            frame.may_raise(state)
+            return holder
+        case Choice(options=options):
+            return join(await_value(frame, state, option, span) for option in options)
+        case Instance():
+            return call_method(frame, state, value, "__await__", (), span)
+        case Series(items=items, exact=exact):
+            return Series(tuple(await_value(frame, state, item, span) for item in items), exact)
+        case Holder():
+            return value
+        case _:
+            frame.may_raise(state)
+            return UNKNOWN
+
+
+def _resume(frame: Frame, state: State, target: Value, arguments: Arguments, span: tree.Span) -> Value:
+    match target:
+        case FunctionOf():
+            return summaries.apply(frame, state, target, arguments, span)
+        case Method(target=Holder() as holder, name=name):
+            result = holding.run(frame, state, holder, name, arguments, span)
+            return await_value(frame, state, result, span) if isinstance(result, Suspended) else result
+        case Method(target=Opening() as opening):
+            return await_value(frame, state, opening, span)
+        case Library():
+            return library.resume(frame, state, target, arguments, span)
+        case Unknown():
+            return unknown(frame, state, arguments, span, "")
+        case _:
+            result = call(frame, state, target, arguments, span)
+            return await_value(frame, state, result, span) if isinstance(result, Suspended) else result
+
+
+def decorated(frame: Frame, state: State, decorators: list[tree.Expression], value: Value) -> Value:
+    """The function as its decorators leave it: the project's own decorators are run, a library's are ignored."""
+    for decorator in reversed(decorators):
+        if isinstance(decorator, tree.Name | tree.Call | tree.Attribute):
+            wrapper = expressions.evaluate(frame, state, decorator)
+            if isinstance(wrapper, FunctionOf):
+                wrapped = call(frame, state, wrapper, (BoundArgument(value),), (1, 1, 1, 1))
+                if isinstance(wrapped, FunctionOf):
+                    value = wrapped
+    return value
+
+
+def field_after(analysis: Analysis, info: ClassInfo, method: str, name: str) -> Value:
+    """The field `name` as a method of the class leaves it, for any instance."""
+    function = names.function_info(analysis, info.path, f"{info.name}.{method}", _method_node(info, method), info.key)
+    result = summaries.summary(analysis, summaries.general(function.id))
+    owner = summaries.parameter_place(function.id, function.node.parameters[0].name)
+    effects = result.normal or result.raised
+    written = effects.heap.get((owner, name), UNKNOWN) if effects is not None else UNKNOWN
+    if written in (UNKNOWN, NONE):
+        written = _declared_in(analysis, info, function.node, name)
+    return written
+
+
+def _method_node(info: ClassInfo, method: str) -> tree.Function:
+    binding = info.scope.names[method][-1]
+    if not isinstance(binding, tree.Function):
+        raise TypeError(f"{info.key}.{method} is not a function")
+    return binding
+
+
+def _declared_in(analysis: Analysis, info: ClassInfo, node: tree.Function, name: str) -> Value:
+    """`self.name: T = ...` inside a method."""
+    frame = names.module_frame(analysis, info.path)
+    for statement in statements(node.body):
+        if isinstance(statement, tree.Assign) and statement.annotation is not None:
+            target = statement.targets[0]
+            if isinstance(target, tree.Attribute) and target.name == name:
+                return types.typed(frame, State(), statement.annotation, types.global_place(info.path, name))
+    return UNKNOWN
+
+

@@ -1,0 +1,43 @@
+"""Closures: nested functions and lambdas, with what they capture of the function around them."""
+
+from __future__ import annotations
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import names
+from flake8_poolhold.flow.frames import Frame
+from flake8_poolhold.flow.states import State
+from flake8_poolhold.flow.evidence import walk
+from flake8_poolhold.flow.values import FunctionOf, Value
+
+_CAPTURES: dict[str, frozenset[str]] = {}
+
+
+def define(frame: Frame, state: State, node: tree.Function) -> Value:
+    """The function that a nested `def` or a `lambda` makes at this point."""
+    outer = frame.function.name + ".<locals>." if frame.function is not None else ""
+    info = names.function_info(frame.analysis, frame.path, outer + node.name, node, "")
+    value = FunctionOf(info.id, captured=_capture(info.id, node, state))
+    if frame.function is not None:
+        frame.nested[info.id] = value
+    return value
+
+
+def recapture(frame: Frame, state: State, value: FunctionOf) -> FunctionOf:
+    """A closure sees the variables as they are when it runs, not as they were when it was defined."""
+    if value.function not in frame.nested:
+        return value
+    node = frame.analysis.functions[value.function].node
+    return FunctionOf(value.function, value.receiver, _capture(value.function, node, state), value.bound)
+
+
+def _capture(identity: str, node: tree.Function, state: State) -> tuple[tuple[str, Value], ...]:
+    wanted = _CAPTURES.get(identity)
+    if wanted is None:
+        wanted = _CAPTURES[identity] = _free_names(node)
+    return tuple((name, state.env[name]) for name in sorted(wanted) if name in state.env)
+
+
+def _free_names(node: tree.Function) -> frozenset[str]:
+    """Names that the function's body mentions, its own parameters excepted."""
+    mentioned = {part.id for part in walk([node.body, node.decorators]) if isinstance(part, tree.Name)}
+    return frozenset(mentioned - {parameter.name for parameter in node.parameters})

@@ -1,0 +1,236 @@
+"""Blocks and generators: entering and leaving `with`, iterating, yielding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import calls, expressions, holding, names, summaries, waits
+from flake8_poolhold.flow.frames import Analysis, Frame
+from flake8_poolhold.flow.states import State, merge
+from flake8_poolhold.flow.values import (
+    UNKNOWN,
+    BoundArgument,
+    Choice,
+    FunctionOf,
+    Holder,
+    Instance,
+    Library,
+    Loaded,
+    Opening,
+    QueryOf,
+    Series,
+    Suspended,
+    Value,
+    holders_in,
+    join,
+    options,
+)
+
+Leave = Callable[[State], None]
+"""What leaving a block does to the state."""
+
+_MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
+
+
+def is_context_manager(analysis: Analysis, function: str) -> bool:
+    """Whether a generator function is made a context manager by its decorators."""
+    info = analysis.functions[function]
+    frame = names.module_frame(analysis, info.path)
+    for decorator in info.node.decorators:
+        if isinstance(decorator, tree.Name | tree.Attribute):
+            path = names.library_name(expressions.evaluate(frame, State(), decorator))
+            if path in _MANAGERS or path.endswith("asynccontextmanager"):
+                return True
+    return False
+
+
+def enter(frame: Frame, state: State, manager: Value, span: tree.Span, *, is_async: bool) -> tuple[Value, Leave]:
+    """Enter `with manager`: the value of `as`, and what leaving the block does."""
+    match manager:
+        case Holder(place=place):
+            frame.managed.add(place)
+            return manager, lambda after: holding.release(after, place, closed=True)
+        case Opening():
+            return _open(frame, state, manager, span)
+        case Suspended(kind="context" | "generator", target=FunctionOf() as function, arguments=arguments):
+            value = summaries.apply(frame, state, function, arguments, span, "enter")
+            return value, lambda after: _leave(frame, after, function, arguments, span)
+        case Suspended(kind="coroutine"):
+            return enter(frame, state, calls.await_value(frame, state, manager, span), span, is_async=is_async)
+        case Instance():
+            return _enter_instance(frame, state, manager, span, is_async=is_async)
+        case Library():
+            return _enter_library(frame, state, manager, span, is_async=is_async)
+        case Choice(options=options):
+            entered = [enter(frame, state, option, span, is_async=is_async) for option in options]
+            return join(value for value, _ in entered), lambda after: _leave_all(after, [leave for _, leave in entered])
+        case _:
+            frame.may_raise(state)
+            return UNKNOWN, _nothing
+
+
+def _nothing(after: State) -> None:
+    return None
+
+
+def _leave_all(after: State, leaves: list[Leave]) -> None:
+    for leave in leaves:
+        leave(after)
+
+
+def _open(frame: Frame, state: State, opening: Opening, span: tree.Span) -> tuple[Value, Leave]:
+    """A `begin()` block, a savepoint or a connection."""
+    place = opening.holder.place
+    if opening.owned:
+        frame.managed.add(place)
+    if opening.acquires:
+        holding.checkout(frame, state, place, span, "connection checked out")
+    outside = state.holder(place).begun
+    if opening.transaction:
+        state.holders[place] = msgspec.structs.replace(state.holder(place), begun=True)
+
+    def leave(after: State) -> None:
+        holder = after.holder(place)
+        after.holders[place] = msgspec.structs.replace(holder, begun=outside)
+        if opening.owned:
+            holding.release(after, place, closed=True)
+        elif opening.transaction:
+            kind = frame.analysis.holders.classes[opening.holder.kind].kind
+            if kind == "session":
+                holding.release(after, place, closed=False)
+
+    return opening.holder, leave
+
+
+def _leave(frame: Frame, after: State, function: FunctionOf, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
+    summaries.apply(frame, after, function, arguments, span, "exit")
+    after.dead = False
+
+
+def _enter_instance(frame: Frame, state: State, owner: Instance, span: tree.Span, *, is_async: bool) -> tuple[Value, Leave]:
+    entering, leaving = ("__aenter__", "__aexit__") if is_async else ("__enter__", "__exit__")
+    if names.method(frame.analysis, owner.cls, entering) is None:
+        bases = names.mro(frame.analysis, owner.cls)[1]
+        return (owner, _nothing) if bases else (UNKNOWN, _nothing)
+    value = calls.call_method(frame, state, owner, entering, (), span)
+    if isinstance(value, Suspended):
+        value = calls.await_value(frame, state, value, span)
+
+    def leave(after: State) -> None:
+        left = calls.call_method(frame, after, owner, leaving, (), span)
+        if isinstance(left, Suspended):
+            calls.await_value(frame, after, left, span)
+        after.dead = False
+
+    return value, leave
+
+
+def _enter_library(frame: Frame, state: State, manager: Library, span: tree.Span, *, is_async: bool) -> tuple[Value, Leave]:
+    path = manager.path
+    if path in ("contextlib.aclosing()", "contextlib.closing()") and manager.holders:
+        place = manager.holders[0]
+        frame.managed.add(place)
+        holder = frame.known.get(place) or UNKNOWN
+        return holder, lambda after: holding.release(after, place, closed=True)
+    knowledge = frame.analysis.knowledge
+    wait = knowledge.wait_of_enter(path) if is_async else None
+    if wait is not None:
+        waits.reach(frame, state, wait, path, span)
+    frame.may_raise(state)
+    if manager.holders:
+        for place in manager.holders:
+            holding.query_by_unknown(frame, state, place, span, path)
+    return Library(path), _nothing
+
+
+def element(iterable: Value) -> Value:
+    """An item of what is iterated."""
+    match iterable:
+        case Series(items=items):
+            return join(items)
+        case Loaded() | Library():
+            return iterable
+        case Choice(options=options):
+            return join(element(option) for option in options)
+        case _:
+            return UNKNOWN
+
+
+def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_async: bool) -> Value:
+    """Take the next item: iterating runs a generator of the project, fetches a query, waits on a stream."""
+    match iterable:
+        case Library(path=path):
+            wait = frame.analysis.knowledge.wait_of_iteration(path) if is_async else None
+            if wait is not None:
+                waits.reach(frame, state, wait, path, span)
+            frame.may_raise(state)
+            for place in iterable.holders:
+                holding.query_by_unknown(frame, state, place, span, path)
+            return Library(path)
+        case Suspended(kind="generator", target=FunctionOf() as function, arguments=arguments):
+            value = summaries.apply(frame, state, function, arguments, span)
+            state.dead = False
+            return value
+        case Suspended():
+            value = calls.await_value(frame, state, iterable, span)
+            return element(value)
+        case QueryOf(holder=holder):
+            holding.fetch(frame, state, holder, span)
+            return Loaded(holder.place)
+        case Instance():
+            method = "__aiter__" if is_async else "__iter__"
+            found = calls.call_method(frame, state, iterable, method, (), span)
+            if isinstance(found, Suspended):
+                return item_of(frame, state, found, span, is_async=is_async)
+            if is_async and isinstance(found, Instance):
+                step = calls.call_method(frame, state, found, "__anext__", (), span)
+                return calls.await_value(frame, state, step, span)
+            return element(found)
+        case Choice(options=options):
+            return join(item_of(frame, state, option, span, is_async=is_async) for option in options)
+        case _:
+            return element(iterable)
+
+
+def delegate(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:
+    """`yield from value`."""
+    yield_value(frame, state, item_of(frame, state, value, span, is_async=False))
+    return UNKNOWN
+
+
+def yield_value(frame: Frame, state: State, value: Value) -> None:
+    """A generator hands out `value`. Entered as a context manager it stops here; leaving one it starts here."""
+    match frame.mode:
+        case "enter":
+            frame.escaped.update(holder.place for holder in holders_in(value))
+            frame.yielded = merge(frame.yielded, state.copy())
+            frame.yields = join((frame.yields, value))
+            state.dead = True
+        case "exit":
+            if frame.muted:  # what happened before the first yield belongs to entering
+                frame.muted = False
+                frame.raised = None
+                frame.returned_at.clear()
+                frame.handlers = [None for _ in frame.handlers]
+            state.holders = {}
+            frame.may_raise(state)
+        case "call":
+            frame.escaped.update(holder.place for holder in holders_in(value))
+            frame.returns = join((frame.returns, value))
+            frame.may_raise(state)
+
+
+def yields_holder(frame: Frame, state: State, iterable: Suspended, span: tree.Span) -> bool:
+    """Whether a generator hands out a holder that it owns, so that iterating it is a block around that holder."""
+    if not isinstance(iterable.target, FunctionOf):
+        return False
+    trial = state.copy()
+    muted, frame.muted = frame.muted, True
+    try:
+        value = summaries.apply(frame, trial, iterable.target, iterable.arguments, span, "enter")
+    finally:
+        frame.muted = muted
+    return any(isinstance(option, Holder) for option in options(value))

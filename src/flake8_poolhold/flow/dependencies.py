@@ -1,0 +1,282 @@
+"""FastAPI's dependency graph: which provider gives a handler its holders, and in which state the handler starts.
+
+Dependencies run before the handler, in order: those of the application and its routers, of the route, of the
+parameters. Within a request one provider is asked once and all its users share what it gave.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import calls, contexts, evidence, expressions, names, summaries, types
+from flake8_poolhold.flow.frames import Analysis, Frame, FunctionInfo
+from flake8_poolhold.flow.scopes import statements
+from flake8_poolhold.flow.states import State
+from flake8_poolhold.flow.values import (
+    UNKNOWN,
+    Annotation,
+    BoundArgument,
+    ClassOf,
+    Depends,
+    FunctionOf,
+    Holder,
+    Instance,
+    Library,
+    Method,
+    ModuleOf,
+    Place,
+    Router,
+    Series,
+    Suspended,
+    Unknown,
+    Value,
+    options,
+)
+
+_VERBS = frozenset(
+    {"get", "post", "put", "delete", "patch", "head", "options", "trace", "api_route", "route", "websocket", "websocket_route"}
+)
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A handler's registration: the dependencies that come with the router and the decorator."""
+
+    depends: tuple[Depends, ...]
+
+
+def route_of(analysis: Analysis, info: FunctionInfo) -> Route | None:
+    """How the function is registered as a handler, if it is one."""
+    frame = names.module_frame(analysis, info.path)
+    for decorator in info.node.decorators:
+        if not isinstance(decorator, tree.Call) or not isinstance(decorator.function, tree.Attribute):
+            continue
+        if decorator.function.name not in _VERBS:
+            continue
+        owner = expressions.evaluate(frame, State(), decorator.function.value)
+        routers = [option for option in options(owner) if isinstance(option, Router)]
+        if not routers and not (isinstance(owner, Unknown) and _asks_for_dependencies(frame, info)):
+            continue
+        above = tuple(depends for router in routers for depends in _inherited(analysis, router))
+        listed = expressions.evaluate(frame, State(), _keyword(decorator, "dependencies")) if _keyword(decorator, "dependencies") else UNKNOWN
+        own = tuple(item for item in listed.items if isinstance(item, Depends)) if isinstance(listed, Series) else ()
+        return Route(above + own)
+    return None
+
+
+def _keyword(call: tree.Call, name: str) -> tree.Expression | None:
+    return next((argument.value for argument in call.arguments if argument.keyword == name), None)
+
+
+def _asks_for_dependencies(frame: Frame, info: FunctionInfo) -> bool:
+    return any(_marker(frame, parameter)[0] is not None for parameter in info.node.parameters)
+
+
+def _inherited(analysis: Analysis, router: Router) -> tuple[Depends, ...]:
+    """The dependencies of a router: those it is included with, outermost first, and its own."""
+    included = inclusions(analysis).get(router.site, ())
+    return tuple(included) + router.depends
+
+
+def inclusions(analysis: Analysis) -> dict[str, list[Depends]]:
+    """By router: the dependencies that `include_router` calls anywhere in the project add to it."""
+    if analysis.inclusions is None:
+        found: dict[str, list[Depends]] = {}
+        outer: dict[str, list[Router]] = {}
+        analysis.inclusions = found
+        for path in analysis.project.naming("include_router"):
+            _inclusions_in(analysis, path, found, outer)
+        for site in list(outer):
+            found.setdefault(site, [])
+            above = _above(site, outer, found, frozenset())
+            found[site] = above + found[site]
+    return analysis.inclusions
+
+
+def _above(site: str, outer: dict[str, list[Router]], found: dict[str, list[Depends]], seen: frozenset[str]) -> list[Depends]:
+    depends: list[Depends] = []
+    for router in outer.get(site, ())[:1]:
+        if router.site not in seen:
+            depends += _above(router.site, outer, found, seen | {site})
+            depends += [*found.get(router.site, ()), *router.depends]
+    return depends
+
+
+def _inclusions_in(analysis: Analysis, path: str, found: dict[str, list[Depends]], outer: dict[str, list[Router]]) -> None:
+    module = analysis.project.module(path)
+    if module is None:
+        return
+    bodies = [module.body, *(node.body for _, node, _ in analysis.project.scope(path).functions)]
+    for body in bodies:
+        frame, state = names.module_frame(analysis, path), State()
+        for statement in statements(body):
+            if isinstance(statement, tree.Import | tree.ImportFrom) and statement.name != "*" and body is not module.body:
+                state.env[statement.name] = names.imported(analysis, path, statement)
+            elif isinstance(statement, tree.Assign) and body is not module.body and isinstance(statement.value, tree.Call):
+                value = expressions.evaluate(frame, state, statement.value)
+                if isinstance(value, Router):
+                    expressions.assign(frame, state, statement.targets[0], value)
+            for node in _direct_calls(statement):
+                if isinstance(node.function, tree.Attribute) and node.function.name == "include_router" and node.arguments:
+                    _include(frame, state, node, found, outer)
+
+
+def _direct_calls(statement: tree.Statement) -> list[tree.Call]:
+    if isinstance(statement, tree.Evaluate) and isinstance(statement.value, tree.Call):
+        return [statement.value]
+    return []
+
+
+def _include(
+    frame: Frame, state: State, node: tree.Call, found: dict[str, list[Depends]], outer: dict[str, list[Router]]
+) -> None:
+    inner = expressions.evaluate(frame, state, node.arguments[0].value)
+    if not isinstance(inner, Router) or not isinstance(node.function, tree.Attribute):
+        return
+    expression = _keyword(node, "dependencies")
+    listed = expressions.evaluate(frame, state, expression) if expression is not None else UNKNOWN
+    added = [item for item in listed.items if isinstance(item, Depends)] if isinstance(listed, Series) else []
+    found.setdefault(inner.site, []).extend(added)
+    owner = expressions.evaluate(frame, state, node.function.value)
+    if isinstance(owner, Router):
+        outer.setdefault(inner.site, []).append(owner)
+
+
+def provided_type(analysis: Analysis, marker: Value, place: Place) -> Value | None:
+    """What a parameter whose default is `Depends(provider)` stands for; `None` when it is no such marker."""
+    if not isinstance(marker, Depends):
+        return None
+    match marker.target:
+        case FunctionOf(function=function):
+            mode: summaries.Mode = "enter" if analysis.functions[function].node.is_generator else "call"
+            result = summaries.summary(analysis, summaries.general(function, mode))
+            return types.reroot(result.returns, place)
+        case ClassOf() as cls:
+            return types.instance(analysis, cls, place)
+        case _:
+            return UNKNOWN
+
+
+def _marker(frame: Frame, parameter: tree.Parameter) -> tuple[Depends | None, Value]:
+    """The dependency marker of a parameter, and its type."""
+    kind: Value = UNKNOWN
+    if parameter.annotation is not None:
+        kind = expressions.evaluate(frame, State(), parameter.annotation)
+    if parameter.default is not None:
+        default = expressions.evaluate(frame, State(), parameter.default)
+        if isinstance(default, Depends):
+            return default, kind
+    if isinstance(kind, Annotation):
+        return kind.depends, kind.type
+    return None, kind
+
+
+class Solver:
+    """The dependencies of one request to one handler, solved in the handler's frame."""
+
+    def __init__(self, frame: Frame, state: State) -> None:
+        self._frame, self._state = frame, state
+        self._solved: dict[Value, Value] = {}
+        self._solving: list[Value] = []
+
+    def parameters(self, info: FunctionInfo, span: tree.Span, skip: int = 0) -> dict[str, Value]:
+        """Solve the dependencies among the parameters of a handler, provider or constructor."""
+        module = names.module_frame(self._frame.analysis, info.path)
+        solved: dict[str, Value] = {}
+        for parameter in info.node.parameters[skip:]:
+            marker, kind = _marker(module, parameter)
+            if marker is not None:
+                value = self.solve(marker, kind, _span_of(parameter, span))
+                if isinstance(value, Unknown):
+                    value = types.instance(self._frame.analysis, kind, summaries.parameter_place(info.id, parameter.name))
+                solved[parameter.name] = value
+        return solved
+
+    def solve(self, marker: Depends, kind: Value, span: tree.Span) -> Value:
+        """What the provider of a marker gives. A provider that needs itself gives nothing that is known."""
+        target = marker.target if marker.target is not None else kind
+        if target in self._solving:
+            return UNKNOWN
+        if marker.cached and target in self._solved:
+            return self._solved[target]
+        self._solving.append(target)
+        value = self._run(target, span)
+        self._solving.pop()
+        self._solved[target] = value
+        return value
+
+    def _run(self, target: Value, span: tree.Span) -> Value:
+        frame, state = self._frame, self._state
+        analysis = frame.analysis
+        match target:
+            case FunctionOf(function=function):
+                info = analysis.functions[function]
+                skip = 1 if target.receiver is not None else 0
+                arguments = _keywords(self.parameters(info, span, skip))
+                if info.node.is_generator:
+                    value, _ = contexts.enter(frame, state, Suspended("generator", target, arguments), span, is_async=True)
+                    self._remember(value, info)
+                else:
+                    value = calls.call(frame, state, target, arguments, span)
+                    if isinstance(value, Suspended):
+                        value = calls.await_value(frame, state, value, span)
+                    self._remember(value, info)
+            case ClassOf(cls=cls):
+                constructor = names.method(analysis, cls, "__init__")
+                solved = self.parameters(constructor, span, 1) if constructor is not None else self._fields(cls, span)
+                value = calls.call(frame, state, target, _keywords(solved), span)
+            case Instance(cls=cls):
+                method = names.method(analysis, cls, "__call__")
+                value = self._run(FunctionOf(method.id, target), span) if method is not None else UNKNOWN
+            case Library() | Method() | ModuleOf():
+                value = UNKNOWN
+            case _:
+                value = calls.call(frame, state, target, (), span)
+        state.dead = False
+        return value
+
+    def _fields(self, cls: str, span: tree.Span) -> dict[str, Value]:
+        """A dataclass as a dependency: its annotated fields are its parameters."""
+        info = self._frame.analysis.classes[cls]
+        module = names.module_frame(self._frame.analysis, info.path)
+        solved: dict[str, Value] = {}
+        for statement in info.node.body:
+            if isinstance(statement, tree.Assign) and isinstance(statement.targets[0], tree.Name):
+                name = statement.targets[0].id
+                marker, kind = _marker(module, tree.Parameter(name, "keyword", statement.annotation, statement.value))
+                if marker is not None:
+                    solved[name] = self.solve(marker, kind, span)
+        return solved
+
+    def _remember(self, value: Value, info: FunctionInfo) -> None:
+        for option in options(value):
+            if isinstance(option, Holder):
+                self._frame.providers.setdefault(option.place, info.id)
+
+
+def _span_of(parameter: tree.Parameter, default: tree.Span) -> tree.Span:
+    """The place of the `Depends(...)` call among the parameters, for waits of the provider itself."""
+    for node in evidence.walk([parameter.default, parameter.annotation]):
+        if isinstance(node, tree.Call) and node.span != (1, 1, 1, 1):
+            return node.span
+    return default
+
+
+def _keywords(values: dict[str, Value]) -> tuple[BoundArgument, ...]:
+    return tuple(BoundArgument(value, name) for name, value in values.items())
+
+
+def solve_handler(frame: Frame, state: State, info: FunctionInfo, route: Route) -> None:
+    """Run everything that runs before the handler's body; bind the handler's parameters."""
+    solver = Solver(frame, state)
+    start = (info.node.span[0], info.node.span[1], info.node.span[0], info.node.span[1] + 1)
+    for depends in route.depends:
+        solver.solve(depends, UNKNOWN, start)
+    solved = solver.parameters(info, start)
+    for index, parameter in enumerate(info.node.parameters):
+        value = solved.get(parameter.name)
+        state.env[parameter.name] = (
+            value if value is not None else summaries.general_value(frame.analysis, info, index, parameter)
+        )
+
+

@@ -1,0 +1,303 @@
+"""Evaluation of expressions: what an expression stands for, and what happens to the holders on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import calls, closures, contexts, names, objects, types, waits
+from flake8_poolhold.flow.frames import Frame
+from flake8_poolhold.flow.states import State, merge
+from flake8_poolhold.flow.values import (
+    NONE,
+    UNKNOWN,
+    Annotation,
+    BoundArgument,
+    ClassOf,
+    Depends,
+    FunctionOf,
+    Instance,
+    Library,
+    Literally,
+    Loaded,
+    Series,
+    SubscriptedType,
+    Suspended,
+    Table,
+    Value,
+    join,
+    options,
+)
+
+
+def evaluate(frame: Frame, state: State, expression: tree.Expression) -> Value:
+    """The value of `expression`; `state` becomes the state after it."""
+    return _HANDLERS[type(expression)](frame, state, expression)
+
+
+def _name(frame: Frame, state: State, node: tree.Name) -> Value:
+    value = names.lookup(frame, state, node.id)
+    if isinstance(value, FunctionOf) and value.captured:
+        return closures.recapture(frame, state, value)
+    return value
+
+
+def _attribute(frame: Frame, state: State, node: tree.Attribute) -> Value:
+    return objects.attribute(frame, state, evaluate(frame, state, node.value), node.name)
+
+
+def _constant(frame: Frame, state: State, node: tree.Constant) -> Value:
+    return Literally(node.value)
+
+
+def _sequence(frame: Frame, state: State, node: tree.Sequence) -> Value:
+    items: list[Value] = []
+    exact = True
+    for item in node.items:
+        if isinstance(item, tree.Starred):
+            value = evaluate(frame, state, item.value)
+            if isinstance(value, Series):
+                items.extend(value.items)
+                exact = exact and value.exact
+            else:
+                exact = False
+        else:
+            items.append(evaluate(frame, state, item))
+    return Series(tuple(items), exact)
+
+
+def _mapping(frame: Frame, state: State, node: tree.Mapping) -> Value:
+    items: list[tuple[str, Value]] = []
+    for key, value in zip(node.keys, node.values, strict=True):
+        evaluated = evaluate(frame, state, value)
+        if key is None:
+            if isinstance(evaluated, Table):
+                items.extend(evaluated.items)
+            continue
+        name = evaluate(frame, state, key)
+        if isinstance(name, Literally) and isinstance(name.value, str):
+            items.append((name.value, evaluated))
+    return Table(tuple(items))
+
+
+def _subscript(frame: Frame, state: State, node: tree.Subscript) -> Value:
+    value = evaluate(frame, state, node.value)
+    index = evaluate(frame, state, node.index)
+    match value:
+        case Library(path="typing.Annotated" | "typing_extensions.Annotated") if isinstance(index, Series) and index.items:
+            depends = next((item for item in index.items[1:] if isinstance(item, Depends)), None)
+            return Annotation(index.items[0], depends) if depends is not None else index.items[0]
+        case Library(path=path) if path.startswith(("typing", "collections.abc", "builtins", "contextlib")):
+            return SubscriptedType(value, index.items if isinstance(index, Series) else (index,))
+        case Library() if value.path in frame.analysis.holders.factories:
+            return SubscriptedType(value, (index,))
+        case Library(path=path, holders=holders):
+            return value if path.endswith("()") or holders else SubscriptedType(value, (index,))
+        case ClassOf():
+            return value
+        case Series(items=items, exact=True) if isinstance(index, Literally) and isinstance(index.value, int):
+            return items[index.value] if -len(items) <= index.value < len(items) else UNKNOWN
+        case Series(items=items):
+            return join(items)
+        case Table() if isinstance(index, Literally) and isinstance(index.value, str):
+            return value.get(index.value)
+        case Table(items=pairs):
+            return join(item for _, item in pairs)
+        case Loaded():
+            return value
+        case Instance():
+            return calls.call_method(frame, state, value, "__getitem__", (BoundArgument(index),))
+        case _:
+            return UNKNOWN
+
+
+def _starred(frame: Frame, state: State, node: tree.Starred) -> Value:
+    return evaluate(frame, state, node.value)
+
+
+def _call(frame: Frame, state: State, node: tree.Call) -> Value:
+    callee = evaluate(frame, state, node.function)
+    arguments = []
+    for argument in node.arguments:
+        arguments.append(BoundArgument(evaluate(frame, state, argument.value), argument.keyword, argument.star))
+    if isinstance(node.function, tree.Attribute):
+        _mutate(frame, state, node.function, arguments)
+    return calls.call(frame, state, callee, tuple(arguments), node.span)
+
+
+def _mutate(frame: Frame, state: State, function: tree.Attribute, arguments: list[BoundArgument]) -> None:
+    """`tasks.append(work(db))`: the list is known to hold one more kind of item."""
+    if function.name not in ("append", "add", "extend", "insert") or not arguments:
+        return
+    owner = evaluate(frame, state, function.value)
+    if not isinstance(owner, Series):
+        return
+    added = arguments[-1].value
+    items = added.items if function.name == "extend" and isinstance(added, Series) else (added,)
+    merged = owner.items + tuple(item for item in items if item not in owner.items)
+    assign(frame, state, function.value, Series(merged, exact=False))
+
+
+def _await(frame: Frame, state: State, node: tree.Await) -> Value:
+    return calls.await_value(frame, state, evaluate(frame, state, node.value), node.span)
+
+
+def _yield(frame: Frame, state: State, node: tree.Yield) -> Value:
+    value = evaluate(frame, state, node.value) if node.value is not None else NONE
+    if node.delegates:
+        return contexts.delegate(frame, state, value, node.span)
+    contexts.yield_value(frame, state, value)
+    return UNKNOWN
+
+
+def _comprehension(frame: Frame, state: State, node: tree.Comprehension) -> Value:
+    for clause in node.clauses:
+        iterable = evaluate(frame, state, clause.iterable)
+        item = contexts.item_of(frame, state, iterable, clause.span, is_async=clause.is_async)
+        assign(frame, state, clause.target, item)
+        for condition in clause.conditions:
+            evaluate(frame, state, condition)
+    element = evaluate(frame, state, node.element)
+    return Series((element,), exact=False)
+
+
+def _either(frame: Frame, state: State, node: tree.Either) -> Value:
+    """The later parts of `and`/`or` run perhaps; `session or factory()` is one of its parts."""
+    first, *rest = node.parts
+    values = [evaluate(frame, state, first)]
+    skipped: State | None = None
+    for part in rest:
+        skipped = merge(skipped, state.copy())
+        values.append(evaluate(frame, state, part))
+    if skipped is not None:
+        joined = merge(skipped, state.copy())
+        if joined is not None:
+            state.assume(joined)
+    return join(values)
+
+
+def _conditional(frame: Frame, state: State, node: tree.Conditional) -> Value:
+    truth = condition(frame, state, node.test)
+    other = state.copy()
+    narrow(frame, state, node.test, True)
+    narrow(frame, other, node.test, False)
+    if truth is True:
+        return evaluate(frame, state, node.body)
+    if truth is False:
+        state.assume(other)
+        return evaluate(frame, state, node.otherwise)
+    left = evaluate(frame, state, node.body)
+    right = evaluate(frame, other, node.otherwise)
+    joined = merge(other, state.copy())
+    if joined is not None:
+        state.assume(joined)
+    return join((left, right))
+
+
+def _computed(frame: Frame, state: State, node: tree.NoneTest | tree.Not) -> Value:
+    evaluate(frame, state, node.value)
+    return UNKNOWN
+
+
+def _walrus(frame: Frame, state: State, node: tree.Walrus) -> Value:
+    value = evaluate(frame, state, node.value)
+    assign(frame, state, node.target, value)
+    return value
+
+
+def _compute(frame: Frame, state: State, node: tree.Compute) -> Value:
+    for part in node.parts:
+        evaluate(frame, state, part)
+    return UNKNOWN
+
+
+def _lambda(frame: Frame, state: State, node: tree.Lambda) -> Value:
+    return closures.define(frame, state, node.function)
+
+
+def condition(frame: Frame, state: State, test: tree.Expression) -> bool | None:
+    """Whether `test` is known to hold or to fail; evaluates it."""
+    match test:
+        case tree.Not(value=inner):
+            truth = condition(frame, state, inner)
+            return None if truth is None else not truth
+        case tree.NoneTest(value=inner, negated=negated):
+            value = evaluate(frame, state, inner)
+            if value == NONE:
+                return negated is False
+            if isinstance(value, Literally) or (isinstance(inner, tree.Name) and inner.id in frame.not_none):
+                return negated
+            return None
+        case _:
+            value = evaluate(frame, state, test)
+            return bool(value.value) if isinstance(value, Literally) and isinstance(test, tree.Name) else None
+
+
+def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> None:
+    """What a branch knows of a variable that its test compares with `None`."""
+    match test:
+        case tree.Not(value=inner):
+            narrow(frame, state, inner, not holds)
+        case tree.NoneTest(value=tree.Name(id=name), negated=negated) if negated != holds:
+            state.env[name] = NONE
+        case tree.Name(id=name) if not holds and any(not isinstance(o, Literally) for o in options(state.env.get(name, UNKNOWN))):
+            if not isinstance(state.env.get(name, UNKNOWN), Series | Table):
+                state.env[name] = NONE
+        case tree.Either(operator="and", parts=parts) if holds:
+            for part in parts:
+                narrow(frame, state, part, True)
+        case tree.Either(operator="or", parts=parts) if not holds:
+            for part in parts:
+                narrow(frame, state, part, False)
+        case _:
+            return
+
+
+def assign(frame: Frame, state: State, target: tree.Expression, value: Value) -> None:
+    """Bind `target` to `value`."""
+    match target:
+        case tree.Name(id=name):
+            state.env[name] = value
+            waits.name_holder(frame, value, name)
+        case tree.Attribute(value=owner, name=name):
+            objects.set_attribute(frame, state, evaluate(frame, state, owner), name, value)
+        case tree.Sequence(items=items):
+            if isinstance(value, Series) and value.exact and len(value.items) == len(items):
+                for item, part in zip(items, value.items, strict=True):
+                    assign(frame, state, item, part)
+            else:
+                part = contexts.element(value)
+                for item in items:
+                    assign(frame, state, item, part)
+        case tree.Starred(value=inner):
+            assign(frame, state, inner, UNKNOWN)
+        case tree.Subscript(value=owner, index=index):
+            holder = evaluate(frame, state, owner)
+            evaluate(frame, state, index)
+            if isinstance(holder, Loaded):
+                objects.change(frame, state, holder)
+        case _:
+            return
+
+
+_HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {
+    tree.Name: _name,
+    tree.Attribute: _attribute,
+    tree.Constant: _constant,
+    tree.Sequence: _sequence,
+    tree.Mapping: _mapping,
+    tree.Subscript: _subscript,
+    tree.Starred: _starred,
+    tree.Call: _call,
+    tree.Await: _await,
+    tree.Yield: _yield,
+    tree.Comprehension: _comprehension,
+    tree.Either: _either,
+    tree.Conditional: _conditional,
+    tree.NoneTest: _computed,
+    tree.Not: _computed,
+    tree.Walrus: _walrus,
+    tree.Compute: _compute,
+    tree.Lambda: _lambda,
+}

@@ -1,0 +1,196 @@
+"""The interpreter's own data: the analysis as a whole, the function being interpreted, its summary and its events."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.finding import Step
+from flake8_poolhold.flow.project import Project
+from flake8_poolhold.flow.scopes import Scope
+from flake8_poolhold.flow.states import HolderState, State, Steps, merge
+from flake8_poolhold.flow.values import UNKNOWN, Depends, FunctionOf, Holder, Place, Value
+from flake8_poolhold.knowledge import Knowledge, Wait
+from flake8_poolhold.knowledge.holders import Holders
+
+Mode = Literal["call", "enter", "exit"]
+"""`call` runs a function to its end; `enter` up to its `yield`, `exit` from there on."""
+
+
+class FunctionInfo(msgspec.Struct, frozen=True, eq=False):
+    """A function of the project. `owner` is the key of its class or empty; `name` its qualified name."""
+
+    id: str
+    path: str
+    name: str
+    node: tree.Function
+    owner: str
+
+
+class ClassInfo(msgspec.Struct, frozen=True, eq=False):
+    """A class of the project, by its key."""
+
+    key: str
+    path: str
+    name: str
+    node: tree.Class
+    scope: Scope
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A wait that a function reaches, as its caller sees it.
+
+    `steps` lead from the function to the library; `touched` are the states of the holders that the function had used by
+    then; `reported` the holders for which the hold was already reported inside.
+    """
+
+    wait: Wait
+    library_path: str
+    steps: Steps
+    touched: tuple[tuple[Place, HolderState], ...]
+    reported: frozenset[Place]
+    blocking: bool
+
+
+class Effects(msgspec.Struct, frozen=True):
+    """What a function leaves behind on one kind of exit: holder states and fields written."""
+
+    holders: dict[Place, HolderState]
+    heap: dict[tuple[Place, str], Value]
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A function as seen from a caller: `None` for an exit that is never taken."""
+
+    returns: Value
+    normal: Effects | None
+    raised: Effects | None
+    waits: tuple[Waiting, ...]
+
+
+class Hold(msgspec.Struct, frozen=True, eq=False):
+    """A wait that starts while a holder is, or may be, held (or open, for an idle wait that is used later)."""
+
+    function: FunctionInfo
+    span: tree.Span
+    place: Place
+    name: str
+    expression: str
+    kind: str
+    keeps_loaded: bool | None
+    state: HolderState
+    waiting: Waiting
+    releaser: str
+
+
+class Blocking(msgspec.Struct, frozen=True, eq=False):
+    """A call in an async function that blocks the event loop."""
+
+    function: FunctionInfo
+    span: tree.Span
+    waiting: Waiting
+
+
+class Escape(msgspec.Struct, frozen=True, eq=False):
+    """A holder that is given to work which outlives it."""
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    place: Place
+    carrier: str
+    into: str
+
+
+class Unclosed(msgspec.Struct, frozen=True, eq=False):
+    """A holder that some path of the function that made it does not close; `raising` when only a raising path does not."""
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    raising: bool
+    used: Step | None
+
+
+class Events(msgspec.Struct):
+    """What the interpretation of the functions of one file found."""
+
+    holds: list[Hold] = []
+    idles: list[Hold] = []
+    blocking: list[Blocking] = []
+    escapes: list[Escape] = []
+    unclosed: list[Unclosed] = []
+    holders: set[tuple[str, int, int]] = set()
+    waits: set[tuple[str, int, int]] = set()
+    unknown: dict[str, int] = {}
+
+
+class Analysis:
+    """Everything shared by the interpretation of all functions: the project, the knowledge, what is known so far."""
+
+    def __init__(self, project: Project, knowledge: Knowledge, holders: Holders) -> None:
+        self.project = project
+        self.knowledge = knowledge
+        self.holders = holders
+        self.functions: dict[str, FunctionInfo] = {}
+        self.classes: dict[str, ClassInfo] = {}
+        self.globals: dict[tuple[str, str], Value] = {}
+        self.fields: dict[tuple[str, str], Value] = {}
+        self.mros: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self.summaries: dict[object, Summary] = {}
+        self.running: dict[object, int] = {}
+        self.contexts: dict[str, int] = {}
+        self.inclusions: dict[str, list[Depends]] | None = None
+        self.untyped: dict[tuple[str, str], str] = {}
+        self.events = Events()
+
+
+class Frame:
+    """The interpretation of one function in one context."""
+
+    def __init__(self, analysis: Analysis, path: str, function: FunctionInfo | None, mode: Mode, reporting: bool) -> None:
+        self.analysis = analysis
+        self.path = path
+        self.function = function
+        self.mode = mode
+        self.reporting = reporting
+        self.muted = mode == "exit"
+        self.threaded = False
+        self.raised: State | None = None
+        self.handlers: list[State | None] = []
+        self.breaks: list[State | None] = []
+        self.continues: list[State | None] = []
+        self.returned_at: list[State] = []
+        self.returns: Value = UNKNOWN
+        self.yielded: State | None = None
+        self.yields: Value = UNKNOWN
+        self.waits: dict[object, Waiting] = {}
+        self.made: dict[Place, tuple[tree.Span, str]] = {}
+        self.nested: dict[str, FunctionOf] = {}
+        self.providers: dict[Place, str] = {}
+        self.known: dict[Place, Holder] = {}
+        self.idle_holds: list[Hold] = []
+        self.not_none: frozenset[str] = frozenset()
+        self.managed: set[Place] = set()
+        self.escaped: set[Place] = set()
+
+    @property
+    def is_import(self) -> bool:
+        """Whether this is code that runs at import, of which nothing is reported."""
+        return self.function is None
+
+    @property
+    def is_async(self) -> bool:
+        return self.function is not None and self.function.node.is_async
+
+    def may_raise(self, state: State) -> None:
+        """An exception may leave here: its handler starts in any of these states."""
+        if self.handlers:
+            self.handlers[-1] = merge(self.handlers[-1], state.copy())
+        else:
+            self.raised = merge(self.raised, state.copy())
+
+    def step(self, span: tree.Span, text: str, role: Literal["checkout", "call", "wait", "release", "lock", "note"]) -> Step:
+        return Step(self.path, span[0], span[1], text, role)

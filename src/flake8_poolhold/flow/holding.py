@@ -1,0 +1,260 @@
+"""What the methods of holders do: checkouts, releases, locks and writes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import waits
+from flake8_poolhold.flow.frames import Frame
+from flake8_poolhold.flow.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
+from flake8_poolhold.flow.values import (
+    UNKNOWN,
+    BoundArgument,
+    Engine,
+    Factory,
+    Holder,
+    Library,
+    Literally,
+    Loaded,
+    Method,
+    Opening,
+    Origin,
+    Place,
+    QueryOf,
+    Suspended,
+    Value,
+    holders_in,
+    options,
+)
+from flake8_poolhold.knowledge.holders import Effect
+
+_WRITING = frozenset({"add", "add_all", "delete", "delete_all", "merge", "merge_all", "flush"})
+_WRITING_BULK = frozenset({"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"})
+_STATEMENTS = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars", "exec_driver_sql"})
+_READS = ("sqlalchemy.select()", "sqlalchemy.future.select()", "sqlmodel.select()", "sqlalchemy.sql.select()", "sqlmodel.sql.expression.select()")
+
+
+def made(frame: Frame, state: State, kind: str, span: tree.Span, *, keeps: bool | None, bound: bool, cls: str = "") -> Holder:
+    """A new holder, open and never checked out."""
+    if frame.function is not None:
+        place = Place(Origin("new", frame.function.id, f"{span[0]}:{span[1]}"))
+    else:
+        place = Place(Origin("global", frame.path, f"{span[0]}:{span[1]}"))
+    holder = Holder(kind, place, cls, keeps)
+    frame.known[place] = holder
+    if frame.function is not None:
+        state.holders[place] = HolderState(frozenset({FRESH}), bound=bound)
+        frame.made.setdefault(place, (span, ""))
+    if not frame.muted:
+        frame.analysis.events.holders.add((frame.path, span[0], span[1]))
+    return holder
+
+
+def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgument, ...], span: tree.Span) -> Value:
+    """A call of a holder's, engine's, factory's or result's method. Coroutines take effect when they are awaited."""
+    target = method.target
+    match target:
+        case Holder(kind=kind):
+            known = frame.analysis.holders.classes[kind]
+            if method.name in ("begin", "begin_nested", "transaction"):
+                return _begin(frame, state, target, method.name)
+            if known.is_async and method.name in known.methods and not _plain(method.name):
+                return Suspended("coroutine", method, arguments)
+            return run(frame, state, target, method.name, arguments, span)
+        case Engine():
+            return _engine(frame, state, target, method.name, span)
+        case Factory() if method.name == "begin":
+            holder = made(frame, state, target.kind, span, keeps=target.keeps_loaded, bound=target.bound)
+            return Opening(holder, acquires=False, transaction=True, owned=True)
+        case QueryOf(holder=holder):
+            return _query(frame, state, holder, method.name, span)
+        case Opening() if method.name in ("start", "__aenter__", "__enter__"):
+            return Suspended("coroutine", method, arguments)
+        case _:
+            return UNKNOWN
+
+
+def _query(frame: Frame, state: State, holder: Holder, name: str, span: tree.Span) -> Value:
+    """A method of a `Query`: builders stay lazy, fetching ones check out."""
+    effect = frame.analysis.holders.classes["Query"].methods.get(name, "neutral")
+    if name == "with_for_update":
+        waits.used(frame, state, holder.place)
+        before = state.holder(holder.place)
+        lock = before.lock or (frame.step(span, "takes a row lock", "lock"),)
+        state.holders[holder.place] = msgspec.structs.replace(before, lock=lock)
+    if effect == "neutral":
+        return QueryOf(holder)
+    fetch(frame, state, holder, span)
+    if name in ("update", "delete"):
+        state.holders[holder.place] = msgspec.structs.replace(state.holder(holder.place), dirty=True)
+    frame.may_raise(state)
+    return Loaded(holder.place)
+
+
+def fetch(frame: Frame, state: State, holder: Holder, span: tree.Span) -> None:
+    """The holder runs a statement."""
+    waits.used(frame, state, holder.place)
+    checkout(frame, state, holder.place, span, "connection checked out")
+
+
+_PLAIN = frozenset({"add", "add_all", "expunge", "expunge_all", "expire", "expire_all", "is_modified", "get_bind", "in_transaction"})
+
+
+def _plain(name: str) -> bool:
+    """Methods of async sessions that are not coroutines."""
+    return name in _PLAIN
+
+
+def _begin(frame: Frame, state: State, holder: Holder, name: str) -> Value:
+    return Opening(holder, acquires=False, transaction=name == "begin", owned=False)
+
+
+def _engine(frame: Frame, state: State, engine: Engine, name: str, span: tree.Span) -> Value:
+    known = frame.analysis.holders.classes[engine.kind]
+    effect = known.methods.get(name)
+    if effect not in ("acquires_on_enter", "acquires"):
+        return UNKNOWN
+    connection = "AsyncConnection" if known.is_async else "Connection"
+    holder = made(frame, state, connection, span, keeps=None, bound=False)
+    if not known.is_async:
+        checkout(frame, state, holder.place, span, "connection checked out")
+        return Opening(holder, acquires=False, transaction=name == "begin", owned=True) if name == "begin" else holder
+    return Opening(holder, acquires=True, transaction=name == "begin", owned=True)
+
+
+def run(
+    frame: Frame, state: State, holder: Holder, name: str, arguments: tuple[BoundArgument, ...], span: tree.Span
+) -> Value:
+    """The method takes effect. An unknown method of a holder does nothing."""
+    known = frame.analysis.holders.classes[holder.kind]
+    effect = known.methods.get(name)
+    place = holder.place
+    if effect is None:
+        return UNKNOWN
+    if name == "run_sync" and arguments:
+        return Suspended("coroutine", arguments[0].value, (BoundArgument(holder), *arguments[1:]))
+    _apply(frame, state, place, name, effect, arguments, span)
+    frame.may_raise(state)
+    if name in ("query", "no_autoflush"):
+        return QueryOf(holder) if name == "query" else UNKNOWN
+    return Loaded(place)
+
+
+def _apply(
+    frame: Frame,
+    state: State,
+    place: Place,
+    name: str,
+    effect: Effect,
+    arguments: tuple[BoundArgument, ...],
+    span: tree.Span,
+) -> None:
+    if effect in ("acquires", "may_acquire") or name in _WRITING or name == "commit":
+        waits.used(frame, state, place)
+    before = state.holder(place)
+    match effect:
+        case "acquires":
+            checkout(frame, state, place, span, "connection checked out")
+        case "may_acquire" if name not in ("flush", "begin_nested", "delete") or before.dirty or HELD in before.kinds:
+            checkout(frame, state, place, span, "connection checked out")
+        case "releases":
+            release(state, place, closed=name in ("close", "aclose", "remove", "close_all"))
+            return
+        case "ends_tx_keeps":
+            state.holders[place] = msgspec.structs.replace(before, dirty=False, lock=(), streaming=False)
+            return
+        case _:
+            pass
+    _mark(frame, state, place, name, arguments, span)
+
+
+def checkout(frame: Frame, state: State, place: Place, span: tree.Span, text: str) -> None:
+    """From here on the holder has a connection."""
+    before = state.holder(place)
+    if before.kinds == {HELD}:
+        return
+    since = before.since or (frame.step(span, text, "checkout"),)
+    state.holders[place] = msgspec.structs.replace(before, kinds=frozenset({HELD}), since=since, touched=True)
+
+
+def release(state: State, place: Place, *, closed: bool) -> None:
+    """The connection goes back to the pool; a holder bound to a connection has none to give."""
+    before = state.holder(place)
+    if before.bound:
+        state.holders[place] = msgspec.structs.replace(before, dirty=False, touched=True)
+        return
+    state.holders[place] = HolderState(
+        frozenset({CLOSED if closed else RELEASED}), begun=before.begun, bound=before.bound, touched=True
+    )
+
+
+def _mark(
+    frame: Frame, state: State, place: Place, name: str, arguments: tuple[BoundArgument, ...], span: tree.Span
+) -> None:
+    """Writes, locks and open cursors that a release would publish or lose."""
+    holder = state.holder(place)
+    dirty, unsure, lock, streaming = holder.dirty, holder.unsure, holder.lock, holder.streaming
+    first = next((argument.value for argument in arguments if argument.keyword in (None, "statement")), UNKNOWN)
+    if name in _WRITING or name in _WRITING_BULK:
+        dirty = dirty or name != "flush"
+    elif name in _STATEMENTS:
+        verdict = _statement(first)
+        dirty = dirty or verdict == "writes"
+        unsure = unsure or verdict == "unknown"
+        if verdict == "locks":
+            lock = lock or (frame.step(span, "takes a lock that must outlive the call", "lock"),)
+        streaming = streaming or name in ("stream", "stream_scalars")
+    if any(argument.keyword == "with_for_update" and argument.value not in (Literally(False), Literally(None)) for argument in arguments):
+        lock = lock or (frame.step(span, "takes a row lock", "lock"),)
+    if name == "connection" and arguments:
+        lock = lock or (frame.step(span, "sets execution options of the transaction", "lock"),)
+    state.holders[place] = msgspec.structs.replace(holder, dirty=dirty, unsure=unsure, lock=lock, streaming=streaming)
+
+
+def _statement(value: Value) -> str:
+    """Whether a statement `reads`, `writes`, `locks` or is `unknown`, as far as its builder tells."""
+    verdicts = set()
+    for option in options(value):
+        match option:
+            case Library(locks=True):
+                return "locks"
+            case Library(path=path):
+                if "pg_advisory" in path or "set_config" in path:
+                    return "locks"
+                verdicts.add("reads" if path.startswith(_READS) else "writes" if path.startswith(("sqlalchemy", "sqlmodel")) else "unknown")
+            case _:
+                verdicts.add("unknown")
+    for verdict in ("writes", "unknown"):
+        if verdict in verdicts:
+            return verdict
+    return "reads"
+
+
+def query_text(text: str) -> Library:
+    """What `text("...")` is: a read, a write or a lock, by its first words."""
+    words = text.lower().split()
+    joined = " ".join(words)
+    if "for update" in joined or "pg_advisory" in joined or "set_config" in joined or joined.startswith("set "):
+        return Library("sqlalchemy.select()", locks=True)
+    return Library("sqlalchemy.select()" if words and words[0] in ("select", "with", "show") and "insert" not in words else "sqlalchemy.text()")
+
+
+def touched_by_unknown(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], span: tree.Span, name: str) -> list[Place]:
+    """Holders passed to a callee that is not understood: a sync one may query at once, an async one when awaited."""
+    places = []
+    for argument in arguments:
+        for holder in holders_in(argument.value):
+            frame.known.setdefault(holder.place, holder)
+            if frame.analysis.holders.classes[holder.kind].is_async:
+                places.append(holder.place)
+            else:
+                query_by_unknown(frame, state, holder.place, span, name)
+    return places
+
+
+def query_by_unknown(frame: Frame, state: State, place: Place, span: tree.Span, name: str) -> None:
+    """A callee that is not understood has the holder: it is taken as queried, and anything may have been written."""
+    waits.used(frame, state, place)
+    checkout(frame, state, place, span, f"passed to {waits.display(name)}, which may query" if name else "connection checked out")
+    state.holders[place] = msgspec.structs.replace(state.holder(place), unsure=True)

@@ -1,0 +1,357 @@
+"""Library calls whose meaning the analysis must know: makers of holders, dependency markers, task starters, wrappers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import calls, contexts, escapes, holding, names, objects, places, types, waits
+from flake8_poolhold.flow.frames import Frame
+from flake8_poolhold.flow.states import State
+from flake8_poolhold.flow.values import (
+    NONE,
+    UNKNOWN,
+    BoundArgument,
+    ClassOf,
+    Depends,
+    Engine,
+    Factory,
+    FunctionOf,
+    Holder,
+    Instance,
+    Library,
+    Literally,
+    Router,
+    Series,
+    SubscriptedType,
+    Suspended,
+    Table,
+    Value,
+    holders_in,
+    join,
+)
+
+Arguments = tuple[BoundArgument, ...]
+_Special = Callable[[Frame, State, Arguments, tree.Span], Value]
+
+_CONCURRENT = frozenset(
+    {
+        "asyncio.gather", "asyncio.wait", "asyncio.wait_for", "asyncio.shield", "asyncio.as_completed", "anyio.gather",
+        "asyncio.timeouts.wait_for",
+    }
+)  # fmt: skip
+_TASKS = ("asyncio.create_task", "asyncio.ensure_future", "asyncio.TaskGroup.create_task", "asyncio.get_event_loop().create_task",
+          "asyncio.get_running_loop().create_task")  # fmt: skip
+_THREADS = frozenset(
+    {
+        "asyncio.to_thread", "starlette.concurrency.run_in_threadpool", "fastapi.concurrency.run_in_threadpool",
+        "anyio.to_thread.run_sync", "asgiref.sync.sync_to_async",
+    }
+)  # fmt: skip
+_QUIET = ("builtins.", "logging.", "structlog.", "loguru.", "warnings.", "typing.", "copy.", "json.", "inspect.", "weakref.")
+
+
+def positional(arguments: Arguments) -> list[Value]:
+    """The positional arguments of a call."""
+    return [argument.value for argument in arguments if argument.keyword is None and not argument.star]
+
+
+def keyword(arguments: Arguments, name: str) -> Value | None:
+    """The keyword argument `name`, looked up through `**` of a literal dict too."""
+    for argument in arguments:
+        if argument.keyword == name:
+            return argument.value
+        if argument.star == "**" and isinstance(argument.value, Table):
+            value = argument.value.get(name)
+            if value != UNKNOWN:
+                return value
+    return None
+
+
+def keeps_loaded(expire_on_commit: Value) -> bool | None:
+    """Whether loaded objects outlive a commit, by the value given for `expire_on_commit`."""
+    return not expire_on_commit.value if isinstance(expire_on_commit, Literally) else None
+
+
+def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span: tree.Span) -> Value:
+    """A call of a library's callable."""
+    path = callee.path
+    special = _SPECIAL.get(path)
+    if special is not None:
+        return special(frame, state, arguments, span)
+    if path in _CONCURRENT or path in _THREADS or path.endswith(".run_in_executor"):
+        return Suspended("coroutine", callee, arguments)
+    if path in _TASKS or path.endswith((".create_task", ".start_soon")):
+        return _start(frame, state, callee, arguments)
+    if escapes.is_handover(path):
+        escapes.hand_over(frame, state, path, arguments, span)
+        return Library(path if path.rpartition(".")[2][:1].isupper() else f"{path}()")
+    made = _maker(frame, state, path, arguments, span)
+    if made is not None:
+        return made
+    wait = frame.analysis.knowledge.wait_of_blocking_call(path)
+    if wait is not None:
+        waits.reach(frame, state, wait, path, span, blocking=True)
+    if path.startswith(_QUIET):
+        frame.may_raise(state)
+        return Library(f"{path}()") if not path.startswith("builtins.") else UNKNOWN
+    return _ordinary(frame, state, callee, arguments, span)
+
+
+def _ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments, span: tree.Span) -> Value:
+    path = callee.path
+    is_class = path.rpartition(".")[2][:1].isupper()
+    held = list(callee.holders)
+    if is_class:
+        for argument in arguments:
+            for holder in holders_in(argument.value):
+                frame.known.setdefault(holder.place, holder)
+                frame.escaped.add(holder.place)
+                held.append(holder.place)
+    else:
+        held += holding.touched_by_unknown(frame, state, arguments, span, path)
+    frame.may_raise(state)
+    returned = frame.analysis.knowledge.returns(path)
+    locks = callee.locks or (path == "sqlalchemy.func.set_config")
+    return Library(returned or (path if is_class else f"{path}()"), tuple(dict.fromkeys(held)), locks)
+
+
+def resume(frame: Frame, state: State, target: Library, arguments: Arguments, span: tree.Span) -> Value:
+    """Await a library coroutine that runs what it was given: a gather, a timeout, a thread."""
+    path = target.path
+    values = positional(arguments)
+    if path in _THREADS or path.endswith(".run_in_executor"):
+        return _in_thread(frame, state, arguments, span, skipped=1 if path.endswith(".run_in_executor") else 0)
+    results: list[Value] = []
+    for argument in arguments:
+        if argument.star == "*":
+            items = argument.value.items if isinstance(argument.value, Series) else (contexts.element(argument.value),)
+            results.extend(_awaited(frame, state, item, span) for item in items)
+    results = [*(_awaited(frame, state, value, span) for value in values), *results]
+    if path.endswith((".gather", ".wait", ".as_completed")):
+        flat = [item for result in results for item in (result.items if isinstance(result, Series) and len(results) == 1 else (result,))]
+        exact = all(not argument.star for argument in arguments)
+        return Series(tuple(flat), exact)
+    return results[0] if results else UNKNOWN
+
+
+def _awaited(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:
+    if isinstance(value, Suspended | Series) or (isinstance(value, Library) and value.path.endswith("()")):
+        return calls.await_value(frame, state, value, span)
+    return UNKNOWN
+
+
+def _in_thread(frame: Frame, state: State, arguments: Arguments, span: tree.Span, skipped: int) -> Value:
+    """A function run in a thread: its waits hold what the caller holds, but they do not block the loop."""
+    rest = arguments[skipped:]
+    if not rest:
+        return UNKNOWN
+    threaded, frame.threaded = frame.threaded, True
+    try:
+        kept = tuple(argument for argument in rest[1:] if argument.keyword not in ("cancellable", "limiter", "abandon_on_cancel"))
+        return calls.call(frame, state, rest[0].value, kept, span)
+    finally:
+        frame.threaded = threaded
+
+
+def _start(frame: Frame, state: State, callee: Library, arguments: Arguments) -> Value:
+    """A task is started: it runs beside the caller and counts where it is awaited."""
+    values = positional(arguments)
+    if not values:
+        return UNKNOWN
+    first = values[0]
+    if callee.path.endswith(".start_soon") and isinstance(first, FunctionOf):
+        return Suspended("coroutine", first, arguments[1:])
+    return first if isinstance(first, Suspended) else UNKNOWN
+
+
+def _maker(frame: Frame, state: State, path: str, arguments: Arguments, span: tree.Span) -> Value | None:
+    """Calls that make holders, sessionmakers and engines."""
+    known = frame.analysis.holders
+    found = known.class_at(path)
+    if found is not None and found[1].kind == "session":
+        if "scoped" in found[0]:
+            return _scoped(frame, found[0], span)
+        bound = any(isinstance(v, Holder) and known.classes[v.kind].kind == "connection" for v in _binds(arguments))
+        keeps = keyword(arguments, "expire_on_commit")
+        return holding.made(frame, state, found[0], span, keeps=keeps_loaded(keeps) if keeps is not None else False or None, bound=bound)
+    kind = known.factories.get(path)
+    if kind is None:
+        return None
+    site = f"{frame.path}:{span[0]}"
+    if known.classes[kind].kind == "engine":
+        return Engine(kind, site)
+    if "scoped" in path.lower():
+        return _scoped(frame, kind, span)
+    return _sessionmaker(frame, kind, arguments, site)
+
+
+def _binds(arguments: Arguments) -> list[Value]:
+    return [argument.value for argument in arguments if argument.keyword in (None, "bind")]
+
+
+def _scoped(frame: Frame, kind: str, span: tree.Span) -> Value:
+    return Holder(kind, types.global_place(frame.path, f"{span[0]}:{span[1]}"))
+
+
+def _sessionmaker(frame: Frame, kind: str, arguments: Arguments, site: str) -> Value:
+    wanted = keyword(arguments, "class_")
+    if wanted is not None:
+        made = types.instance(frame.analysis, wanted, types.global_place(frame.path, site))
+        if isinstance(made, Holder):
+            kind = made.kind
+    else:
+        engine = next((value for value in _binds(arguments) if isinstance(value, Engine)), None)
+        if engine is not None and frame.analysis.holders.classes[engine.kind].is_async and kind == "Session":
+            kind = "AsyncSession"
+    expire = keyword(arguments, "expire_on_commit")
+    opaque = any(argument.star == "**" and not isinstance(argument.value, Table) for argument in arguments)
+    keeps = keeps_loaded(expire) if expire is not None else None if opaque else False
+    bound = any(isinstance(v, Holder) for v in _binds(arguments))
+    return Factory(kind, keeps, bound, site)
+
+
+def _depends(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    target = values[0] if values else keyword(arguments, "dependency")
+    cached = keyword(arguments, "use_cache") != Literally(False)
+    return Depends(None if target == NONE else target, cached, keyword(arguments, "scope") == Literally("function"))
+
+
+def _partial(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    if not values or not isinstance(values[0], FunctionOf):
+        return values[0] if values and isinstance(values[0], Library | Factory | ClassOf) else UNKNOWN
+    function = values[0]
+    return FunctionOf(function.function, function.receiver, function.captured, function.bound + arguments[1:])
+
+
+def _second(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    return values[1] if len(values) > 1 else UNKNOWN
+
+
+def _cast(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    if len(values) < 2 or values[1] != UNKNOWN:
+        return _second(frame, state, arguments, span)
+    return types.instance(frame.analysis, values[0], types.global_place(frame.path, f"cast:{span[0]}"))
+
+
+def _first(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    return values[0] if values else UNKNOWN
+
+
+def _collected(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    if not values:
+        return Series((), exact=False)
+    if isinstance(values[0], Series):
+        return values[0]
+    return contexts.item_of(frame, state, values[0], span, is_async=False)
+
+
+def _next(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    """`next(get_db())`: the generator is driven by hand up to its `yield`."""
+    values = positional(arguments)
+    if values and isinstance(values[0], Suspended) and values[0].kind == "generator":
+        return contexts.enter(frame, state, values[0], span, is_async=True)[0]
+    return contexts.element(values[0]) if values else UNKNOWN
+
+
+def _getattr(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    if len(values) > 1 and isinstance(values[1], Literally) and isinstance(values[1].value, str):
+        return join((objects.attribute(frame, state, values[0], values[1].value), *values[2:3]))
+    return UNKNOWN
+
+
+def _super(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    info = frame.function
+    if info is None or not info.owner or not info.node.parameters:
+        return UNKNOWN
+    receiver = state.env.get(info.node.parameters[0].name, UNKNOWN)
+    above = names.mro(frame.analysis, info.owner)[0][1:]
+    if not above:
+        return receiver if isinstance(receiver, Holder) else UNKNOWN
+    if isinstance(receiver, Instance):
+        return Instance(above[0], receiver.place)
+    return ClassOf(above[0]) if isinstance(receiver, ClassOf) else receiver
+
+
+def _run(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    return calls.await_value(frame, state, values[0], span) if values else UNKNOWN
+
+
+def _run_function(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    if not arguments:
+        return UNKNOWN
+    return calls.await_value(frame, state, calls.call(frame, state, arguments[0].value, arguments[1:], span), span)
+
+
+def _text(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    if values and isinstance(values[0], Literally) and isinstance(values[0].value, str):
+        return holding.query_text(values[0].value)
+    return Library("sqlalchemy.text()")
+
+
+def _closing(path: str) -> _Special:
+    def closing(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+        held = [holder for argument in arguments for holder in holders_in(argument.value)]
+        for holder in held:
+            frame.known.setdefault(holder.place, holder)
+        if held:
+            return Library(path, tuple(holder.place for holder in held))
+        return _first(frame, state, arguments, span)
+
+    return closing
+
+
+
+def _router(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    listed = keyword(arguments, "dependencies")
+    depends = tuple(item for item in listed.items if isinstance(item, Depends)) if isinstance(listed, Series) else ()
+    return Router(f"{frame.path}:{span[0]}:{span[1]}", depends)
+
+
+_SPECIAL: dict[str, _Special] = {
+    "fastapi.APIRouter": _router,
+    "fastapi.FastAPI": _router,
+    "fastapi.routing.APIRouter": _router,
+    "fastapi.applications.FastAPI": _router,
+    "fastapi.Depends": _depends,
+    "fastapi.Security": _depends,
+    "fastapi.params.Depends": _depends,
+    "fastapi.params.Security": _depends,
+    "functools.partial": _partial,
+    "typing.NewType": _second,
+    "typing.cast": _cast,
+    "builtins.super": _super,
+    "builtins.getattr": _getattr,
+    "builtins.next": _next,
+    "builtins.anext": _next,
+    "builtins.list": _collected,
+    "builtins.tuple": _collected,
+    "builtins.set": _collected,
+    "builtins.sorted": _collected,
+    "builtins.reversed": _collected,
+    "builtins.iter": _first,
+    "builtins.aiter": _first,
+    "asyncio.run": _run,
+    "asyncio.run_coroutine_threadsafe": _run,
+    "anyio.run": _run_function,
+    "anyio.from_thread.run": _run_function,
+    "asgiref.sync.async_to_sync": _first,
+    "contextlib.nullcontext": _closing("contextlib.nullcontext()"),
+    "contextlib.aclosing": _closing("contextlib.aclosing()"),
+    "contextlib.closing": _closing("contextlib.closing()"),
+    "contextlib.asynccontextmanager": _first,
+    "contextlib.contextmanager": _first,
+    "sqlalchemy.text": _text,
+    "sqlalchemy.sql.text": _text,
+    "sqlalchemy.sql.expression.text": _text,
+    "sqlmodel.text": _text,
+}

@@ -1,0 +1,249 @@
+"""Names: from an identifier to the project's function, class or module, a library's symbol, or a value made at import."""
+
+from __future__ import annotations
+
+import builtins
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import calls, expressions, types
+from flake8_poolhold.flow.frames import Analysis, ClassInfo, Frame, FunctionInfo
+from flake8_poolhold.flow.scopes import Binding, module_scope
+from flake8_poolhold.flow.states import State
+from flake8_poolhold.flow.values import (
+    NONE,
+    UNKNOWN,
+    ClassOf,
+    FunctionOf,
+    Library,
+    Literally,
+    ModuleOf,
+    Value,
+    function_id,
+    join,
+    options,
+)
+
+_BUILTINS = frozenset(dir(builtins))
+
+
+def lookup(frame: Frame, state: State, name: str) -> Value:
+    """The value of a name inside a function: a local, a captured one, a name of the module, a builtin."""
+    value = state.env.get(name)
+    if value is not None:
+        return value
+    return module_name(frame.analysis, frame.path, name)
+
+
+def module_name(analysis: Analysis, path: str, name: str) -> Value:
+    """The value of a module's name. Recursive definitions are unknown."""
+    key = (path, name)
+    known = analysis.globals.get(key)
+    if known is not None:
+        return known
+    analysis.globals[key] = UNKNOWN
+    value = _module_name(analysis, path, name)
+    analysis.globals[key] = value
+    return value
+
+
+def _module_name(analysis: Analysis, path: str, name: str) -> Value:
+    scope = analysis.project.scope(path)
+    bindings = scope.names.get(name)
+    if bindings:
+        # The first and the last bindings matter: try/except imports, platform branches, a later override.
+        chosen = bindings if len(bindings) <= 3 else [*bindings[:2], bindings[-1]]
+        value = join(_binding(analysis, path, name, binding) for binding in chosen)
+        if not isinstance(value, Literally) or value.value is not None or name not in scope.globals:
+            return value
+    if name in scope.globals:
+        return join(_assigned_global(analysis, path, function, assign) for function, assign in scope.globals[name][:3])
+    for star in scope.stars:
+        target = _import_target(analysis, path, star)
+        if isinstance(target, ModuleOf) and target.path.endswith((".py", ".pyi")):
+            value = module_name(analysis, target.path, name)
+            if value != UNKNOWN and not (isinstance(value, Library) and value.path.startswith("builtins.")):
+                return value
+    if name in _BUILTINS:
+        return Library(f"builtins.{name}")
+    return UNKNOWN
+
+
+def _binding(analysis: Analysis, path: str, name: str, binding: Binding) -> Value:
+    match binding:
+        case tree.Import(module=module):
+            return _module(analysis, module, path)
+        case tree.ImportFrom(symbol=symbol):
+            target = _import_target(analysis, path, binding)
+            return member_of_module(analysis, target, symbol)
+        case tree.Function():
+            return function_value(analysis, path, binding.name, binding, "")
+        case tree.Class():
+            return ClassOf(class_info(analysis, path, binding.name, binding).key)
+        case tree.Assign(targets=targets, value=expression, annotation=annotation):
+            frame, state = module_frame(analysis, path), State()
+            if expression is not None:
+                value = expressions.evaluate(frame, state, expression)
+                if value not in (UNKNOWN, NONE):
+                    for target in targets:
+                        expressions.assign(frame, state, target, value)
+                    return state.env.get(name, UNKNOWN)
+                if annotation is None:
+                    return value
+            if annotation is not None:
+                return types.typed(frame, state, annotation, types.global_place(path, name))
+            return UNKNOWN
+        case _:
+            return UNKNOWN
+
+
+def _assigned_global(analysis: Analysis, path: str, function: tree.Function, assign: tree.Assign) -> Value:
+    """The value that an initialising function gives to a module's name, as far as its own locals tell."""
+    frame, state = module_frame(analysis, path), State()
+    for parameter in function.parameters:
+        if parameter.annotation is not None:
+            place = types.global_place(path, f"{function.name}.{parameter.name}")
+            state.env[parameter.name] = types.typed(frame, state, parameter.annotation, place)
+    for statement in function.body:
+        if isinstance(statement, tree.Assign) and statement.value is not None and statement is not assign:
+            value = expressions.evaluate(frame, state, statement.value)
+            for target in statement.targets:
+                expressions.assign(frame, state, target, value)
+    return expressions.evaluate(frame, state, assign.value) if assign.value is not None else UNKNOWN
+
+
+def module_frame(analysis: Analysis, path: str) -> Frame:
+    """A frame for expressions evaluated at import: nothing is reported from it."""
+    frame = Frame(analysis, path, None, "call", reporting=False)
+    frame.muted = True
+    return frame
+
+
+def _module(analysis: Analysis, module: str, importer: str) -> Value:
+    found = analysis.project.find(module, importer)
+    return ModuleOf(found, module) if found is not None else Library(module)
+
+
+def _import_target(analysis: Analysis, path: str, binding: tree.ImportFrom) -> Value:
+    if binding.level:
+        found = analysis.project.relative(binding.module, binding.level, path)
+        return ModuleOf(found, binding.module) if found is not None else UNKNOWN
+    return _module(analysis, binding.module, path)
+
+
+def imported(analysis: Analysis, path: str, binding: tree.Import | tree.ImportFrom) -> Value:
+    """What an import statement inside a function binds."""
+    return _binding(analysis, path, binding.name, binding)
+
+
+def member_of_module(analysis: Analysis, module: Value, name: str) -> Value:
+    """The value of `module.name`."""
+    match module:
+        case Library(path=path):
+            return Library(f"{path}.{name}")
+        case ModuleOf(path=path):
+            if path.endswith((".py", ".pyi")):
+                scope = analysis.project.scope(path)
+                if name in scope.names or name in scope.globals:
+                    return module_name(analysis, path, name)
+            child = analysis.project.child(path, name)
+            if child is not None:
+                return ModuleOf(child, name)
+            if path.endswith((".py", ".pyi")):
+                value = module_name(analysis, path, name)
+                if not (isinstance(value, Library) and value.path.startswith("builtins.")):
+                    return value
+            return UNKNOWN
+        case _:
+            return UNKNOWN
+
+
+def function_value(analysis: Analysis, path: str, name: str, node: tree.Function, owner: str) -> Value:
+    """The function as its decorators leave it: a decorator of the project is applied, one of a library is ignored."""
+    info = function_info(analysis, path, name, node, owner)
+    value: Value = FunctionOf(info.id)
+    if node.decorators and not owner:
+        frame, state = module_frame(analysis, path), State()
+        value = calls.decorated(frame, state, node.decorators, value)
+    return value
+
+
+def function_info(analysis: Analysis, path: str, name: str, node: tree.Function, owner: str) -> FunctionInfo:
+    """Register a function; the same node gives the same information."""
+    identity = function_id(path, name, node)
+    info = analysis.functions.get(identity)
+    if info is None:
+        info = analysis.functions[identity] = FunctionInfo(identity, path, name, node, owner)
+    return info
+
+
+def class_info(analysis: Analysis, path: str, name: str, node: tree.Class) -> ClassInfo:
+    """Register a class; the same node gives the same information."""
+    key = f"{path}::{name}:{node.span[0]}"
+    info = analysis.classes.get(key)
+    if info is None:
+        info = analysis.classes[key] = ClassInfo(key, path, name, node, module_scope(node.body))
+    return info
+
+
+def mro(analysis: Analysis, key: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The project's classes that `key` inherits from, itself first, and the dotted paths of its library bases."""
+    known = analysis.mros.get(key)
+    if known is not None:
+        return known
+    analysis.mros[key] = ((key,), ())
+    info = analysis.classes[key]
+    classes, libraries = [key], []
+    frame = module_frame(analysis, info.path)
+    for base in info.node.bases:
+        value = expressions.evaluate(frame, State(), base.value if isinstance(base, tree.Subscript) else base)
+        for option in options(value):
+            if isinstance(option, ClassOf):
+                above, outside = mro(analysis, option.cls)
+                classes.extend(cls for cls in above if cls not in classes)
+                libraries.extend(path for path in outside if path not in libraries)
+            elif isinstance(option, Library) and option.path not in libraries:
+                libraries.append(option.path)
+    analysis.mros[key] = (tuple(classes), tuple(libraries))
+    return analysis.mros[key]
+
+
+def class_member(analysis: Analysis, key: str, name: str) -> tuple[ClassInfo, Binding] | None:
+    """The binding of `name` in the class or the first of its bases that has one."""
+    for cls in mro(analysis, key)[0]:
+        info = analysis.classes[cls]
+        bindings = info.scope.names.get(name)
+        if bindings:
+            return info, bindings[-1]
+    return None
+
+
+def method(analysis: Analysis, key: str, name: str) -> FunctionInfo | None:
+    """The method `name` of a class, undecorated."""
+    found = class_member(analysis, key, name)
+    if found is None or not isinstance(found[1], tree.Function):
+        return None
+    info, node = found
+    return function_info(analysis, info.path, f"{info.name}.{name}", node, info.key)
+
+
+def holder_base(analysis: Analysis, key: str) -> str | None:
+    """The holder class (its name in the knowledge) that a project's class inherits from."""
+    for path in mro(analysis, key)[1]:
+        known = analysis.holders.class_at(path)
+        if known is not None and known[1].kind in ("session", "connection"):
+            return known[0]
+    return None
+
+
+def is_mapped(analysis: Analysis, key: str) -> bool:
+    """Whether the class is an ORM model: it inherits from a declarative base."""
+    return any(
+        path.endswith((".DeclarativeBase", ".SQLModel", ".MappedAsDataclass", ".DeclarativeBaseNoMeta"))
+        or path.endswith("declarative_base()")
+        for path in mro(analysis, key)[1]
+    )
+
+
+def library_name(value: Value) -> str:
+    """The dotted path of a library value, empty for anything else."""
+    return value.path if isinstance(value, Library) else ""

@@ -1,0 +1,235 @@
+"""Objects: attributes of values, fields of the project's classes, and changes to loaded objects."""
+
+from __future__ import annotations
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import calls, expressions, names, types
+from flake8_poolhold.flow.frames import Analysis, ClassInfo, Frame
+from flake8_poolhold.flow.scopes import statements
+from flake8_poolhold.flow.states import HELD, State
+from flake8_poolhold.flow.values import (
+    UNKNOWN,
+    Choice,
+    ClassOf,
+    Engine,
+    Factory,
+    FunctionOf,
+    Holder,
+    Instance,
+    Library,
+    Loaded,
+    Method,
+    ModuleOf,
+    Opening,
+    Origin,
+    Place,
+    QueryOf,
+    Router,
+    Series,
+    Table,
+    Unknown,
+    Value,
+    join,
+)
+
+
+def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
+    """The value of `value.name`."""
+    match value:
+        case Library(path=path, holders=holders, locks=locks):
+            return Library(f"{path}.{name}", holders, locks or name == "with_for_update")
+        case ModuleOf():
+            return names.member_of_module(frame.analysis, value, name)
+        case Instance():
+            return _instance_attribute(frame, state, value, name)
+        case Holder(cls=cls):
+            if name in ("sync_session", "sync_connection"):
+                return value
+            info = names.method(frame.analysis, cls, name) if cls else None
+            if info is not None:
+                return FunctionOf(info.id, value)
+            return Method(value, name)
+        case ClassOf():
+            return _class_attribute(frame, value, name)
+        case Loaded():
+            return value
+        case Choice(options=options):
+            return join(attribute(frame, state, option, name) for option in options)
+        case Engine() | Factory() | Opening() | QueryOf() | Router() | Series() | Table():
+            return Method(value, name)
+        case _:
+            return UNKNOWN
+
+
+def _class_attribute(frame: Frame, value: ClassOf, name: str) -> Value:
+    analysis = frame.analysis
+    found = names.class_member(analysis, value.cls, name)
+    if found is None:
+        bases = names.mro(analysis, value.cls)[1]
+        return Library(f"{bases[0]}.{name}") if bases and not bases[0].startswith("builtins.") else UNKNOWN
+    info, binding = found
+    if isinstance(binding, tree.Function):
+        decorators = _decorator_names(frame, binding)
+        function = names.function_info(analysis, info.path, f"{info.name}.{name}", binding, info.key)
+        receiver = value if "builtins.classmethod" in decorators else None
+        return _decorated(frame, info, binding, FunctionOf(function.id, receiver))
+    if isinstance(binding, tree.Assign):
+        return declared_field(frame, Instance(value.cls, types.global_place(info.path, info.name)), name)
+    if isinstance(binding, tree.Class):
+        return ClassOf(names.class_info(analysis, info.path, f"{info.name}.{name}", binding).key)
+    return UNKNOWN
+
+
+def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) -> Value:
+    written = state.heap.get((value.place, name))
+    if written is not None and not isinstance(written, Unknown):
+        return written
+    analysis = frame.analysis
+    found = names.class_member(analysis, value.cls, name)
+    if found is not None and isinstance(found[1], tree.Function):
+        info, node = found
+        function = names.function_info(analysis, info.path, f"{info.name}.{name}", node, info.key)
+        decorators = _decorator_names(frame, node)
+        if any(decorator.endswith((".property", ".cached_property", "hybrid_property")) for decorator in decorators):
+            return calls.call(frame, state, FunctionOf(function.id, value), (), node.span)
+        if "builtins.staticmethod" in decorators:
+            return FunctionOf(function.id)
+        receiver: Value = ClassOf(value.cls) if "builtins.classmethod" in decorators else value
+        return _decorated(frame, info, node, FunctionOf(function.id, receiver))
+    field = declared_field(frame, value, name)
+    if not isinstance(field, Unknown):
+        return field
+    bases = names.mro(analysis, value.cls)[1]
+    outside = [base for base in bases if not base.startswith(("builtins.", "abc.", "typing.", "enum.", "pydantic."))]
+    if names.is_mapped(analysis, value.cls) or not outside:
+        return UNKNOWN
+    return Library(f"{outside[0]}.{name}")
+
+
+def _decorator_names(frame: Frame, node: tree.Function) -> list[str]:
+    """The dotted paths of a function's decorators, called or not."""
+    found = []
+    for decorator in node.decorators:
+        expression = decorator.function if isinstance(decorator, tree.Call) else decorator
+        if isinstance(expression, tree.Name | tree.Attribute):
+            module = names.module_frame(frame.analysis, frame.path)
+            found.append(names.library_name(expressions.evaluate(module, State(), expression)))
+    return found
+
+
+def _decorated(frame: Frame, info: ClassInfo, node: tree.Function, value: Value) -> Value:
+    if not node.decorators:
+        return value
+    return calls.decorated(names.module_frame(frame.analysis, info.path), State(), node.decorators, value)
+
+
+def declared_field(frame: Frame, value: Instance, name: str) -> Value:
+    """What the class says of its field `name`: an annotation, a class attribute, or what its methods assign to it."""
+    analysis = frame.analysis
+    key = (value.cls, name)
+    known = analysis.fields.get(key)
+    if known is None:
+        analysis.fields[key] = UNKNOWN
+        known = analysis.fields[key] = _declared_field(analysis, value.cls, name)
+    return types.reroot(known, value.place.attribute(name))
+
+
+def _declared_field(analysis: Analysis, cls: str, name: str) -> Value:
+    somewhere = Place(Origin("param", cls, "self"), (name,))
+    values: list[Value] = []
+    for key in names.mro(analysis, cls)[0]:
+        info = analysis.classes[key]
+        frame = names.module_frame(analysis, info.path)
+        for binding in info.scope.names.get(name, ()):
+            if isinstance(binding, tree.Assign):
+                if binding.annotation is not None:
+                    values.append(types.typed(frame, State(), binding.annotation, somewhere))
+                if binding.value is not None and (binding.annotation is None or isinstance(values[-1], Unknown)):
+                    values.append(expressions.evaluate(frame, State(), binding.value))
+        for method_name in _assigning_methods(info, name):
+            values.append(calls.field_after(analysis, info, method_name, name))
+        value = join(values)
+        if not isinstance(value, Unknown) and not isinstance(value, types.names.Literally):
+            return value
+    return join(values)
+
+
+def _assigning_methods(info: ClassInfo, name: str) -> list[str]:
+    """Methods of the class that assign `self.name`; `__init__` first and alone when it does."""
+    found = []
+    for bindings in info.scope.names.values():
+        method = bindings[-1]
+        if not isinstance(method, tree.Function) or not method.parameters:
+            continue
+        receiver = method.parameters[0].name
+        if any(_assigns(statement, receiver, name) for statement in statements(method.body)):
+            found.append(method.name)
+    return sorted(found, key=lambda method_name: method_name != "__init__")
+
+
+def _assigns(statement: tree.Statement, receiver: str, name: str) -> bool:
+    match statement:
+        case tree.Assign(targets=targets, value=value, annotation=annotation):
+            if value is None and annotation is None:
+                return False
+            return any(_is_field(target, receiver, name) for target in targets)
+        case tree.With(items=items):
+            return any(item.target is not None and _is_field(item.target, receiver, name) for item in items)
+        case _:
+            return False
+
+
+def _is_field(target: tree.Expression, receiver: str, name: str) -> bool:
+    match target:
+        case tree.Attribute(value=tree.Name(id=owner), name=attribute_name):
+            return owner == receiver and attribute_name == name
+        case tree.Sequence(items=items):
+            return any(_is_field(item, receiver, name) for item in items)
+        case _:
+            return False
+
+
+def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Value) -> None:
+    """`owner.name = value`."""
+    match owner:
+        case Instance(cls=cls, place=place):
+            state.heap[(place, name)] = value
+            if names.is_mapped(frame.analysis, cls):
+                change(frame, state, owner)
+        case Choice(options=options):
+            for option in options:
+                set_attribute(frame, state, option, name, value)
+        case Loaded() | Unknown():
+            change(frame, state, owner)
+        case _:
+            return
+
+
+def change(frame: Frame, state: State, owner: Value) -> None:
+    """An object that may belong to a session is changed: its holder has something to write, or may have."""
+    for place, holder in state.holders.items():
+        if isinstance(owner, Loaded) and owner.place == place:
+            state.holders[place] = msgspec.structs.replace(holder, dirty=True)
+        elif not isinstance(owner, Loaded) and HELD in holder.kinds:
+            state.holders[place] = msgspec.structs.replace(holder, unsure=True)
+
+
+def own_fields(analysis: Analysis, cls: str) -> list[str]:
+    """The names of the fields that a class and its bases declare or set in `__init__`, in order."""
+    fields: dict[str, None] = {}
+    for key in names.mro(analysis, cls)[0]:
+        info = analysis.classes[key]
+        for name, bindings in info.scope.names.items():
+            if isinstance(bindings[-1], tree.Assign) and bindings[-1].annotation is not None:
+                fields[name] = None
+        constructor = info.scope.names.get("__init__", [None])[-1]
+        if isinstance(constructor, tree.Function) and constructor.parameters:
+            receiver = constructor.parameters[0].name
+            for statement in statements(constructor.body):
+                if isinstance(statement, tree.Assign):
+                    for target in statement.targets:
+                        if isinstance(target, tree.Attribute) and target.value == tree.Name(receiver):
+                            fields[target.name] = None
+    return list(fields)

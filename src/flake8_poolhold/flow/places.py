@@ -1,0 +1,164 @@
+"""Places: a callee's objects named in the terms of its caller."""
+
+from __future__ import annotations
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.finding import Step
+from flake8_poolhold.flow import objects
+from flake8_poolhold.flow.frames import Frame, Waiting
+from flake8_poolhold.flow.states import HolderState, State
+from flake8_poolhold.flow.values import (
+    UNKNOWN,
+    BoundArgument,
+    Choice,
+    FunctionOf,
+    Holder,
+    Instance,
+    Library,
+    Loaded,
+    Method,
+    Opening,
+    Origin,
+    Place,
+    QueryOf,
+    Series,
+    Suspended,
+    Table,
+    Value,
+    join,
+    options,
+)
+
+LONGEST_CHAIN = 4
+"""Objects made deeper down than this are told apart by their last makers only."""
+
+
+class Mapping:
+    """One call: the callee's parameters are the caller's values, what it made is new to the caller at this call."""
+
+    def __init__(self, frame: Frame, state: State, function: str, bound: dict[str, Value], span: tree.Span) -> None:
+        self._frame, self._state = frame, state
+        self._function, self._bound = function, bound
+        self._where = frame.function.id if frame.function is not None else frame.path
+        self._site = f"{span[0]}:{span[1]}"
+        self._values: dict[Place, Value | None] = {}
+        self._kinds: dict[Place, Holder] = {}
+
+    def _place(self, place: Place) -> Place | None:
+        """The caller's place, for objects that are not behind a parameter."""
+        origin = place.origin
+        if origin.how == "param":
+            return None if origin.where == self._function else place
+        if origin.how == "new":
+            depth, via = 0, origin
+            while via is not None:
+                depth, via = depth + 1, via.via  # type: ignore[assignment]  # the chain ends in None
+            kept = origin if depth < LONGEST_CHAIN else Origin(origin.how, origin.where, origin.name)
+            return Place(Origin("new", self._where, self._site, kept), place.path)
+        return place
+
+    def _behind(self, place: Place) -> Value | None:
+        """What the caller has at a place that starts at a parameter of the callee."""
+        if place not in self._values:
+            if place.path:
+                *above, name = place.path
+                owner = self._behind(Place(place.origin, tuple(above)))
+                if name == "[]":
+                    value = join(owner.items) if isinstance(owner, Series) else None
+                elif name == "()":
+                    value = owner
+                else:
+                    value = self._attribute(owner, name) if owner is not None else None
+            else:
+                value = self._bound.get(place.origin.name)
+            self._values[place] = value
+        return self._values[place]
+
+    def _attribute(self, owner: Value, name: str) -> Value:
+        """Read a field; a property that runs on the way has had its effects inside the callee already."""
+        muted, self._frame.muted = self._frame.muted, True
+        try:
+            return objects.attribute(self._frame, self._state.copy(), owner, name)
+        finally:
+            self._frame.muted = muted
+
+    def holders(self, place: Place) -> list[Place]:
+        """The caller's holders that the callee knows as `place`."""
+        mapped = self._place(place)
+        if mapped is not None:
+            return [mapped]
+        found = []
+        for option in options(self._behind(place) or UNKNOWN):
+            if isinstance(option, Holder):
+                self._kinds[option.place] = option
+                found.append(option.place)
+        return found
+
+    def known(self, place: Place, mine: Place) -> Holder:
+        """The holder at the caller's place `mine`."""
+        return self._kinds.get(mine) or Holder("", mine)
+
+    def objects(self, place: Place) -> list[Place]:
+        """The caller's objects that the callee knows as `place`."""
+        mapped = self._place(place)
+        if mapped is not None:
+            return [mapped]
+        return [option.place for option in options(self._behind(place) or UNKNOWN) if isinstance(option, Instance)]
+
+    def waiting(self, waiting: Waiting, step: Step) -> Waiting:
+        """A wait of the callee, one call further out."""
+        touched: list[tuple[Place, HolderState]] = []
+        for place, state in waiting.touched:
+            touched.extend((mine, state) for mine in self.holders(place))
+        reported = frozenset(mine for place in waiting.reported for mine in self.holders(place))
+        return msgspec.structs.replace(waiting, steps=(step, *waiting.steps), touched=tuple(touched), reported=reported)
+
+    def value(self, value: Value) -> Value:
+        """A value of the callee, as the caller sees it."""
+        match value:
+            case Holder(place=place):
+                mapped = self._place(place)
+                if mapped is None:
+                    return self._behind(place) or UNKNOWN
+                made = msgspec.structs.replace(value, place=mapped)
+                self._kinds[mapped] = made
+                self._frame.known.setdefault(mapped, made)
+                return made
+            case Instance(place=place):
+                mapped = self._place(place)
+                return self._behind(place) or UNKNOWN if mapped is None else Instance(value.cls, mapped)
+            case Loaded(place=place):
+                mine = self.holders(place)
+                return Loaded(mine[0]) if mine else UNKNOWN
+            case QueryOf(holder=holder):
+                owner = self.value(holder)
+                return QueryOf(owner) if isinstance(owner, Holder) else UNKNOWN
+            case Opening(holder=holder):
+                owner = self.value(holder)
+                return msgspec.structs.replace(value, holder=owner) if isinstance(owner, Holder) else UNKNOWN
+            case Method(target=target, name=name):
+                return Method(self.value(target), name)
+            case Library(holders=held) if held:
+                return msgspec.structs.replace(value, holders=tuple(mine for place in held for mine in self.holders(place)))
+            case Series(items=items, exact=exact):
+                return Series(tuple(self.value(item) for item in items), exact)
+            case Table(items=pairs):
+                return Table(tuple((name, self.value(item)) for name, item in pairs))
+            case Choice(options=inner):
+                return join(self.value(option) for option in inner)
+            case FunctionOf(receiver=receiver, captured=captured, bound=bound):
+                return FunctionOf(
+                    value.function,
+                    self.value(receiver) if receiver is not None else None,
+                    tuple((name, self.value(item)) for name, item in captured),
+                    self._arguments(bound),
+                )
+            case Suspended(kind=kind, target=target, arguments=arguments):
+                return Suspended(kind, self.value(target), self._arguments(arguments))
+            case _:
+                return value
+
+    def _arguments(self, arguments: tuple[BoundArgument, ...]) -> tuple[BoundArgument, ...]:
+        return tuple(BoundArgument(self.value(argument.value), argument.keyword, argument.star) for argument in arguments)

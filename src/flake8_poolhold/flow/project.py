@@ -1,0 +1,126 @@
+"""The project: its files, where its imports lead, and the facts of its modules, loaded when they are first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from posixpath import dirname, join
+
+from flake8_poolhold.facts.tree import Module
+from flake8_poolhold.flow.scopes import Scope, module_scope
+
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+
+Loader = Callable[[str], Module | None]
+Reader = Callable[[str], bytes]
+
+
+class Project:
+    """All files of one project by their path relative to its root, with forward slashes.
+
+    `load` gives the facts of a file, or `None` when it cannot be analysed; `read` gives its bytes, empty when it is
+    gone. Both are called at most once a file. `sources` are import roots that the user has named.
+    """
+
+    def __init__(
+        self, files: Iterable[str], folders_with_projects: Iterable[str], load: Loader, read: Reader, sources: Iterable[str]
+    ) -> None:
+        self.files = frozenset(files)
+        self._folders = _folders(self.files)
+        self._load, self._read = load, read
+        self._modules: dict[str, Module | None] = {}
+        self._scopes: dict[str, Scope] = {}
+        self._bytes: dict[str, bytes] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
+        packages = {dirname(path) for path in self.files if path.endswith("/__init__.py") or path == "__init__.py"}
+        self._packages = packages
+        named = [source.strip("/").removeprefix("./") for source in sources]
+        roots = {"", *folders_with_projects}
+        roots |= {folder for folder in self._folders if folder == "src" or folder.endswith("/src")}
+        self._roots = named or sorted(roots)
+        self._named = bool(named)
+
+    def module(self, path: str) -> Module | None:
+        """The facts of the file at `path`."""
+        if path not in self._modules:
+            self._modules[path] = self._load(path) if path in self.files else None
+        return self._modules[path]
+
+    def scope(self, path: str) -> Scope:
+        """The names that the module at `path` binds; empty when it cannot be analysed."""
+        scope = self._scopes.get(path)
+        if scope is None:
+            module = self.module(path)
+            scope = module_scope(module.body if module is not None else [])
+            self._scopes[path] = scope
+        return scope
+
+    def naming(self, word: str) -> list[str]:
+        """The files whose bytes contain `word`, sorted: a cheap answer to "who could subclass, include, call this"."""
+        wanted = word.encode()
+        return [path for path in sorted(self.files) if wanted in self.bytes_of(path)]
+
+    def bytes_of(self, path: str) -> bytes:
+        data = self._bytes.get(path)
+        if data is None:
+            data = self._bytes[path] = self._read(path)
+        return data
+
+    def find(self, module: str, importer: str) -> str | None:
+        """The file (or folder, for a package without `__init__`) that `import module` in `importer` leads to."""
+        key = (module, dirname(importer))
+        if key not in self._found:
+            self._found[key] = self._search(module, dirname(importer))
+        return self._found[key]
+
+    def relative(self, module: str, level: int, importer: str) -> str | None:
+        """The file that `from ..module import` with `level` dots in `importer` leads to."""
+        folder = dirname(importer)
+        for _ in range(level - 1):
+            folder = dirname(folder)
+        return self._at(join(folder, module.replace(".", "/")) if module else folder)
+
+    def child(self, package: str, name: str) -> str | None:
+        """The submodule `name` of the package at `package`."""
+        folder = dirname(package) if package.endswith(".py") else package
+        if package.endswith(".py") and not package.endswith("__init__.py"):
+            return None
+        return self._at(join(folder, name) if folder else name)
+
+    def _search(self, module: str, folder: str) -> str | None:
+        target = module.replace(".", "/")
+        for root in self._import_roots(folder):
+            found = self._at(f"{root}/{target}" if root else target)
+            if found is not None:
+                return found
+        return None
+
+    def _import_roots(self, folder: str) -> list[str]:
+        """Import roots, the importer's nearest first. A folder inside a package is no root: its names need the package."""
+        above = [folder]
+        while folder:
+            folder = dirname(folder)
+            above.append(folder)
+        if self._named:
+            return sorted(self._roots, key=lambda root: (root not in above, -len(root)))
+        outside = [candidate for candidate in above if candidate not in self._packages]
+        inside = [candidate for candidate in above if candidate in self._packages]
+        elsewhere = [root for root in self._roots if root not in above]
+        return [*outside, *elsewhere, *inside]
+
+    def _at(self, target: str) -> str | None:
+        for candidate in (f"{target}.py", f"{target}/__init__.py", f"{target}.pyi"):
+            if candidate in self.files:
+                return candidate
+        if target in self._folders and target:
+            return target
+        return None
+
+
+def _folders(files: Iterable[str]) -> frozenset[str]:
+    folders: set[str] = set()
+    for path in files:
+        folder = dirname(path)
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = dirname(folder)
+    return frozenset(folders)

@@ -1,0 +1,165 @@
+"""Holder states: what may be true of each holder at one point of the program, and how points join.
+
+The state of a holder is a set of kinds, one for each path that leads to the point. `given` stands for "as the caller
+left it": a summary is computed once and composed with the state that each caller has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from flake8_poolhold.finding import Step
+from flake8_poolhold.flow.values import Place, Value, join
+
+GIVEN, FRESH, HELD, RELEASED, CLOSED = "given", "fresh", "held", "released", "closed"
+
+Steps = tuple[Step, ...]
+
+
+class HolderState(msgspec.Struct, frozen=True):
+    """What may be true of one holder.
+
+    `since` is the evidence of the checkout. `dirty`: writes may be pending, flushed or uncommitted; `unsure`: something
+    was done with it that is not understood; `lock` is the evidence of a lock that a release would lose; `begun`: inside
+    a `begin()` block; `bound`: bound to a connection, so that it releases nothing; `streaming`: a server-side cursor is
+    open; `carries`: on some path nothing was released since the function was entered, so that the caller's marks still
+    hold. `idle` are the waits that began while it was open and had never checked out.
+    """
+
+    kinds: frozenset[str]
+    since: Steps = ()
+    dirty: bool = False
+    unsure: bool = False
+    lock: Steps = ()
+    begun: bool = False
+    bound: bool = False
+    streaming: bool = False
+    carries: bool = False
+    touched: bool = False
+    idle: frozenset[int] = frozenset()
+
+    def has(self, kind: str) -> bool:
+        return kind in self.kinds
+
+
+UNTOUCHED = HolderState(frozenset({GIVEN}), carries=True)
+
+
+def join_states(left: HolderState, right: HolderState) -> HolderState:
+    """Either of the two."""
+    if left == right:
+        return left
+    return HolderState(
+        kinds=left.kinds | right.kinds,
+        since=left.since or right.since,
+        dirty=left.dirty or right.dirty,
+        unsure=left.unsure or right.unsure,
+        lock=left.lock or right.lock,
+        begun=left.begun or right.begun,
+        bound=left.bound or right.bound,
+        streaming=left.streaming or right.streaming,
+        carries=left.carries or right.carries,
+        touched=left.touched or right.touched,
+        idle=left.idle | right.idle,
+    )
+
+
+def compose(inner: HolderState, outer: HolderState, call: Step) -> HolderState:
+    """The state after a call: `inner` is what the callee left, `outer` the state in which it was called."""
+    kinds = inner.kinds
+    if GIVEN in kinds:
+        kinds = (kinds - {GIVEN}) | outer.kinds
+    since: Steps = (call, *inner.since) if inner.since else ()
+    if inner.carries and outer.since:
+        since = outer.since
+    kept = outer if inner.carries else None
+    return HolderState(
+        kinds=kinds,
+        since=since if HELD in kinds else (),
+        dirty=inner.dirty or (kept is not None and kept.dirty),
+        unsure=inner.unsure or (kept is not None and kept.unsure),
+        lock=((call, *inner.lock) if inner.lock else ()) or (kept.lock if kept is not None else ()),
+        begun=outer.begun,
+        bound=inner.bound or outer.bound,
+        streaming=inner.streaming or (kept is not None and kept.streaming),
+        carries=inner.carries and outer.carries,
+        touched=outer.touched or inner.touched,
+        idle=outer.idle,
+    )
+
+
+class State:
+    """One point of the program: variables, fields of objects, states of holders."""
+
+    __slots__ = ("dead", "env", "heap", "holders")
+
+    def __init__(
+        self,
+        env: dict[str, Value] | None = None,
+        heap: dict[tuple[Place, str], Value] | None = None,
+        holders: dict[Place, HolderState] | None = None,
+    ) -> None:
+        self.dead = False
+        """Set by an expression that never ends, such as a call of a function that always raises."""
+        self.env: dict[str, Value] = env if env is not None else {}
+        self.heap: dict[tuple[Place, str], Value] = heap if heap is not None else {}
+        self.holders: dict[Place, HolderState] = holders if holders is not None else {}
+
+    def copy(self) -> State:
+        return State(self.env.copy(), self.heap.copy(), self.holders.copy())
+
+    def assume(self, other: State) -> None:
+        """Become `other`."""
+        self.env, self.heap, self.holders = other.env, other.heap, other.holders
+
+    def holder(self, place: Place) -> HolderState:
+        return self.holders.get(place, UNTOUCHED)
+
+    def same(self, other: State) -> bool:
+        return self.holders == other.holders and self.env == other.env and self.heap == other.heap
+
+
+def merge(left: State | None, right: State | None) -> State | None:
+    """The join of two points; `None` is a point that is never reached. May reuse `left`."""
+    if left is None or right is None:
+        return right if left is None else left
+    if left is right:
+        return left
+    _merge_values(left.env, right.env)
+    _merge_values(left.heap, right.heap)
+    _merge_holders(left.holders, right.holders)
+    return left
+
+
+def merge_all(states: Iterable[State | None]) -> State | None:
+    """The join of all the points that are reached; the first one is reused."""
+    joined: State | None = None
+    for state in states:
+        joined = merge(joined, state)
+    return joined
+
+
+def _merge_values(into: dict[Any, Value], other: dict[Any, Value]) -> None:
+    for key, value in other.items():
+        known = into.get(key)
+        if known is None:
+            into[key] = value
+        elif known is not value and known != value:
+            into[key] = join((known, value))
+
+
+def _merge_holders(into: dict[Place, HolderState], other: dict[Place, HolderState]) -> None:
+    for place, state in other.items():
+        known = into.get(place)
+        if known is not None:
+            into[place] = join_states(known, state)
+        elif place.origin.how == "new":
+            into[place] = state  # made on one branch only: on the other it does not exist
+        else:
+            into[place] = join_states(UNTOUCHED, state)
+    for place, known in into.items():
+        if place not in other and place.origin.how != "new":
+            into[place] = join_states(known, UNTOUCHED)

@@ -1,0 +1,317 @@
+"""Summaries: a function interpreted once for each kind of argument that matters, and applied at its calls."""
+
+from __future__ import annotations
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.finding import Step
+from flake8_poolhold.flow import blocks, expressions, names, objects, places, types, waits
+from flake8_poolhold.flow.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary
+from flake8_poolhold.flow.states import State, compose, join_states, merge_all
+from flake8_poolhold.flow.values import (
+    NONE,
+    UNKNOWN,
+    BoundArgument,
+    Engine,
+    Factory,
+    FunctionOf,
+    Holder,
+    Instance,
+    Library,
+    Literally,
+    Origin,
+    Place,
+    Series,
+    Table,
+    Unknown,
+    Value,
+    options,
+)
+
+DEEPEST = 60
+"""Calls nested deeper than this are taken to have no effect; real chains are far shorter."""
+
+MOST_CONTEXTS = 24
+"""A function called with more kinds of arguments than this is seen in its general form from then on."""
+
+NOTHING = Effects({}, {})
+OPTIMISTIC = Summary(UNKNOWN, NOTHING, None, ())
+"""What is assumed of a call that is not understood, or that is part of a recursion still being solved."""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """How a function is called: the mode, what is known of its arguments beyond their annotations, what it captured."""
+
+    function: str
+    mode: Mode
+    known: tuple[tuple[str, Value], ...] = ()
+    fields: tuple[tuple[Place, str, Value], ...] = ()
+    captured: tuple[tuple[str, Value], ...] = ()
+
+
+def general(function: str, mode: Mode = "call", captured: tuple[tuple[str, Value], ...] = ()) -> Context:
+    """The context in which nothing is known of the arguments but their annotations: findings are reported from it."""
+    return Context(function, mode, (), (), captured)
+
+
+def summary(analysis: Analysis, context: Context) -> Summary:
+    """The summary of a function in a context; recursion is solved by iteration."""
+    known = analysis.summaries.get(context)
+    if known is not None:
+        if context in analysis.running:
+            analysis.running[context] += 1
+        return known
+    if len(analysis.running) > DEEPEST:
+        return OPTIMISTIC
+    info = analysis.functions[context.function]
+    analysis.summaries[context] = OPTIMISTIC
+    analysis.running[context] = 0
+    try:
+        for _ in range(3):
+            result = _interpret(analysis, info, context)
+            stable = result == analysis.summaries[context] or not analysis.running[context]
+            analysis.summaries[context] = result
+            if stable:
+                break
+    finally:
+        del analysis.running[context]
+    return result
+
+
+def parameter_place(function: str, name: str) -> Place:
+    return Place(Origin("param", function, name))
+
+
+def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summary:
+    reporting = not context.known and not context.fields and context.mode == "call"
+    frame = Frame(analysis, info.path, info, context.mode, reporting)
+    state = State(dict(context.captured))
+    known = dict(context.known)
+    for index, parameter in enumerate(info.node.parameters):
+        state.env[parameter.name] = known.get(parameter.name) or general_value(analysis, info, index, parameter)
+        if f"!{parameter.name}" in known:
+            frame.not_none |= {parameter.name}
+    for place, field, value in context.fields:
+        state.heap[place, field] = value
+    for value in state.env.values():
+        for option in options(value):
+            if isinstance(option, Holder):
+                frame.known[option.place] = option
+    return finish(frame, blocks.run(frame, state, info.node.body))
+
+
+def finish(frame: Frame, state: State | None) -> Summary:
+    """The summary of a function whose body has been run; `state` is where it falls off its end."""
+    if frame.mode == "enter":
+        normal, returns = frame.yielded, frame.yields
+    else:
+        normal, returns = merge_all((*frame.returned_at, state)), frame.returns
+    returns = _declared(frame, returns)
+    if frame.function is not None and frame.reporting:
+        from flake8_poolhold.flow import lifetimes
+
+        lifetimes.at_exit(frame, normal, returns)
+        for identity, closure in frame.nested.items():
+            summary(frame.analysis, general(identity, "call", closure.captured))
+    return Summary(returns, _effects(normal), _effects(frame.raised), tuple(frame.waits.values()))
+
+
+def _declared(frame: Frame, returns: Value) -> Value:
+    """Where the body does not tell what is returned, the annotation may."""
+    info = frame.function
+    if info is None or not isinstance(returns, Unknown) or info.node.returns is None:
+        return returns
+    where = Place(Origin("new", info.id, "return"))
+    module = names.module_frame(frame.analysis, info.path)
+    declared = types.typed(module, State(), info.node.returns, where)
+    if isinstance(declared, Series) and info.node.is_generator and declared.items:
+        return types.reroot(declared.items[0], where)
+    return declared
+
+
+def _effects(state: State | None) -> Effects | None:
+    if state is None:
+        return None
+    return Effects(state.holders, {key: value for key, value in state.heap.items() if key[0].origin.how != "global"})
+
+
+def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree.Parameter) -> Value:
+    """What a parameter stands for when the caller is not known."""
+    place = parameter_place(info.id, parameter.name)
+    if index == 0 and info.owner and parameter.annotation is None and not _is_static(info):
+        if any(isinstance(d, tree.Name) and d.id == "classmethod" for d in info.node.decorators):
+            return names.ClassOf(info.owner)
+        kind = names.holder_base(analysis, info.owner)
+        return Holder(kind, place, info.owner) if kind is not None else Instance(info.owner, place)
+    frame = names.module_frame(analysis, info.path)
+    if parameter.annotation is not None:
+        value = types.typed(frame, State(), parameter.annotation, place)
+        if parameter.kind == "star":
+            return Series((value,), exact=False)
+        if parameter.kind == "double-star":
+            return Table(())
+        if not isinstance(value, Unknown):
+            return value
+    if parameter.default is not None:
+        depends = expressions.evaluate(frame, State(), parameter.default)
+        from flake8_poolhold.flow import dependencies
+
+        provided = dependencies.provided_type(analysis, depends, place)
+        if provided is not None:
+            return provided
+    from flake8_poolhold.flow import evidence
+
+    return evidence.untyped_parameter(analysis, info, parameter, place)
+
+
+def _is_static(info: FunctionInfo) -> bool:
+    return any(isinstance(d, tree.Name) and d.id == "staticmethod" for d in info.node.decorators)
+
+
+def bind(info: FunctionInfo, receiver: Value | None, arguments: tuple[BoundArgument, ...]) -> dict[str, Value]:
+    """The arguments of a call by parameter; what does not fit is dropped, as nothing is known of it."""
+    parameters = info.node.parameters
+    bound: dict[str, Value] = {}
+    positional = [parameter for parameter in parameters if parameter.kind == "positional"]
+    by_name = {parameter.name for parameter in parameters if parameter.kind in ("positional", "keyword")}
+    star = next((parameter for parameter in parameters if parameter.kind == "star"), None)
+    double = next((parameter for parameter in parameters if parameter.kind == "double-star"), None)
+    values: list[Value] = [] if receiver is None else [receiver]
+    extra: list[tuple[str, Value]] = []
+    for argument in arguments:
+        if argument.star == "*":
+            if isinstance(argument.value, Series) and argument.value.exact:
+                values.extend(argument.value.items)
+        elif argument.star == "**":
+            if isinstance(argument.value, Table):
+                extra.extend(argument.value.items)
+        elif argument.keyword is None:
+            values.append(argument.value)
+        else:
+            extra.append((argument.keyword, argument.value))
+    for parameter, value in zip(positional, values, strict=False):
+        bound[parameter.name] = value
+    if star is not None:
+        bound[star.name] = Series(tuple(values[len(positional) :]), exact=True)
+    rest = []
+    for name, value in extra:
+        if name in by_name:
+            bound[name] = value
+        else:
+            rest.append((name, value))
+    if double is not None:
+        bound[double.name] = Table(tuple(rest))
+    return bound
+
+
+def context_of(analysis: Analysis, function: FunctionOf, bound: dict[str, Value], state: State, mode: Mode) -> Context:
+    """The context of a call: the general one unless the caller knows something that matters and the callee does not."""
+    info = analysis.functions[function.function]
+    known: list[tuple[str, Value]] = []
+    fields: list[tuple[Place, str, Value]] = []
+    for index, parameter in enumerate(info.node.parameters):
+        place = parameter_place(info.id, parameter.name)
+        value = bound.get(parameter.name)
+        if value is None:
+            if isinstance(parameter.default, tree.Constant) and isinstance(parameter.default.value, bool | None):
+                known.append((parameter.name, Literally(parameter.default.value)))
+            continue
+        if isinstance(value, Literally):
+            if isinstance(value.value, bool | None):
+                known.append((parameter.name, value))
+            continue
+        if isinstance(parameter.default, tree.Constant) and parameter.default.value is None and _is_object(value):
+            known.append((f"!{parameter.name}", NONE))
+        own = general_value(analysis, info, index, parameter)
+        if _says_more(value, own):
+            own = types.reroot(value, place)
+            known.append((parameter.name, own))
+        fields.extend(_known_fields(analysis, state, value, own, place))
+    context = Context(info.id, mode, tuple(known), tuple(fields), function.captured)
+    if context not in analysis.summaries and (known or fields):
+        count = analysis.contexts.get(info.id, 0)
+        if count >= MOST_CONTEXTS:
+            return general(info.id, mode, function.captured)
+        analysis.contexts[info.id] = count + 1
+    return context
+
+
+def _is_object(value: Value) -> bool:
+    return all(isinstance(option, Holder | Instance | Library | FunctionOf) for option in options(value))
+
+
+def _says_more(value: Value, own: Value) -> bool:
+    """Whether the argument tells something that the parameter's annotation does not."""
+    if isinstance(value, Unknown) or value == own:
+        return False
+    if isinstance(own, Unknown) or own == NONE:
+        return any(_is_object(option) or isinstance(option, Engine | Factory | Series | Table | names.ClassOf) for option in options(value))
+    if isinstance(own, Instance) and isinstance(value, Instance):
+        return own.cls != value.cls
+    if isinstance(own, Series | Table):
+        return type(own) is type(value) and bool(value.items) and not own.items
+    return isinstance(own, Library) and isinstance(value, FunctionOf | Instance)
+
+
+def _known_fields(
+    analysis: Analysis, state: State, value: Value, own: Value, place: Place, depth: int = 2
+) -> list[tuple[Place, str, Value]]:
+    """Fields of an argument that its class does not type but that the caller has seen being set."""
+    if not isinstance(value, Instance) or not isinstance(own, Instance) or not depth:
+        return []
+    found = []
+    module = names.module_frame(analysis, analysis.classes[own.cls].path)
+    for (owner, name), held in list(state.heap.items()):
+        if owner != value.place or isinstance(held, Unknown | Literally):
+            continue
+        declared = objects.declared_field(module, own, name)
+        inner = place.attribute(name)
+        if _says_more(held, declared):
+            declared = types.reroot(held, inner)
+            found.append((place, name, declared))
+        found.extend(_known_fields(analysis, state, held, declared, inner, depth - 1))
+    return found
+
+
+def apply(
+    frame: Frame, state: State, function: FunctionOf, arguments: tuple[BoundArgument, ...], span: tree.Span, mode: Mode = "call"
+) -> Value:
+    """Run a call of a project's function: its waits meet this function's holders, its effects happen here."""
+    analysis = frame.analysis
+    info = analysis.functions[function.function]
+    bound = bind(info, function.receiver, function.bound + arguments)
+    context = context_of(analysis, function, bound, state, mode)
+    result = summary(analysis, context)
+    mapping = places.Mapping(frame, state, info.id, bound, span)
+    step = frame.step(span, f"calls {info.name}", "call")
+    if not frame.muted:
+        for waiting in result.waits:
+            waits.meet(frame, state, mapping.waiting(waiting, step), span)
+    if result.raised is not None:
+        failing = state.copy()
+        apply_effects(frame, failing, result.raised, mapping, step)
+        frame.may_raise(failing)
+    if result.normal is None:
+        state.dead = True
+        return UNKNOWN
+    apply_effects(frame, state, result.normal, mapping, step)
+    return mapping.value(result.returns)
+
+
+def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.Mapping, step: Step) -> None:
+    """What a callee left behind happens to this function's holders and objects."""
+    changed: dict[Place, object] = {}
+    for place, inner in effects.holders.items():
+        for mine in mapping.holders(place):
+            if inner.touched:
+                waits.used(frame, state, mine)
+            after = compose(inner, state.holder(mine), step)
+            if mine in changed:
+                after = join_states(after, state.holders[mine])
+            changed[mine] = after
+            state.holders[mine] = after
+            frame.known.setdefault(mine, mapping.known(place, mine))
+    for (owner, name), value in effects.heap.items():
+        for mine in mapping.objects(owner):
+            state.heap[mine, name] = mapping.value(value)

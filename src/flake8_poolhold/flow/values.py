@@ -1,0 +1,300 @@
+"""Abstract values: what an expression may stand for, as far as the analysis needs to know.
+
+Values are immutable and hashable. Identity lives in places: an object is known by where it came from (a parameter, an
+attribute path of a parameter, the call that made it), so that a summary of a function can speak about its caller's
+objects without knowing the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where an object enters a function: `where` is a function or module, `name` a parameter, variable or position.
+
+    A `new` object that a callee made carries the callee's own origin in `via`.
+    """
+
+    how: Literal["param", "new", "global"]
+    where: str
+    name: str
+    via: Origin | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """An object: an origin and the attribute path that leads from it, `("repo", "session")`."""
+
+    origin: Origin
+    path: tuple[str, ...] = ()
+
+    def attribute(self, name: str) -> Place:
+        return Place(self.origin, (*self.path, name))
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """Nothing is known."""
+
+
+class Literally(msgspec.Struct, frozen=True):
+    """A string, number, boolean or `None`."""
+
+    value: str | int | bool | None
+
+
+class Library(msgspec.Struct, frozen=True):
+    """Something of a library, by its dotted path; see `knowledge` for how calls and attributes extend the path.
+
+    `holders` are places of holders that were passed in on the way; `locks` says that a statement takes a row lock.
+    """
+
+    path: str
+    holders: tuple[Place, ...] = ()
+    locks: bool = False
+    awaited: bool = False
+
+
+class Factory(msgspec.Struct, frozen=True):
+    """A callable that makes holders of `kind` (a sessionmaker). `keeps_loaded` is `expire_on_commit=False`, if known."""
+
+    kind: str
+    keeps_loaded: bool | None = None
+    bound: bool = False
+    site: str = ""
+
+
+class Engine(msgspec.Struct, frozen=True):
+    """An engine; `kind` is its class in the knowledge."""
+
+    kind: str
+    site: str = ""
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """A holder of `kind` (its class in the knowledge); `cls` is the project's subclass, if it is one."""
+
+    kind: str
+    place: Place
+    cls: str = ""
+    keeps_loaded: bool | None = None
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What `engine.connect()` or `factory.begin()` returns: entered or awaited, it gives `holder`.
+
+    `acquires`: the connection is checked out at once; `transaction`: the block ends the transaction of the holder.
+    """
+
+    holder: Holder
+    acquires: bool
+    transaction: bool
+    owned: bool
+
+
+class Method(msgspec.Struct, frozen=True):
+    """The method `name` of a holder, engine, factory, opening or what came out of a holder, not called yet."""
+
+    target: Value
+    name: str
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """Something that came out of a holder: a result, a row, an ORM object."""
+
+    place: Place
+
+
+class QueryOf(msgspec.Struct, frozen=True):
+    """A `Query` of a sync session: lazy until it is iterated or one of its fetching methods is called."""
+
+    holder: Holder
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """An instance of the project's class `cls`."""
+
+    cls: str
+    place: Place
+
+
+class ClassOf(msgspec.Struct, frozen=True):
+    """The project's class `cls` itself."""
+
+    cls: str
+
+
+class ModuleOf(msgspec.Struct, frozen=True):
+    """A module of the project, by its path; an empty path is a package without `__init__`."""
+
+    path: str
+    name: str
+
+
+class FunctionOf(msgspec.Struct, frozen=True):
+    """A function of the project: bound to `receiver` when it is a method, with what it captured when it is a closure."""
+
+    function: str
+    receiver: Value | None = None
+    captured: tuple[tuple[str, Value], ...] = ()
+    bound: tuple[BoundArgument, ...] = ()
+
+
+class BoundArgument(msgspec.Struct, frozen=True):
+    """An argument of a call: `star` is `*`, `**` or empty."""
+
+    value: Value
+    keyword: str | None = None
+    star: str = ""
+
+
+class Suspended(msgspec.Struct, frozen=True):
+    """A call that has not run yet: a coroutine, a generator or the context manager of a generator function."""
+
+    kind: Literal["coroutine", "generator", "context"]
+    target: Value
+    arguments: tuple[BoundArgument, ...]
+
+
+class Series(msgspec.Struct, frozen=True):
+    """A list, tuple or set. `exact` when `items` are its items in order, else they are the kinds of item it may have."""
+
+    items: tuple[Value, ...]
+    exact: bool
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A dict display with literal string keys."""
+
+    items: tuple[tuple[str, Value], ...]
+
+    def get(self, key: str) -> Value:
+        return next((value for name, value in self.items if name == key), UNKNOWN)
+
+
+class Depends(msgspec.Struct, frozen=True):
+    """A FastAPI dependency marker. `target` is `None` where the parameter's annotation names the class."""
+
+    target: Value | None
+    cached: bool = True
+    function_scope: bool = False
+
+
+class Router(msgspec.Struct, frozen=True):
+    """A FastAPI router or application: the call that made it, and the dependencies that it adds to its routes."""
+
+    site: str
+    depends: tuple[Depends, ...]
+
+
+class Annotation(msgspec.Struct, frozen=True):
+    """`Annotated[type, Depends(...)]`."""
+
+    type: Value
+    depends: Depends
+
+
+class SubscriptedType(msgspec.Struct, frozen=True):
+    """`base[arguments]` used as a type."""
+
+    base: Value
+    arguments: tuple[Value, ...]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One of several values; never nested, never with `Unknown`."""
+
+    options: tuple[Value, ...]
+
+
+Value = (
+    Unknown
+    | Literally
+    | Library
+    | Factory
+    | Engine
+    | Holder
+    | Opening
+    | Method
+    | Loaded
+    | QueryOf
+    | Instance
+    | ClassOf
+    | ModuleOf
+    | FunctionOf
+    | Suspended
+    | Series
+    | Table
+    | Depends
+    | Router
+    | Annotation
+    | SubscriptedType
+    | Choice
+)
+
+UNKNOWN = Unknown()
+NONE = Literally(None)
+
+MOST_OPTIONS = 6
+"""A choice of more values than this is as good as unknown."""
+
+
+def options(value: Value) -> tuple[Value, ...]:
+    """The single values that `value` may be."""
+    return value.options if isinstance(value, Choice) else (value,)
+
+
+def join(values: Iterable[Value]) -> Value:
+    """The choice of all `values`. `None` and the unknown give way to anything that is known."""
+    found: dict[Value, None] = {}
+    fallback: Value = UNKNOWN
+    for value in values:
+        for option in options(value):
+            if isinstance(option, Unknown):
+                continue
+            if isinstance(option, Literally):
+                fallback = option
+                continue
+            found[option] = None
+    if not found:
+        return fallback
+    if len(found) == 1:
+        return next(iter(found))
+    if len(found) > MOST_OPTIONS:
+        return UNKNOWN
+    return Choice(tuple(found))
+
+
+def holders_in(value: Value, depth: int = 4) -> list[Holder]:
+    """The holders inside `value`: itself, items of series, captured variables, receivers and bound arguments."""
+    if depth == 0:
+        return []
+    match value:
+        case Holder():
+            return [value]
+        case Opening(holder=holder):
+            return [holder]
+        case Method(target=owner):
+            parts: Iterable[Value] = (owner,)
+        case Choice(options=inner) | Series(items=inner):
+            parts = inner
+        case Table(items=items):
+            parts = [item for _, item in items]
+        case FunctionOf(receiver=receiver, captured=captured, bound=bound):
+            parts = [item for _, item in captured] + [argument.value for argument in bound]
+            if receiver is not None:
+                parts = [*parts, receiver]
+        case Suspended(target=target, arguments=arguments):
+            parts = [target, *(argument.value for argument in arguments)]
+        case _:
+            return []
+    return [holder for part in parts for holder in holders_in(part, depth - 1)]
+
+
+def function_id(path: str, name: str, node: tree.Function) -> str:
+    """A name for a function that is unique in the project: its file, qualified name and line."""
+    return f"{path}::{name}:{node.span[0]}:{node.span[1]}"

@@ -1,0 +1,157 @@
+"""Waits and what they meet: a wait is remembered for the callers and, where a holder is held, reported."""
+
+from __future__ import annotations
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.frames import Blocking, Frame, Hold, Waiting
+from flake8_poolhold.flow.states import FRESH, HELD, HolderState, State, compose
+from flake8_poolhold.flow.values import Holder, Instance, Place, Value
+from flake8_poolhold.knowledge import Wait
+
+
+def reach(frame: Frame, state: State, wait: Wait, path: str, span: tree.Span, *, blocking: bool = False) -> None:
+    """The library call `path` at `span` waits."""
+    if frame.muted:
+        return
+    frame.analysis.events.waits.add((frame.path, span[0], span[1]))
+    step = frame.step(span, f"waits: {display(path)}", "wait")
+    meet(frame, state, Waiting(wait, path, (step,), (), frozenset(), blocking), span)
+
+
+def display(path: str) -> str:
+    """A dotted path for people: `httpx.AsyncClient.post`."""
+    return path.replace("()", "")
+
+
+def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
+    """A wait, in this function or behind a call of it, starts in `state`: report the holds, remember it for callers."""
+    if frame.muted:
+        return
+    if waiting.blocking and frame.threaded:
+        waiting = msgspec.structs.replace(waiting, blocking=False)
+    if waiting.blocking and frame.is_async:
+        _block(frame, waiting, span)
+        waiting = msgspec.structs.replace(waiting, blocking=False)
+    inner = dict(waiting.touched)
+    reported = set(waiting.reported)
+    touched: dict[Place, HolderState] = {}
+    for place, outer in state.holders.items():
+        met = inner.get(place)
+        now = compose(met, outer, waiting.steps[0]) if met is not None else outer
+        touched[place] = now
+        if HELD in now.kinds and place not in reported and not frame.is_import:
+            if frame.reporting:
+                _hold(frame, state, place, now, waiting, span)
+                reported.add(place)
+        elif now.kinds == {FRESH} and not now.touched and frame.reporting:
+            _idle(frame, state, place, waiting, span)
+    for place, met in inner.items():
+        if place not in touched and place.origin.how != "new":
+            touched[place] = met
+    remember(frame, msgspec.structs.replace(waiting, touched=tuple(touched.items()), reported=frozenset(reported)))
+
+
+def remember(frame: Frame, waiting: Waiting) -> None:
+    """Keep a wait for the callers: one for each class of wait and each state that it met."""
+    key = (waiting.wait.kind, waiting.blocking, frozenset((place, state.kinds) for place, state in waiting.touched), waiting.reported)
+    known = frame.waits.get(key)
+    if known is None or len(waiting.steps) < len(known.steps):
+        frame.waits[key] = waiting
+
+
+def _block(frame: Frame, waiting: Waiting, span: tree.Span) -> None:
+    if frame.reporting and frame.function is not None:
+        frame.analysis.events.blocking.append(Blocking(frame.function, span, waiting))
+
+
+def _hold(frame: Frame, state: State, place: Place, now: HolderState, waiting: Waiting, span: tree.Span) -> None:
+    hold = describe(frame, state, place, now, waiting, span)
+    if hold is not None:
+        frame.analysis.events.holds.append(hold)
+
+
+def _idle(frame: Frame, state: State, place: Place, waiting: Waiting, span: tree.Span) -> None:
+    """The holder is open and has never checked out; should it be used later, the wait stood in an open session."""
+    hold = describe(frame, state, place, state.holder(place), waiting, span)
+    if hold is not None:
+        frame.idle_holds.append(hold)
+        idle = state.holder(place).idle | {len(frame.idle_holds) - 1}
+        state.holders[place] = msgspec.structs.replace(state.holder(place), idle=idle)
+
+
+def used(frame: Frame, state: State, place: Place) -> None:
+    """A holder is used: the waits that it stood open for are now known to be idle waits."""
+    holder = state.holder(place)
+    if frame.reporting and not frame.muted:
+        for number in sorted(holder.idle):
+            hold = frame.idle_holds[number]
+            if hold not in frame.analysis.events.idles:
+                frame.analysis.events.idles.append(hold)
+    if holder.idle or not holder.touched:
+        state.holders[place] = msgspec.structs.replace(holder, idle=frozenset(), touched=True)
+
+
+def describe(
+    frame: Frame, state: State, place: Place, now: HolderState, waiting: Waiting, span: tree.Span
+) -> Hold | None:
+    if frame.function is None:
+        return None
+    expression = spelled(state, place)
+    holder = frame.known.get(place)
+    name = expression or (f"the session of {frame.providers[place]}" if place in frame.providers else named(place))
+    return Hold(
+        function=frame.function,
+        span=span,
+        place=place,
+        name=name,
+        expression=expression,
+        kind=holder.kind if holder is not None else "",
+        keeps_loaded=holder.keeps_loaded if holder is not None else None,
+        state=now,
+        waiting=waiting,
+        releaser=frame.providers.get(place, ""),
+    )
+
+
+def spelled(state: State, place: Place) -> str:
+    """How the function itself can name the holder at `place`: a variable, or an attribute of one. Empty if it cannot."""
+    for name, value in state.env.items():
+        if isinstance(value, Holder) and value.place == place:
+            return name
+    for name, value in state.env.items():
+        if isinstance(value, Instance):
+            found = _field_of(state, value, place)
+            if found:
+                return f"{name}.{found}"
+    return ""
+
+
+def _field_of(state: State, value: Instance, place: Place, depth: int = 2) -> str:
+    for (owner, field), held in state.heap.items():
+        if owner != value.place:
+            continue
+        if isinstance(held, Holder) and held.place == place:
+            return field
+        if isinstance(held, Instance) and depth:
+            inner = _field_of(state, held, place, depth - 1)
+            if inner:
+                return f"{field}.{inner}"
+    if value.place.origin == place.origin and place.path[: len(value.place.path)] == value.place.path:
+        return ".".join(place.path[len(value.place.path) :])
+    return ""
+
+
+def named(place: Place) -> str:
+    """A name for a holder that the function cannot spell."""
+    if place.path:
+        return place.path[-1]
+    return place.origin.name if place.origin.how != "new" else "a session"
+
+
+def name_holder(frame: Frame, value: Value, name: str) -> None:
+    """Remember under which name the function made a holder."""
+    if isinstance(value, Holder) and value.place in frame.made:
+        span, old = frame.made[value.place]
+        frame.made[value.place] = (span, old or name)

@@ -1,0 +1,48 @@
+"""What holders do: the effect of every method of SQLAlchemy's sessions, connections and engines.
+
+The table `sqlalchemy.toml` is measured, not remembered: the tests derive it again from the installed SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import Literal
+
+import msgspec
+
+Effect = Literal["acquires", "may_acquire", "releases", "neutral", "ends_tx_keeps", "acquires_on_enter"]
+Kind = Literal["session", "connection", "engine", "query", "result", "transaction", "factory", "attrs"]
+
+
+class HolderClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One class: the dotted paths it is imported by, and the effect of each method."""
+
+    names: list[str]
+    kind: Kind
+    methods: dict[str, Effect]
+    is_async: bool = msgspec.field(name="async", default=False)
+
+
+class Holders(msgspec.Struct, frozen=True):
+    """All classes by their short name, by dotted path, and the callables that make them."""
+
+    classes: dict[str, HolderClass]
+    by_path: dict[str, str]
+    factories: dict[str, str]
+
+    def class_at(self, path: str) -> tuple[str, HolderClass] | None:
+        """The class imported as `path`, with its short name."""
+        name = self.by_path.get(path)
+        return (name, self.classes[name]) if name is not None else None
+
+
+@functools.cache
+def load_holders() -> Holders:
+    """Read the table once. Raises `msgspec.ValidationError` on a malformed one, which is a defect of the package."""
+    text = (resources.files(__package__) / "sqlalchemy.toml").read_bytes()
+    raw = msgspec.toml.decode(text)
+    factories = raw.pop("factories")
+    classes = {name: msgspec.convert(table, HolderClass) for name, table in raw.items()}
+    by_path = {path: name for name, known in classes.items() for path in known.names}
+    return Holders(classes, by_path, msgspec.convert(factories, dict[str, str]))
