@@ -195,7 +195,7 @@ def test_command_line_lies_over_settings() -> None:
     for option in ("select", "extend_select", "ignore"):
         with pytest.raises(ConfigError, match=f"^--{option.replace('_', '-')}: unknown code `PHL9`"):
             override(base, **{option: ["PHL9"]})  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="^--per-file-ignores: unknown code"):
+    with pytest.raises(ConfigError, match=r"^--per-file-ignores: unknown code"):
         override(base, per_file_ignores={"x": ["E1"]})
 
 

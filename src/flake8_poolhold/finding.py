@@ -38,12 +38,18 @@ class Edit(msgspec.Struct, frozen=True):
 
 
 class FixOffer(msgspec.Struct, frozen=True):
-    """A repair that can be made: which fix, whether it is proved harmless, and its edits."""
+    """A repair that can be made: which fix, whether it is proved harmless, and its edits.
+
+    `statement` is the code that it inserts; `scope` names the function that it changes, so that no two fixes of one
+    round change the same one.
+    """
 
     name: str
     applicability: Applicability
     message: str
     edits: tuple[Edit, ...] = ()
+    statement: str = ""
+    scope: str = ""
 
 
 class Finding(msgspec.Struct, frozen=True):

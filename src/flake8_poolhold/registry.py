@@ -77,19 +77,18 @@ def rules() -> dict[str, Rule]:
 
 
 def discover(package: str) -> dict[str, Rule]:
-    """Import the modules of a package (those called `_...` aside) and return the one rule of each by code, sorted."""
+    """Import the modules of a package (those called `_...` aside) and return the one rule of each by code, sorted.
+
+    Names are unique because files are: a rule is called like its file.
+    """
     found: dict[str, Rule] = {}
-    names: dict[str, str] = {}
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         if module.name.startswith("_"):
             continue
         one = _only_rule(f"{package}.{module.name}", module.name)
         if one.code in found:
             raise RegistryError(f"`{one.code}` is the code of two rules, {found[one.code].name} and {one.name}")
-        if one.name in names:
-            raise RegistryError(f"`{one.name}` is the name of two rules, {names[one.name]} and {one.code}")
         found[one.code] = one
-        names[one.name] = one.code
     return dict(sorted(found.items()))
 
 

@@ -13,7 +13,7 @@ from libcst._nodes.internal import CodegenState
 
 from flake8_poolhold.facts.tree import Span
 
-_WANTED = frozenset(
+WANTED: frozenset[type] = frozenset(
     {
         cst.Await,
         cst.Call,
@@ -29,6 +29,8 @@ _WANTED = frozenset(
         cst.Yield,
     }
 )
+
+"""The nodes whose positions become facts."""
 
 
 class Spans(dict[int, Span]):
@@ -68,8 +70,9 @@ _IGNORE = _Ignore()
 class _CountingState(CodegenState):
     """Generates no text: counts where the text would be."""
 
-    def __init__(self, module: cst.Module) -> None:
+    def __init__(self, module: cst.Module, wanted: frozenset[type]) -> None:
         super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
+        self.wanted = wanted
         self.line = 1
         self.column = 1
         self.spans = Spans()
@@ -89,14 +92,14 @@ class _CountingState(CodegenState):
     def record_syntactic_position(  # type: ignore[override]  # a plain context manager is several times faster than libcst's generator
         self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
     ) -> _Record | _Ignore:
-        return _Record(self, node) if type(node) in _WANTED else _IGNORE
+        return _Record(self, node) if type(node) in self.wanted else _IGNORE
 
 
-def spans(module: cst.Module) -> Spans:
-    """Return the span of each call, await, yield, definition and block of `module`, by the node's `id()`.
+def spans(module: cst.Module, wanted: frozenset[type] = WANTED) -> Spans:
+    """Return the span of each node of `module` of a wanted type, by the node's `id()`.
 
     A block's span ends where its body ends.
     """
-    state = _CountingState(module)
+    state = _CountingState(module, wanted)
     module._codegen(state)
     return state.spans

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from flake8_poolhold.flow import blocks, dependencies, names, summaries
+from flake8_poolhold.flow import blocks, dependencies, names, releases, summaries
 from flake8_poolhold.flow.frames import Analysis, Blocking, Escape, Frame, FunctionInfo, Hold, Unclosed
 from flake8_poolhold.flow.project import Project
 from flake8_poolhold.flow.states import State
@@ -76,6 +76,10 @@ class Flow:
     def function(self, identity: str) -> FunctionInfo | None:
         """A function by its id."""
         return self._analysis.functions.get(identity)
+
+    def release(self, hold: Hold) -> releases.Release:
+        """Whether the connection of a hold can be committed away before its wait."""
+        return releases.before(self._analysis, hold)
 
     def _mine(self, events: Iterable[Event]) -> list[Event]:
         return [event for event in events if event.function.path in self._reported]

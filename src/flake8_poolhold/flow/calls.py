@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow import contexts, expressions, holding, library, names, summaries, types, waits
-from flake8_poolhold.flow.frames import Analysis, ClassInfo, Frame
+from flake8_poolhold.flow.frames import Analysis, ClassInfo, Effects, Frame, FunctionInfo
 from flake8_poolhold.flow.scopes import statements
 from flake8_poolhold.flow.states import State
 from flake8_poolhold.flow.values import (
@@ -191,13 +191,17 @@ def decorated(frame: Frame, state: State, decorators: list[tree.Expression], val
     return value
 
 
+def effects_of(analysis: Analysis, function: FunctionInfo) -> Effects:
+    """What a function leaves behind for a caller that knows nothing more than its annotations."""
+    result = summaries.summary(analysis, summaries.general(function.id))
+    return result.normal or result.raised or summaries.NOTHING
+
+
 def field_after(analysis: Analysis, info: ClassInfo, method: str, name: str) -> Value:
     """The field `name` as a method of the class leaves it, for any instance."""
     function = names.function_info(analysis, info.path, f"{info.name}.{method}", _method_node(info, method), info.key)
-    result = summaries.summary(analysis, summaries.general(function.id))
     owner = summaries.parameter_place(function.id, function.node.parameters[0].name)
-    effects = result.normal or result.raised
-    written = effects.heap.get((owner, name), UNKNOWN) if effects is not None else UNKNOWN
+    written = effects_of(analysis, function).heap.get((owner, name), UNKNOWN)
     if written in (UNKNOWN, NONE):
         written = _declared_in(analysis, info, function.node, name)
     return written

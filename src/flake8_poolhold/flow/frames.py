@@ -71,7 +71,11 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct, frozen=True, eq=False):
-    """A wait that starts while a holder is, or may be, held (or open, for an idle wait that is used later)."""
+    """A wait that starts while a holder is, or may be, held (or open, for an idle wait that is used later).
+
+    `expression` is how the function can spell the holder, empty if it cannot; `provider` the id of the dependency that
+    gave it; `loaded` the variables that hold what came out of it.
+    """
 
     function: FunctionInfo
     span: tree.Span
@@ -82,7 +86,8 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
     keeps_loaded: bool | None
     state: HolderState
     waiting: Waiting
-    releaser: str
+    provider: str
+    loaded: frozenset[str]
 
 
 class Blocking(msgspec.Struct, frozen=True, eq=False):
@@ -139,6 +144,7 @@ class Analysis:
         self.globals: dict[tuple[str, str], Value] = {}
         self.fields: dict[tuple[str, str], Value] = {}
         self.mros: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self.aliases: dict[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = {}
         self.summaries: dict[object, Summary] = {}
         self.running: dict[object, int] = {}
         self.contexts: dict[str, int] = {}

@@ -35,6 +35,10 @@ from flake8_poolhold.flow.values import (
 )
 
 
+Alias = tuple[tuple[str, ...], str, tuple[str, ...], Holder]
+"""Of an object: the path of an object in it, that one's field, the path of the same holder, the holder."""
+
+
 def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
     """The value of `value.name`."""
     match value:
@@ -100,6 +104,7 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) 
         return _decorated(frame, info, node, FunctionOf(function.id, receiver))
     field = declared_field(frame, value, name)
     if not isinstance(field, Unknown):
+        _share(analysis, state, value, name)
         return field
     bases = names.mro(analysis, value.cls)[1]
     outside = [base for base in bases if not base.startswith(("builtins.", "abc.", "typing.", "enum.", "pydantic."))]
@@ -123,6 +128,48 @@ def _decorated(frame: Frame, info: ClassInfo, node: tree.Function, value: Value)
     if not node.decorators:
         return value
     return calls.decorated(names.module_frame(frame.analysis, info.path), State(), node.decorators, value)
+
+
+def _share(analysis: Analysis, state: State, owner: Instance, name: str) -> None:
+    """Fields of a field that are the same holder as another field of `owner`: a service and its repository share one."""
+    for path, field, shared, holder in aliases(analysis, owner.cls):
+        if path[0] == name:
+            inner = Place(owner.place.origin, owner.place.path + path)
+            whole = Place(owner.place.origin, owner.place.path + shared)
+            state.heap.setdefault((inner, field), types.reroot(holder, whole))
+
+
+def aliases(analysis: Analysis, cls: str) -> tuple[Alias, ...]:
+    """The holders that the constructor of `cls` puts into several objects."""
+    known = analysis.aliases.get(cls)
+    if known is None:
+        analysis.aliases[cls] = ()
+        known = analysis.aliases[cls] = tuple(_aliases(analysis, cls))
+    return known
+
+
+def _aliases(analysis: Analysis, cls: str) -> list[Alias]:
+    constructor = names.method(analysis, cls, "__init__")
+    if constructor is None or not constructor.node.parameters:
+        return []
+    effects = calls.effects_of(analysis, constructor)
+    found: dict[Place, list[tuple[tuple[str, ...], Holder]]] = {}
+    waiting: list[tuple[Place, tuple[str, ...]]] = [(Place(Origin("param", constructor.id, constructor.node.parameters[0].name)), ())]
+    while waiting:
+        owner, path = waiting.pop(0)
+        for (place, field), value in effects.heap.items():
+            if place != owner or len(path) > 2:
+                continue
+            if isinstance(value, Holder):
+                found.setdefault(value.place, []).append(((*path, field), value))
+            elif isinstance(value, Instance):
+                waiting.append((value.place, (*path, field)))
+    return [
+        (path[:-1], path[-1], paths[0][0], holder)
+        for paths in found.values()
+        for path, holder in paths[1:]
+        if len(path) > 1
+    ]
 
 
 def declared_field(frame: Frame, value: Instance, name: str) -> Value:

@@ -96,9 +96,9 @@ class Mapping:
                 found.append(option.place)
         return found
 
-    def known(self, place: Place, mine: Place) -> Holder:
-        """The holder at the caller's place `mine`."""
-        return self._kinds.get(mine) or Holder("", mine)
+    def known(self, mine: Place) -> Holder | None:
+        """The holder at the caller's place `mine`, if a value has shown it."""
+        return self._kinds.get(mine)
 
     def objects(self, place: Place) -> list[Place]:
         """The caller's objects that the callee knows as `place`."""

@@ -82,7 +82,7 @@ def compose(inner: HolderState, outer: HolderState, call: Step) -> HolderState:
         dirty=inner.dirty or (kept is not None and kept.dirty),
         unsure=inner.unsure or (kept is not None and kept.unsure),
         lock=((call, *inner.lock) if inner.lock else ()) or (kept.lock if kept is not None else ()),
-        begun=outer.begun,
+        begun=inner.begun or outer.begun,
         bound=inner.bound or outer.bound,
         streaming=inner.streaming or (kept is not None and kept.streaming),
         carries=inner.carries and outer.carries,

@@ -311,7 +311,9 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
                 after = join_states(after, state.holders[mine])
             changed[mine] = after
             state.holders[mine] = after
-            frame.known.setdefault(mine, mapping.known(place, mine))
+            known = mapping.known(mine)
+            if known is not None:
+                frame.known.setdefault(mine, known)
     for (owner, name), value in effects.heap.items():
         for mine in mapping.objects(owner):
             state.heap[mine, name] = mapping.value(value)

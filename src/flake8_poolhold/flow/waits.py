@@ -7,7 +7,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.frames import Blocking, Frame, Hold, Waiting
 from flake8_poolhold.flow.states import FRESH, HELD, HolderState, State, compose
-from flake8_poolhold.flow.values import Holder, Instance, Place, Value
+from flake8_poolhold.flow.values import Holder, Instance, Loaded, Place, Series, Value, options
 from flake8_poolhold.knowledge import Wait
 
 
@@ -100,7 +100,8 @@ def describe(
         return None
     expression = spelled(state, place)
     holder = frame.known.get(place)
-    name = expression or (f"the session of {frame.providers[place]}" if place in frame.providers else named(place))
+    provider = frame.providers.get(place, "")
+    name = expression or (frame.analysis.functions[provider].name if provider else named(place))
     return Hold(
         function=frame.function,
         span=span,
@@ -111,8 +112,21 @@ def describe(
         keeps_loaded=holder.keeps_loaded if holder is not None else None,
         state=now,
         waiting=waiting,
-        releaser=frame.providers.get(place, ""),
+        provider=provider,
+        loaded=frozenset(variable for variable, value in state.env.items() if _came_from(value, place)),
     )
+
+
+def _came_from(value: Value, place: Place) -> bool:
+    return any(isinstance(option, Loaded) and option.place == place for option in parts(value))
+
+
+def parts(value: Value) -> list[Value]:
+    """The single values in a value and in the series it may be."""
+    found: list[Value] = []
+    for option in options(value):
+        found.extend([part for item in option.items for part in options(item)] if isinstance(option, Series) else [option])
+    return found
 
 
 def spelled(state: State, place: Place) -> str:

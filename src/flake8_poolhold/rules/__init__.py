@@ -1,1 +1,1 @@
-"""The rules: one file each, which asks the flow a question and words the answer."""
+"""One file per rule: it asks the flow a question and words the answer; its docstring is its documentation."""

@@ -1,0 +1,42 @@
+"""One file per codemod: a finding and the text of its file in, text edits out."""
+
+from __future__ import annotations
+
+import importlib
+
+from flake8_poolhold.finding import Edit, Finding
+
+
+class CannotFixError(Exception):
+    """The codemod cannot make this change in this place; the message says why."""
+
+
+def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
+    """The edits of the fix that `finding` offers, on the text of its file. Raises `CannotFixError`."""
+    if finding.fix is None:
+        raise CannotFixError("no fix is offered")
+    codemod = importlib.import_module(f"flake8_poolhold.fixes.{finding.fix.name.replace('-', '_')}")
+    made: tuple[Edit, ...] = codemod.edits(finding, text)
+    return made
+
+
+def apply(text: str, changes: tuple[Edit, ...]) -> str:
+    """`text` with `changes` made. Edits must not overlap; nothing else of the text is touched."""
+    starts = _line_starts(text)
+    for change in sorted(changes, key=lambda one: (one.line, one.column), reverse=True):
+        start = starts[change.line - 1] + change.column - 1
+        end = starts[change.end_line - 1] + change.end_column - 1
+        text = text[:start] + change.content + text[end:]
+    return text
+
+
+def _line_starts(text: str) -> list[int]:
+    """The offset of each line; `\\n`, `\\r\\n` and `\\r` end lines, as in Python's grammar."""
+    starts, position = [0], 0
+    while position < len(text):
+        if text[position] == "\r" and text[position + 1 : position + 2] == "\n":
+            position += 1
+        if text[position] in "\r\n":
+            starts.append(position + 1)
+        position += 1
+    return starts

@@ -1,0 +1,95 @@
+"""What the rules that report waits share: the words for a kind of wait, the trail, the notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flake8_poolhold.finding import Applicability, Finding, FixOffer, Step
+
+if TYPE_CHECKING:
+    from flake8_poolhold.facts.tree import Span
+    from flake8_poolhold.flow.analysis import Flow
+    from flake8_poolhold.flow.frames import FunctionInfo, Hold, Waiting
+
+NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot", "client-stream", "database"})
+"""The classes of waits that cross a network to something that is not the service's own cache or queue."""
+
+_NOUNS = {
+    "llm": "LLM call",
+    "http": "HTTP call",
+    "rpc": "RPC call",
+    "mail": "mail delivery",
+    "storage": "storage call",
+    "payment": "payment call",
+    "search": "search call",
+    "bot": "chat API call",
+    "client-stream": "stream to the client",
+    "database": "query of another database",
+}
+
+
+def noun(waiting: Waiting) -> str:
+    """What kind of wait it is, with its library and typical duration: `LLM call (openai, typically 2–60 s)`."""
+    wait = waiting.wait
+    return f"{_NOUNS.get(wait.kind, 'wait')} ({wait.library}, typically {wait.typical})"
+
+
+def place(path: str, line: int) -> str:
+    return f"{path}:{line}"
+
+
+def finding(code: str, name: str, message: str, function: FunctionInfo, span: Span, **rest: object) -> Finding:
+    """A finding at `span` in the file of `function`."""
+    line, column, end_line, end_column = span
+    return Finding(code, name, message, function.path, line, column, end_line, end_column, **rest)  # type: ignore[arg-type]
+
+
+def wait_steps(waiting: Waiting) -> tuple[Step, ...]:
+    """The way from the function to the library; the first step says where it ends."""
+    first, *rest = waiting.steps
+    if not rest:
+        return (first,)
+    last = rest[-1]
+    arrow = f"waits: {place(last.path, last.line)} → {last.text.removeprefix('waits: ')}"
+    return (Step(first.path, first.line, first.column, arrow, "wait"),)
+
+
+def whole_way(waiting: Waiting) -> tuple[str, ...]:
+    """The calls between, as a note, when there are any to tell of."""
+    if len(waiting.steps) < 3:
+        return ()
+    return ("through " + " → ".join(f"{place(s.path, s.line)} {s.text.removeprefix('calls ')}" for s in waiting.steps[:-1]),)
+
+
+def checkout_steps(hold: Hold) -> tuple[Step, ...]:
+    """Where the connection was checked out, seen from the function that holds it."""
+    if not hold.state.since:
+        return ()
+    first, last = hold.state.since[0], hold.state.since[-1]
+    text = last.text if first is last else f"{last.text} in {place(last.path, last.line)}"
+    return (Step(first.path, first.line, first.column, text, "checkout"),)
+
+
+def release_notes(flow: Flow, hold: Hold) -> tuple[str, ...]:
+    """What releases the connection in the end, and what forbids to do it earlier."""
+    notes: list[str] = []
+    provider = flow.function(hold.provider)
+    if provider is not None:
+        notes.append(f"released only when {provider.name} ({place(provider.path, provider.node.span[0])}) exits")
+    if hold.state.lock:
+        step = hold.state.lock[-1]
+        notes.append(f"{place(step.path, step.line)} {step.text}: a release before the call would lose it, so no fix is offered")
+    return tuple(notes)
+
+
+def offer(flow: Flow, hold: Hold) -> tuple[FixOffer | None, tuple[str, ...]]:
+    """The fix of a hold, or why there is none."""
+    verdict = flow.release(hold)
+    if verdict.refused:
+        return None, (f"no fix: {verdict.refused}",) if not hold.state.lock else ()
+    message = f"insert `{verdict.statement}` before line {hold.span[0]}"
+    if verdict.doubts:
+        message += f" (not proved harmless: {'; '.join(verdict.doubts)})"
+    applicability: Applicability = "unsafe" if verdict.doubts else "safe"
+    scope = f"{hold.function.path}::{hold.function.name}"
+    return FixOffer("commit-before", applicability, message, statement=verdict.statement, scope=scope), ()

@@ -1,0 +1,73 @@
+"""A request's session, or an object that carries one, is given to a background task.
+
+## What it does
+Reports `BackgroundTasks.add_task(...)` and `BackgroundTask(...)` whose arguments hold a session that somebody else
+closes: the session itself, a service or repository made with it, a bound method, a `partial`, a closure.
+
+## Why is this bad?
+The task runs after the response, and what it finds depends on the version of FastAPI. Up to 0.105 and from 0.118 on,
+the dependency that owns the session exits only after the task: the connection is held for as long as the task runs.
+From 0.106 to 0.117 the session was closed before the task starts; the task's first statement checks out again, and
+nothing ever gives that connection back until the garbage collector destroys it. In every version two tasks that run at
+once share one session.
+
+## Example
+```python
+from fastapi import APIRouter, BackgroundTasks, Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+router = APIRouter()
+
+async def count(db: AsyncSession, user_id: int) -> None:
+    await db.execute(increment(user_id))
+
+@router.post("/ask/{user_id}")
+async def ask(user_id: int, tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)) -> None:
+    tasks.add_task(count, db, user_id)
+```
+
+## Use instead
+```python
+from fastapi import APIRouter, BackgroundTasks
+
+router = APIRouter()
+
+async def count(user_id: int) -> None:
+    async with sessions() as db:
+        await db.execute(increment(user_id))
+        await db.commit()
+
+@router.post("/ask/{user_id}")
+async def ask(user_id: int, tasks: BackgroundTasks) -> None:
+    tasks.add_task(count, user_id)
+```
+
+## Fix safety
+No fix is offered: the task's signature and all its callers have to change together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from flake8_poolhold.registry import rule
+from flake8_poolhold.rules import _wording
+
+if TYPE_CHECKING:
+    from flake8_poolhold.finding import Finding
+    from flake8_poolhold.flow.analysis import Flow
+
+
+@rule(code="PHL201")
+def request_session_in_background_task(flow: Flow) -> Iterator[Finding]:
+    for escape in flow.escapes:
+        carrier = f", inside `{escape.carrier}`," if escape.carrier else ""
+        yield _wording.finding(
+            "PHL201",
+            "request-session-in-background-task",
+            f"`{escape.name}`{carrier} goes to the background task `{escape.into}`, which outlives it; "
+            "pass ids and let the task open its own session",
+            escape.function,
+            escape.span,
+        )

@@ -1,0 +1,71 @@
+"""A session or connection is made, and some path out of the function does not close it.
+
+## What it does
+Reports a session or connection that a function makes without `async with` or `with`, checks out a connection with, and
+leaves open on a path on which the function returns or raises an `Exception`. A session that is returned, yielded,
+stored in an object or handed to an exit stack is somebody else's to close.
+
+## Why is this bad?
+The connection does not come back when the variable goes out of scope: an async session is freed only by the cyclic
+garbage collector, which then destroys the connection, and it does not come in time for a pool that runs dry. Each
+failed request takes one connection away.
+
+## Example
+```python
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+
+sessions = async_sessionmaker(create_async_engine("postgresql+asyncpg://localhost/app"))
+
+async def count() -> int:
+    db = sessions()
+    total = await db.scalar(select(User.id))
+    await db.close()
+    return total
+```
+
+## Use instead
+```python
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+
+sessions = async_sessionmaker(create_async_engine("postgresql+asyncpg://localhost/app"))
+
+async def count() -> int:
+    async with sessions() as db:
+        return await db.scalar(select(User.id))
+```
+
+## Fix safety
+No fix is offered: the block decides how long the session lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from flake8_poolhold.finding import Step
+from flake8_poolhold.registry import rule
+from flake8_poolhold.rules import _wording
+
+if TYPE_CHECKING:
+    from flake8_poolhold.finding import Finding
+    from flake8_poolhold.flow.analysis import Flow
+
+
+@rule(code="PHL401")
+def session_never_closed(flow: Flow) -> Iterator[Finding]:
+    for event in flow.unclosed:
+        when = "an exception leaves" if event.raising else "the function returns on some path"
+        trail = [Step(event.function.path, event.span[0], event.span[1], "made here", "note")]
+        if event.used is not None:
+            trail.append(event.used)
+        yield _wording.finding(
+            "PHL401",
+            "session-never-closed",
+            f"`{event.name}` keeps its connection when {when}; open it with `async with` or close it in a `finally`",
+            event.function,
+            event.span,
+            trail=tuple(trail),
+        )

@@ -1,0 +1,32 @@
+"""Every fixture gives the findings that are marked in it, and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from marks import marked
+
+from flake8_poolhold import engine
+from flake8_poolhold.config import Settings
+
+FIXTURES = Path(__file__).parent / "fixtures"
+CASES = sorted(entry for folder in FIXTURES.iterdir() if folder.is_dir() for entry in folder.iterdir() if entry.name != "__pycache__")
+
+
+def files_of(case: Path) -> list[Path]:
+    return sorted(case.rglob("*.py")) if case.is_dir() else [case]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
+def test_findings_are_the_marks(case: Path) -> None:
+    root = case if case.is_dir() else case.parent
+    result = engine.check([case], Settings(), root=root)
+    assert result.problems == ()
+    found = {(finding.path, finding.line, finding.code) for finding in result.findings}
+    assert found == marked(root, files_of(case))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.name.startswith("ok_")], ids=lambda case: case.name)
+def test_look_alikes_are_unmarked(case: Path) -> None:
+    assert not marked(case if case.is_dir() else case.parent, files_of(case))
