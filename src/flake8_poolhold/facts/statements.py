@@ -63,7 +63,8 @@ def _span(node: cst.CSTNode, spans: Spans) -> tree.Span:
 
 def _evaluate(node: cst.Expr, spans: Spans, emit: _Emit) -> None:
     value = lower(node.value, spans)
-    if not isinstance(value, tree.Constant | tree.Name):  # a docstring or a bare `...` does nothing
+    idle = isinstance(value, tree.Constant | tree.Name) or (isinstance(value, tree.Compute) and not value.parts)
+    if not idle:  # a docstring or a bare `...` does nothing
         emit(tree.Evaluate(value))
 
 

@@ -135,6 +135,8 @@ def _enter_library(frame: Frame, state: State, manager: Library, span: tree.Span
         frame.managed.add(place)
         holder = frame.known.get(place) or UNKNOWN
         return holder, lambda after: holding.release(after, place, closed=True)
+    if path in ("contextlib.AsyncExitStack", "contextlib.ExitStack"):
+        return manager, _unwind(frame)
     knowledge = frame.analysis.knowledge
     wait = knowledge.wait_of_enter(path) if is_async else None
     if wait is not None:
@@ -144,6 +146,26 @@ def _enter_library(frame: Frame, state: State, manager: Library, span: tree.Span
         for place in manager.holders:
             holding.query_by_unknown(frame, state, place, span, path)
     return Library(path), _nothing
+
+
+def _unwind(frame: Frame) -> Leave:
+    """Leaving an exit stack leaves what was entered through it, last first."""
+    outside, frame.stacked = frame.stacked, []
+    inside = frame.stacked
+
+    def leave(after: State) -> None:
+        frame.stacked = outside
+        for one in reversed(inside):
+            one(after)
+
+    return leave
+
+
+def enter_stacked(frame: Frame, state: State, manager: Value, span: tree.Span, *, is_async: bool) -> Value:
+    """`stack.enter_context(manager)`."""
+    value, leave = enter(frame, state, manager, span, is_async=is_async)
+    frame.stacked.append(leave)
+    return value
 
 
 def element(iterable: Value) -> Value:

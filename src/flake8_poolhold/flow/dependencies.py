@@ -200,10 +200,17 @@ class Solver:
         if marker.cached and target in self._solved:
             return self._solved[target]
         self._solving.append(target)
+        outside = self._frame.threaded
+        self._frame.threaded = self._in_thread(target)
         value = self._run(target, span)
+        self._frame.threaded = outside
         self._solving.pop()
         self._solved[target] = value
         return value
+
+    def _in_thread(self, target: Value) -> bool:
+        """FastAPI runs sync providers in a thread."""
+        return isinstance(target, FunctionOf) and not self._frame.analysis.functions[target.function].node.is_async
 
     def _run(self, target: Value, span: tree.Span) -> Value:
         frame, state = self._frame, self._state

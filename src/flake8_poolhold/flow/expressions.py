@@ -17,6 +17,7 @@ from flake8_poolhold.flow.values import (
     ClassOf,
     Depends,
     FunctionOf,
+    Holder,
     Instance,
     Library,
     Literally,
@@ -240,10 +241,9 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
         case tree.Not(value=inner):
             narrow(frame, state, inner, not holds)
         case tree.NoneTest(value=tree.Name(id=name), negated=negated) if negated != holds:
-            state.env[name] = NONE
-        case tree.Name(id=name) if not holds and any(not isinstance(o, Literally) for o in options(state.env.get(name, UNKNOWN))):
-            if not isinstance(state.env.get(name, UNKNOWN), Series | Table):
-                state.env[name] = NONE
+            _is_none(state, name)
+        case tree.Name(id=name) if not holds:
+            _is_none(state, name)
         case tree.Either(operator="and", parts=parts) if holds:
             for part in parts:
                 narrow(frame, state, part, True)
@@ -252,6 +252,16 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
                 narrow(frame, state, part, False)
         case _:
             return
+
+
+def _is_none(state: State, name: str) -> None:
+    """Here the variable is `None`: the holder that it may have been was never made on this path."""
+    for option in options(state.env.get(name, UNKNOWN)):
+        if isinstance(option, Holder) and option.place.origin.how == "new":
+            state.holders.pop(option.place, None)
+        elif isinstance(option, Series | Table | Literally):
+            return
+    state.env[name] = NONE
 
 
 def assign(frame: Frame, state: State, target: tree.Expression, value: Value) -> None:

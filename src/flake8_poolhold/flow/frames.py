@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -143,6 +144,7 @@ class Analysis:
         self.classes: dict[str, ClassInfo] = {}
         self.globals: dict[tuple[str, str], Value] = {}
         self.fields: dict[tuple[str, str], Value] = {}
+        self.implementations: dict[tuple[str, str], list[FunctionInfo]] = {}
         self.mros: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.aliases: dict[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = {}
         self.summaries: dict[object, Summary] = {}
@@ -180,6 +182,7 @@ class Frame:
         self.idle_holds: list[Hold] = []
         self.not_none: frozenset[str] = frozenset()
         self.managed: set[Place] = set()
+        self.stacked: list[Callable[[State], None]] = []
         self.escaped: set[Place] = set()
 
     @property

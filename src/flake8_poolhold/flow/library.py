@@ -79,6 +79,13 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
     special = _SPECIAL.get(path)
     if special is not None:
         return special(frame, state, arguments, span)
+    if path == "contextlib.ExitStack.enter_context" and arguments:
+        return contexts.enter_stacked(frame, state, arguments[0].value, span, is_async=False)
+    if path in ("contextlib.AsyncExitStack.push_async_callback", "contextlib.ExitStack.callback", "contextlib.AsyncExitStack.callback"):
+        frame.escaped.update(holder.place for argument in arguments for holder in holders_in(argument.value))
+        return UNKNOWN
+    if path == "contextlib.AsyncExitStack.enter_async_context":
+        return Suspended("coroutine", callee, arguments)
     if path in _CONCURRENT or path in _THREADS or path.endswith(".run_in_executor"):
         return Suspended("coroutine", callee, arguments)
     if path in _TASKS or path.endswith((".create_task", ".start_soon")):
@@ -120,6 +127,8 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
     """Await a library coroutine that runs what it was given: a gather, a timeout, a thread."""
     path = target.path
     values = positional(arguments)
+    if path == "contextlib.AsyncExitStack.enter_async_context" and values:
+        return contexts.enter_stacked(frame, state, values[0], span, is_async=True)
     if path in _THREADS or path.endswith(".run_in_executor"):
         return _in_thread(frame, state, arguments, span, skipped=1 if path.endswith(".run_in_executor") else 0)
     results: list[Value] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, expressions, names, types
+from flake8_poolhold.flow import calls, expressions, hierarchy, names, types
 from flake8_poolhold.flow.frames import Analysis, ClassInfo, Frame
 from flake8_poolhold.flow.scopes import statements
 from flake8_poolhold.flow.states import HELD, State
@@ -101,6 +101,10 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) 
         if "builtins.staticmethod" in decorators:
             return FunctionOf(function.id)
         receiver: Value = ClassOf(value.cls) if "builtins.classmethod" in decorators else value
+        if hierarchy.is_abstract(node):
+            found_below = hierarchy.implementations(analysis, info, name)
+            if found_below:
+                return join(FunctionOf(below.id, Instance(below.owner, value.place)) for below in found_below)
         return _decorated(frame, info, node, FunctionOf(function.id, receiver))
     field = declared_field(frame, value, name)
     if not isinstance(field, Unknown):

@@ -239,7 +239,7 @@ Value = (
 UNKNOWN = Unknown()
 NONE = Literally(None)
 
-MOST_OPTIONS = 6
+MOST_OPTIONS = 8
 """A choice of more values than this is as good as unknown."""
 
 

@@ -1,0 +1,50 @@
+"""Class hierarchies: the implementations that stand behind an abstract method or a protocol's."""
+
+from __future__ import annotations
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import names
+from flake8_poolhold.flow.frames import Analysis, ClassInfo, FunctionInfo
+from flake8_poolhold.flow.values import MOST_OPTIONS
+
+
+def is_abstract(node: tree.Function) -> bool:
+    """Whether a method has no body of its own: `...`, `pass`, a docstring, or `raise NotImplementedError`."""
+    match node.body:
+        case []:
+            return True
+        case [tree.Raise(value=tree.Name(id="NotImplementedError") | tree.Call(function=tree.Name(id="NotImplementedError")))]:
+            return True
+        case _:
+            return False
+
+
+def implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[FunctionInfo]:
+    """The methods `name` of the project's subclasses of `base`, or of the classes that fit it when it is a protocol.
+
+    Sorted by file and limited to as many as a choice may have.
+    """
+    key = (base.key, name)
+    known = analysis.implementations.get(key)
+    if known is None:
+        analysis.implementations[key] = []
+        known = analysis.implementations[key] = _implementations(analysis, base, name)
+    return known
+
+
+def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[FunctionInfo]:
+    is_protocol = any(path.endswith(".Protocol") for path in names.mro(analysis, base.key)[1])
+    wanted = {method for method, bindings in base.scope.names.items() if isinstance(bindings[-1], tree.Function)}
+    found: dict[str, FunctionInfo] = {}
+    for path in analysis.project.naming(f"def {name}"):
+        scope = analysis.project.scope(path)
+        for class_name, node in scope.classes.items():
+            info = names.class_info(analysis, path, class_name, node)
+            binding = info.scope.names.get(name, [None])[-1]
+            if info.key == base.key or not isinstance(binding, tree.Function) or is_abstract(binding):
+                continue
+            fits = is_protocol and wanted <= info.scope.names.keys()
+            if fits or base.key in names.mro(analysis, info.key)[0]:
+                method = names.function_info(analysis, path, f"{class_name}.{name}", binding, info.key)
+                found[method.id] = method
+    return list(found.values())[:MOST_OPTIONS]
