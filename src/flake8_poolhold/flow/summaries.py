@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
 from flake8_poolhold.flow import blocks, expressions, names, objects, places, types, waits
-from flake8_poolhold.flow.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary
+from flake8_poolhold.flow.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
 from flake8_poolhold.flow.states import State, compose, join_states, merge_all
 from flake8_poolhold.flow.values import (
     NONE,
@@ -286,7 +288,7 @@ def apply(
     mapping = places.Mapping(frame, state, info.id, bound, span)
     step = frame.step(span, f"calls {info.name}", "call")
     if not frame.muted:
-        for waiting in result.waits:
+        for waiting in _reported_inside(analysis, context, result.waits):
             waits.meet(frame, state, mapping.waiting(waiting, step), span)
     if result.raised is not None:
         failing = state.copy()
@@ -297,6 +299,20 @@ def apply(
         return UNKNOWN
     apply_effects(frame, state, result.normal, mapping, step)
     return mapping.value(result.returns)
+
+
+def _reported_inside(analysis: Analysis, context: Context, waiting: tuple[Waiting, ...]) -> Iterator[Waiting]:
+    """The waits of a call, each with the holders for which the callee, seen on its own, already reports it."""
+    if not context.known and not context.fields:
+        yield from waiting
+        return
+    reported: dict[tuple[int, int], frozenset[Place]] = {}
+    for own in summary(analysis, general(context.function, context.mode, context.captured)).waits:
+        site = (own.steps[0].line, own.steps[0].column)
+        reported[site] = reported.get(site, frozenset()) | own.reported
+    for one in waiting:
+        inside = reported.get((one.steps[0].line, one.steps[0].column), frozenset())
+        yield msgspec.structs.replace(one, reported=one.reported | inside) if inside else one
 
 
 def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.Mapping, step: Step) -> None:
