@@ -10,6 +10,7 @@ from flake8_poolhold.flow import calls, closures, contexts, names, objects, type
 from flake8_poolhold.flow.frames import Frame
 from flake8_poolhold.flow.states import State, merge
 from flake8_poolhold.flow.values import (
+    ANY_KEY,
     NONE,
     UNKNOWN,
     Annotation,
@@ -77,8 +78,8 @@ def _mapping(frame: Frame, state: State, node: tree.Mapping) -> Value:
                 items.extend(evaluated.items)
             continue
         name = evaluate(frame, state, key)
-        if isinstance(name, Literally) and isinstance(name.value, str):
-            items.append((name.value, evaluated))
+        literal = name.value if isinstance(name, Literally) and isinstance(name.value, str) else ANY_KEY
+        items.append((literal, evaluated))
     return Table(tuple(items))
 
 
@@ -103,8 +104,8 @@ def _subscript(frame: Frame, state: State, node: tree.Subscript) -> Value:
             return join(items)
         case Table() if isinstance(index, Literally) and isinstance(index.value, str):
             return value.get(index.value)
-        case Table(items=pairs):
-            return join(item for _, item in pairs)
+        case Table():
+            return value.any()
         case Loaded():
             return value
         case Instance():

@@ -22,9 +22,12 @@ from flake8_poolhold.flow.values import (
     Origin,
     Place,
     QueryOf,
+    Series,
     Suspended,
+    Table,
     Value,
     holders_in,
+    join,
     options,
 )
 from flake8_poolhold.knowledge.holders import Effect
@@ -69,6 +72,8 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
             return Opening(holder, acquires=False, transaction=True, owned=True)
         case QueryOf(holder=holder):
             return _query(frame, state, holder, method.name, span)
+        case Table():
+            return _table(target, method.name, arguments)
         case Opening() if method.name in ("start", "__aenter__", "__enter__"):
             return Suspended("coroutine", method, arguments)
         case _:
@@ -96,6 +101,21 @@ def fetch(frame: Frame, state: State, holder: Holder, span: tree.Span) -> None:
     """The holder runs a statement."""
     waits.used(frame, state, holder.place)
     checkout(frame, state, holder.place, span, "connection checked out")
+
+
+def _table(table: Table, name: str, arguments: tuple[BoundArgument, ...]) -> Value:
+    """A method of a dict."""
+    match name:
+        case "get" | "pop" | "setdefault":
+            key = arguments[0].value if arguments else UNKNOWN
+            found = table.get(key.value) if isinstance(key, Literally) and isinstance(key.value, str) else table.any()
+            return join((found, *(argument.value for argument in arguments[1:])))
+        case "values":
+            return Series((table.any(),), exact=False)
+        case "items":
+            return Series((Series((UNKNOWN, table.any()), exact=True),), exact=False)
+        case _:
+            return UNKNOWN
 
 
 _PLAIN = frozenset({"add", "add_all", "expunge", "expunge_all", "expire", "expire_all", "is_modified", "get_bind", "in_transaction"})

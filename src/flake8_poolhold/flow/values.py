@@ -167,13 +167,22 @@ class Series(msgspec.Struct, frozen=True):
     exact: bool
 
 
+ANY_KEY = "*"
+"""Stands for every key of a dict that is not a literal string."""
+
+
 class Table(msgspec.Struct, frozen=True):
-    """A dict display with literal string keys."""
+    """A dict display, by its literal string keys."""
 
     items: tuple[tuple[str, Value], ...]
 
     def get(self, key: str) -> Value:
-        return next((value for name, value in self.items if name == key), UNKNOWN)
+        """The value at a literal key."""
+        return next((value for name, value in self.items if name in (key, ANY_KEY)), UNKNOWN)
+
+    def any(self) -> Value:
+        """Any of the values."""
+        return join(value for _, value in self.items)
 
 
 class Depends(msgspec.Struct, frozen=True):
