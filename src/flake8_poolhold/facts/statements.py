@@ -173,7 +173,9 @@ def _try(node: cst.Try | cst.TryStar, spans: Spans, emit: _Emit) -> None:
     handlers = [
         tree.Handler(
             _optional(handler.type, spans),
-            _dotted(handler.name.name) if handler.name is not None and isinstance(handler.name.name, cst.Name) else None,
+            _dotted(handler.name.name)
+            if handler.name is not None and isinstance(handler.name.name, cst.Name)
+            else None,
             _suite(handler.body, spans),
         )
         for handler in node.handlers

@@ -52,17 +52,26 @@ class Flow:
     @property
     def blocking(self) -> list[Blocking]:
         """Calls in async functions that block the event loop."""
-        return list({(event.function.path, event.span): event for event in self._mine(self._analysis.events.blocking)}.values())
+        return list(
+            {(event.function.path, event.span): event for event in self._mine(self._analysis.events.blocking)}.values()
+        )
 
     @property
     def escapes(self) -> list[Escape]:
         """Holders given to work that outlives them."""
-        return list({(event.function.path, event.span, event.name): event for event in self._mine(self._analysis.events.escapes)}.values())
+        return list(
+            {
+                (event.function.path, event.span, event.name): event
+                for event in self._mine(self._analysis.events.escapes)
+            }.values()
+        )
 
     @property
     def unclosed(self) -> list[Unclosed]:
         """Holders that some path does not close."""
-        return list({(event.function.path, event.span): event for event in self._mine(self._analysis.events.unclosed)}.values())
+        return list(
+            {(event.function.path, event.span): event for event in self._mine(self._analysis.events.unclosed)}.values()
+        )
 
     @property
     def recognised(self) -> tuple[int, int]:

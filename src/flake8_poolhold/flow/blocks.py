@@ -151,7 +151,11 @@ def _while(frame: Frame, state: State, node: tree.While) -> State | None:
 
 def _for(frame: Frame, state: State, node: tree.For) -> State | None:
     iterable = expressions.evaluate(frame, state, node.iterable)
-    if isinstance(iterable, Suspended) and iterable.kind == "generator" and contexts.yields_holder(frame, state, iterable, node.span):
+    if (
+        isinstance(iterable, Suspended)
+        and iterable.kind == "generator"
+        and contexts.yields_holder(frame, state, iterable, node.span)
+    ):
         # `async for db in get_db():` is a `with` block in disguise.
         value, leave = contexts.enter(frame, state, iterable, node.span, is_async=node.is_async)
         expressions.assign(frame, state, node.target, value)

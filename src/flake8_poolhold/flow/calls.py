@@ -100,7 +100,9 @@ def _construct(frame: Frame, state: State, cls: str, arguments: Arguments, span:
     analysis = frame.analysis
     kind = names.holder_base(analysis, cls)
     if kind is not None:
-        return holding.made(frame, state, kind, span, keeps=_keeps(arguments, None), bound=_is_bound(frame, arguments), cls=cls)
+        return holding.made(
+            frame, state, kind, span, keeps=_keeps(arguments, None), bound=_is_bound(frame, arguments), cls=cls
+        )
     where = frame.function.id if frame.function is not None else frame.path
     made = Instance(cls, Place(Origin("new", where, f"{span[0]}:{span[1]}:{cls}")))
     for key in [key for key in state.heap if key[0] == made.place]:
@@ -223,5 +225,3 @@ def _declared_in(analysis: Analysis, info: ClassInfo, node: tree.Function, name:
             if isinstance(target, tree.Attribute) and target.name == name:
                 return types.typed(frame, State(), statement.annotation, types.global_place(info.path, name))
     return UNKNOWN
-
-

@@ -105,12 +105,16 @@ def _open(frame: Frame, state: State, opening: Opening, span: tree.Span) -> tupl
     return opening.holder, leave
 
 
-def _leave(frame: Frame, after: State, function: FunctionOf, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
+def _leave(
+    frame: Frame, after: State, function: FunctionOf, arguments: tuple[BoundArgument, ...], span: tree.Span
+) -> None:
     summaries.apply(frame, after, function, arguments, span, "exit")
     after.dead = False
 
 
-def _enter_instance(frame: Frame, state: State, owner: Instance, span: tree.Span, *, is_async: bool) -> tuple[Value, Leave]:
+def _enter_instance(
+    frame: Frame, state: State, owner: Instance, span: tree.Span, *, is_async: bool
+) -> tuple[Value, Leave]:
     entering, leaving = ("__aenter__", "__aexit__") if is_async else ("__enter__", "__exit__")
     if names.method(frame.analysis, owner.cls, entering) is None:
         bases = names.mro(frame.analysis, owner.cls)[1]
@@ -128,7 +132,9 @@ def _enter_instance(frame: Frame, state: State, owner: Instance, span: tree.Span
     return value, leave
 
 
-def _enter_library(frame: Frame, state: State, manager: Library, span: tree.Span, *, is_async: bool) -> tuple[Value, Leave]:
+def _enter_library(
+    frame: Frame, state: State, manager: Library, span: tree.Span, *, is_async: bool
+) -> tuple[Value, Leave]:
     path = manager.path
     if path in ("contextlib.aclosing()", "contextlib.closing()") and manager.holders:
         place = manager.holders[0]

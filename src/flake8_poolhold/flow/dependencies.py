@@ -10,7 +10,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow import calls, contexts, evidence, expressions, names, summaries, types
-from flake8_poolhold.flow.frames import Analysis, Frame, FunctionInfo
+from flake8_poolhold.flow.frames import Analysis, Frame, FunctionInfo, Mode
 from flake8_poolhold.flow.scopes import statements
 from flake8_poolhold.flow.states import State
 from flake8_poolhold.flow.values import (
@@ -35,7 +35,20 @@ from flake8_poolhold.flow.values import (
 )
 
 _VERBS = frozenset(
-    {"get", "post", "put", "delete", "patch", "head", "options", "trace", "api_route", "route", "websocket", "websocket_route"}
+    {
+        "get",
+        "post",
+        "put",
+        "delete",
+        "patch",
+        "head",
+        "options",
+        "trace",
+        "api_route",
+        "route",
+        "websocket",
+        "websocket_route",
+    }
 )
 
 
@@ -58,14 +71,15 @@ def route_of(analysis: Analysis, info: FunctionInfo) -> Route | None:
         if not routers and not (isinstance(owner, Unknown) and _asks_for_dependencies(frame, info)):
             continue
         above = tuple(depends for router in routers for depends in _inherited(analysis, router))
-        listed = expressions.evaluate(frame, State(), _keyword(decorator, "dependencies")) if _keyword(decorator, "dependencies") else UNKNOWN
-        own = tuple(item for item in listed.items if isinstance(item, Depends)) if isinstance(listed, Series) else ()
-        return Route(above + own)
+        return Route(above + tuple(_listed(frame, State(), decorator)))
     return None
 
 
-def _keyword(call: tree.Call, name: str) -> tree.Expression | None:
-    return next((argument.value for argument in call.arguments if argument.keyword == name), None)
+def _listed(frame: Frame, state: State, call: tree.Call) -> list[Depends]:
+    """The markers in `dependencies=[...]` of a call."""
+    expression = next((argument.value for argument in call.arguments if argument.keyword == "dependencies"), None)
+    listed = expressions.evaluate(frame, state, expression) if expression is not None else UNKNOWN
+    return [item for item in listed.items if isinstance(item, Depends)] if isinstance(listed, Series) else []
 
 
 def _asks_for_dependencies(frame: Frame, info: FunctionInfo) -> bool:
@@ -93,7 +107,9 @@ def inclusions(analysis: Analysis) -> dict[str, list[Depends]]:
     return analysis.inclusions
 
 
-def _above(site: str, outer: dict[str, list[Router]], found: dict[str, list[Depends]], seen: frozenset[str]) -> list[Depends]:
+def _above(
+    site: str, outer: dict[str, list[Router]], found: dict[str, list[Depends]], seen: frozenset[str]
+) -> list[Depends]:
     depends: list[Depends] = []
     for router in outer.get(site, ())[:1]:
         if router.site not in seen:
@@ -102,7 +118,9 @@ def _above(site: str, outer: dict[str, list[Router]], found: dict[str, list[Depe
     return depends
 
 
-def _inclusions_in(analysis: Analysis, path: str, found: dict[str, list[Depends]], outer: dict[str, list[Router]]) -> None:
+def _inclusions_in(
+    analysis: Analysis, path: str, found: dict[str, list[Depends]], outer: dict[str, list[Router]]
+) -> None:
     module = analysis.project.module(path)
     if module is None:
         return
@@ -110,14 +128,26 @@ def _inclusions_in(analysis: Analysis, path: str, found: dict[str, list[Depends]
     for body in bodies:
         frame, state = names.module_frame(analysis, path), State()
         for statement in statements(body):
-            if isinstance(statement, tree.Import | tree.ImportFrom) and statement.name != "*" and body is not module.body:
+            if (
+                isinstance(statement, tree.Import | tree.ImportFrom)
+                and statement.name != "*"
+                and body is not module.body
+            ):
                 state.env[statement.name] = names.imported(analysis, path, statement)
-            elif isinstance(statement, tree.Assign) and body is not module.body and isinstance(statement.value, tree.Call):
+            elif (
+                isinstance(statement, tree.Assign)
+                and body is not module.body
+                and isinstance(statement.value, tree.Call)
+            ):
                 value = expressions.evaluate(frame, state, statement.value)
                 if isinstance(value, Router):
                     expressions.assign(frame, state, statement.targets[0], value)
             for node in _direct_calls(statement):
-                if isinstance(node.function, tree.Attribute) and node.function.name == "include_router" and node.arguments:
+                if (
+                    isinstance(node.function, tree.Attribute)
+                    and node.function.name == "include_router"
+                    and node.arguments
+                ):
                     _include(frame, state, node, found, outer)
 
 
@@ -133,10 +163,7 @@ def _include(
     inner = expressions.evaluate(frame, state, node.arguments[0].value)
     if not isinstance(inner, Router) or not isinstance(node.function, tree.Attribute):
         return
-    expression = _keyword(node, "dependencies")
-    listed = expressions.evaluate(frame, state, expression) if expression is not None else UNKNOWN
-    added = [item for item in listed.items if isinstance(item, Depends)] if isinstance(listed, Series) else []
-    found.setdefault(inner.site, []).extend(added)
+    found.setdefault(inner.site, []).extend(_listed(frame, state, node))
     owner = expressions.evaluate(frame, state, node.function.value)
     if isinstance(owner, Router):
         outer.setdefault(inner.site, []).append(owner)
@@ -148,7 +175,7 @@ def provided_type(analysis: Analysis, marker: Value, place: Place) -> Value | No
         return None
     match marker.target:
         case FunctionOf(function=function):
-            mode: summaries.Mode = "enter" if analysis.functions[function].node.is_generator else "call"
+            mode: Mode = "enter" if analysis.functions[function].node.is_generator else "call"
             result = summaries.summary(analysis, summaries.general(function, mode))
             return types.reroot(result.returns, place)
         case ClassOf() as cls:
@@ -188,7 +215,9 @@ class Solver:
             if marker is not None:
                 value = self.solve(marker, kind, _span_of(parameter, span))
                 if isinstance(value, Unknown):
-                    value = types.instance(self._frame.analysis, kind, summaries.parameter_place(info.id, parameter.name))
+                    value = types.instance(
+                        self._frame.analysis, kind, summaries.parameter_place(info.id, parameter.name)
+                    )
                 solved[parameter.name] = value
         return solved
 
@@ -221,7 +250,9 @@ class Solver:
                 skip = 1 if target.receiver is not None else 0
                 arguments = _keywords(self.parameters(info, span, skip))
                 if info.node.is_generator:
-                    value, _ = contexts.enter(frame, state, Suspended("generator", target, arguments), span, is_async=True)
+                    value, _ = contexts.enter(
+                        frame, state, Suspended("generator", target, arguments), span, is_async=True
+                    )
                     self._remember(value, info)
                 else:
                     value = calls.call(frame, state, target, arguments, span)
@@ -285,5 +316,3 @@ def solve_handler(frame: Frame, state: State, info: FunctionInfo, route: Route) 
         state.env[parameter.name] = (
             value if value is not None else summaries.general_value(frame.analysis, info, index, parameter)
         )
-
-

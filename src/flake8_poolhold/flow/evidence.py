@@ -15,7 +15,9 @@ from flake8_poolhold.flow.values import UNKNOWN, FunctionOf, Holder, Place, Valu
 _STATEMENTS = frozenset({"execute", "scalar", "scalars", "stream", "stream_scalars"})
 _BUILDERS = frozenset({"select", "insert", "update", "delete", "text", "exists", "union"})
 _OURS_ALONE = frozenset({"scalars", "stream_scalars", "add_all", "expunge_all", "begin_nested", "expire_on_commit"})
-_TOGETHER = frozenset({"add", "commit", "flush", "refresh", "rollback", "execute", "merge", "expunge", "delete", "query"})
+_TOGETHER = frozenset(
+    {"add", "commit", "flush", "refresh", "rollback", "execute", "merge", "expunge", "delete", "query"}
+)
 
 
 def untyped_parameter(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, place: Place) -> Value:
@@ -49,7 +51,12 @@ def _kind(analysis: Analysis, info: FunctionInfo, name: str) -> str:
         awaited = awaited or awaiting
         strong = strong or method in _OURS_ALONE or (method in _STATEMENTS and _takes_statement(call))
         strong = strong or (method == "query" and bool(call.arguments))
-    if strong or len(used & _TOGETHER) >= 2 and "add" in used or {"refresh", "commit"} <= used or {"flush", "add"} <= used:
+    if (
+        strong
+        or (len(used & _TOGETHER) >= 2 and "add" in used)
+        or {"refresh", "commit"} <= used
+        or {"flush", "add"} <= used
+    ):
         return "AsyncSession" if awaited else "Session"
     return _passed_on(analysis, info, name)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, closures, contexts, names, objects, types, waits
+from flake8_poolhold.flow import calls, closures, contexts, names, objects, waits
 from flake8_poolhold.flow.frames import Frame
 from flake8_poolhold.flow.states import State, merge
 from flake8_poolhold.flow.values import (
@@ -25,7 +25,6 @@ from flake8_poolhold.flow.values import (
     Loaded,
     Series,
     SubscriptedType,
-    Suspended,
     Table,
     Value,
     join,
@@ -87,7 +86,9 @@ def _subscript(frame: Frame, state: State, node: tree.Subscript) -> Value:
     value = evaluate(frame, state, node.value)
     index = evaluate(frame, state, node.index)
     match value:
-        case Library(path="typing.Annotated" | "typing_extensions.Annotated") if isinstance(index, Series) and index.items:
+        case Library(path="typing.Annotated" | "typing_extensions.Annotated") if (
+            isinstance(index, Series) and index.items
+        ):
             depends = next((item for item in index.items[1:] if isinstance(item, Depends)), None)
             return Annotation(index.items[0], depends) if depends is not None else index.items[0]
         case Library(path=path) if path.startswith(("typing", "collections.abc", "builtins", "contextlib")):
@@ -120,9 +121,10 @@ def _starred(frame: Frame, state: State, node: tree.Starred) -> Value:
 
 def _call(frame: Frame, state: State, node: tree.Call) -> Value:
     callee = evaluate(frame, state, node.function)
-    arguments = []
-    for argument in node.arguments:
-        arguments.append(BoundArgument(evaluate(frame, state, argument.value), argument.keyword, argument.star))
+    arguments = [
+        BoundArgument(evaluate(frame, state, argument.value), argument.keyword, argument.star)
+        for argument in node.arguments
+    ]
     if isinstance(node.function, tree.Attribute):
         _mutate(frame, state, node.function, arguments)
     return calls.call(frame, state, callee, tuple(arguments), node.span)

@@ -111,7 +111,7 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
 
 
 class Unclosed(msgspec.Struct, frozen=True, eq=False):
-    """A holder that some path of the function that made it does not close; `raising` when only a raising path does not."""
+    """A holder that some path of its maker does not close; `raising` when only a raising path does not."""
 
     function: FunctionInfo
     span: tree.Span
@@ -158,7 +158,9 @@ class Analysis:
 class Frame:
     """The interpretation of one function in one context."""
 
-    def __init__(self, analysis: Analysis, path: str, function: FunctionInfo | None, mode: Mode, reporting: bool) -> None:
+    def __init__(
+        self, analysis: Analysis, path: str, function: FunctionInfo | None, mode: Mode, reporting: bool
+    ) -> None:
         self.analysis = analysis
         self.path = path
         self.function = function
@@ -168,8 +170,8 @@ class Frame:
         self.threaded = False
         self.raised: State | None = None
         self.handlers: list[State | None] = []
-        self.breaks: list[State | None] = []
-        self.continues: list[State | None] = []
+        self.breaks: list[State] = []
+        self.continues: list[State] = []
         self.returned_at: list[State] = []
         self.returns: Value = UNKNOWN
         self.yielded: State | None = None
@@ -201,5 +203,7 @@ class Frame:
         else:
             self.raised = merge(self.raised, state.copy())
 
-    def step(self, span: tree.Span, text: str, role: Literal["checkout", "call", "wait", "release", "lock", "note"]) -> Step:
+    def step(
+        self, span: tree.Span, text: str, role: Literal["checkout", "call", "wait", "release", "lock", "note"]
+    ) -> Step:
         return Step(self.path, span[0], span[1], text, role)

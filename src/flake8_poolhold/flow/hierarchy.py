@@ -13,7 +13,11 @@ def is_abstract(node: tree.Function) -> bool:
     match node.body:
         case []:
             return True
-        case [tree.Raise(value=tree.Name(id="NotImplementedError") | tree.Call(function=tree.Name(id="NotImplementedError")))]:
+        case [
+            tree.Raise(
+                value=tree.Name(id="NotImplementedError") | tree.Call(function=tree.Name(id="NotImplementedError"))
+            )
+        ]:
             return True
         case _:
             return False

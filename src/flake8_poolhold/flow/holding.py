@@ -35,10 +35,18 @@ from flake8_poolhold.knowledge.holders import Effect
 _WRITING = frozenset({"add", "add_all", "delete", "delete_all", "merge", "merge_all", "flush"})
 _WRITING_BULK = frozenset({"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"})
 _STATEMENTS = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars", "exec_driver_sql"})
-_READS = ("sqlalchemy.select()", "sqlalchemy.future.select()", "sqlmodel.select()", "sqlalchemy.sql.select()", "sqlmodel.sql.expression.select()")
+_READS = (
+    "sqlalchemy.select()",
+    "sqlalchemy.future.select()",
+    "sqlmodel.select()",
+    "sqlalchemy.sql.select()",
+    "sqlmodel.sql.expression.select()",
+)
 
 
-def made(frame: Frame, state: State, kind: str, span: tree.Span, *, keeps: bool | None, bound: bool, cls: str = "") -> Holder:
+def made(
+    frame: Frame, state: State, kind: str, span: tree.Span, *, keeps: bool | None, bound: bool, cls: str = ""
+) -> Holder:
     """A new holder, open and never checked out."""
     if frame.function is not None:
         place = Place(Origin("new", frame.function.id, f"{span[0]}:{span[1]}"))
@@ -118,7 +126,9 @@ def _table(table: Table, name: str, arguments: tuple[BoundArgument, ...]) -> Val
             return UNKNOWN
 
 
-_PLAIN = frozenset({"add", "add_all", "expunge", "expunge_all", "expire", "expire_all", "is_modified", "get_bind", "in_transaction"})
+_PLAIN = frozenset(
+    {"add", "add_all", "expunge", "expunge_all", "expire", "expire_all", "is_modified", "get_bind", "in_transaction"}
+)
 
 
 def _plain(name: str) -> bool:
@@ -225,7 +235,10 @@ def _mark(
         if verdict == "locks":
             lock = lock or (frame.step(span, "takes a lock that must outlive the call", "lock"),)
         streaming = streaming or name in ("stream", "stream_scalars")
-    if any(argument.keyword == "with_for_update" and argument.value not in (Literally(False), Literally(None)) for argument in arguments):
+    if any(
+        argument.keyword == "with_for_update" and argument.value not in (Literally(False), Literally(None))
+        for argument in arguments
+    ):
         lock = lock or (frame.step(span, "takes a row lock", "lock"),)
     if name == "connection" and arguments:
         lock = lock or (frame.step(span, "sets execution options of the transaction", "lock"),)
@@ -242,7 +255,13 @@ def _statement(value: Value) -> str:
             case Library(path=path):
                 if "pg_advisory" in path or "set_config" in path:
                     return "locks"
-                verdicts.add("reads" if path.startswith(_READS) else "writes" if path.startswith(("sqlalchemy", "sqlmodel")) else "unknown")
+                verdicts.add(
+                    "reads"
+                    if path.startswith(_READS)
+                    else "writes"
+                    if path.startswith(("sqlalchemy", "sqlmodel"))
+                    else "unknown"
+                )
             case _:
                 verdicts.add("unknown")
     for verdict in ("writes", "unknown"):
@@ -257,10 +276,16 @@ def query_text(text: str) -> Library:
     joined = " ".join(words)
     if "for update" in joined or "pg_advisory" in joined or "set_config" in joined or joined.startswith("set "):
         return Library("sqlalchemy.select()", locks=True)
-    return Library("sqlalchemy.select()" if words and words[0] in ("select", "with", "show") and "insert" not in words else "sqlalchemy.text()")
+    return Library(
+        "sqlalchemy.select()"
+        if words and words[0] in ("select", "with", "show") and "insert" not in words
+        else "sqlalchemy.text()"
+    )
 
 
-def touched_by_unknown(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], span: tree.Span, name: str) -> list[Place]:
+def touched_by_unknown(
+    frame: Frame, state: State, arguments: tuple[BoundArgument, ...], span: tree.Span, name: str
+) -> list[Place]:
     """Holders passed to a callee that is not understood: a sync one may query at once, an async one when awaited."""
     places = []
     for argument in arguments:
@@ -276,5 +301,11 @@ def touched_by_unknown(frame: Frame, state: State, arguments: tuple[BoundArgumen
 def query_by_unknown(frame: Frame, state: State, place: Place, span: tree.Span, name: str) -> None:
     """A callee that is not understood has the holder: it is taken as queried, and anything may have been written."""
     waits.used(frame, state, place)
-    checkout(frame, state, place, span, f"passed to {waits.display(name)}, which may query" if name else "connection checked out")
+    checkout(
+        frame,
+        state,
+        place,
+        span,
+        f"passed to {waits.display(name)}, which may query" if name else "connection checked out",
+    )
     state.holders[place] = msgspec.structs.replace(state.holder(place), unsure=True)

@@ -1,11 +1,11 @@
-"""Library calls whose meaning the analysis must know: makers of holders, dependency markers, task starters, wrappers."""
+"""Library calls whose meaning the analysis must know: makers of holders, markers, task starters, wrappers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, contexts, escapes, holding, names, objects, places, types, waits
+from flake8_poolhold.flow import calls, contexts, escapes, holding, names, objects, types, waits
 from flake8_poolhold.flow.frames import Frame
 from flake8_poolhold.flow.states import State
 from flake8_poolhold.flow.values import (
@@ -23,7 +23,6 @@ from flake8_poolhold.flow.values import (
     Literally,
     Router,
     Series,
-    SubscriptedType,
     Suspended,
     Table,
     Value,
@@ -40,7 +39,8 @@ _CONCURRENT = frozenset(
         "asyncio.timeouts.wait_for",
     }
 )  # fmt: skip
-_TASKS = ("asyncio.create_task", "asyncio.ensure_future", "asyncio.TaskGroup.create_task", "asyncio.get_event_loop().create_task",
+_TASKS = ("asyncio.create_task", "asyncio.ensure_future", "asyncio.TaskGroup.create_task",
+          "asyncio.get_event_loop().create_task",
           "asyncio.get_running_loop().create_task")  # fmt: skip
 _THREADS = frozenset(
     {
@@ -48,7 +48,18 @@ _THREADS = frozenset(
         "anyio.to_thread.run_sync", "asgiref.sync.sync_to_async",
     }
 )  # fmt: skip
-_QUIET = ("builtins.", "logging.", "structlog.", "loguru.", "warnings.", "typing.", "copy.", "json.", "inspect.", "weakref.")
+_QUIET = (
+    "builtins.",
+    "logging.",
+    "structlog.",
+    "loguru.",
+    "warnings.",
+    "typing.",
+    "copy.",
+    "json.",
+    "inspect.",
+    "weakref.",
+)
 
 
 def positional(arguments: Arguments) -> list[Value]:
@@ -81,7 +92,11 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return special(frame, state, arguments, span)
     if path == "contextlib.ExitStack.enter_context" and arguments:
         return contexts.enter_stacked(frame, state, arguments[0].value, span, is_async=False)
-    if path in ("contextlib.AsyncExitStack.push_async_callback", "contextlib.ExitStack.callback", "contextlib.AsyncExitStack.callback"):
+    if path in (
+        "contextlib.AsyncExitStack.push_async_callback",
+        "contextlib.ExitStack.callback",
+        "contextlib.AsyncExitStack.callback",
+    ):
         frame.escaped.update(holder.place for argument in arguments for holder in holders_in(argument.value))
         return UNKNOWN
     if path == "contextlib.AsyncExitStack.enter_async_context":
@@ -138,7 +153,11 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
             results.extend(_awaited(frame, state, item, span) for item in items)
     results = [*(_awaited(frame, state, value, span) for value in values), *results]
     if path.endswith((".gather", ".wait", ".as_completed")):
-        flat = [item for result in results for item in (result.items if isinstance(result, Series) and len(results) == 1 else (result,))]
+        flat = [
+            item
+            for result in results
+            for item in (result.items if isinstance(result, Series) and len(results) == 1 else (result,))
+        ]
         exact = all(not argument.star for argument in arguments)
         return Series(tuple(flat), exact)
     return results[0] if results else UNKNOWN
@@ -157,7 +176,9 @@ def _in_thread(frame: Frame, state: State, arguments: Arguments, span: tree.Span
         return UNKNOWN
     threaded, frame.threaded = frame.threaded, True
     try:
-        kept = tuple(argument for argument in rest[1:] if argument.keyword not in ("cancellable", "limiter", "abandon_on_cancel"))
+        kept = tuple(
+            argument for argument in rest[1:] if argument.keyword not in ("cancellable", "limiter", "abandon_on_cancel")
+        )
         return calls.call(frame, state, rest[0].value, kept, span)
     finally:
         frame.threaded = threaded
@@ -183,7 +204,9 @@ def _maker(frame: Frame, state: State, path: str, arguments: Arguments, span: tr
             return _scoped(frame, found[0], span)
         bound = any(isinstance(v, Holder) and known.classes[v.kind].kind == "connection" for v in _binds(arguments))
         keeps = keyword(arguments, "expire_on_commit")
-        return holding.made(frame, state, found[0], span, keeps=keeps_loaded(keeps) if keeps is not None else False or None, bound=bound)
+        return holding.made(
+            frame, state, found[0], span, keeps=keeps_loaded(keeps) if keeps is not None else False or None, bound=bound
+        )
     kind = known.factories.get(path)
     if kind is None:
         return None
@@ -317,7 +340,6 @@ def _closing(path: str) -> _Special:
         return _first(frame, state, arguments, span)
 
     return closing
-
 
 
 def _router(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:

@@ -31,6 +31,8 @@ def _open(state: State | None, place: Place) -> bool:
 def _stored(place: Place, *states: State | None) -> bool:
     """Whether the holder was put into an object that outlives the function."""
     for state in states:
-        if state is not None and any(holder.place == place for value in state.heap.values() for holder in holders_in(value)):
+        if state is not None and any(
+            holder.place == place for value in state.heap.values() for holder in holders_in(value)
+        ):
             return True
     return False

@@ -1,4 +1,4 @@
-"""Names: from an identifier to the project's function, class or module, a library's symbol, or a value made at import."""
+"""Names: from an identifier to the project's function, class or module, a library's symbol, or a value."""
 
 from __future__ import annotations
 
@@ -79,21 +79,25 @@ def _binding(analysis: Analysis, path: str, name: str, binding: Binding) -> Valu
             return function_value(analysis, path, binding.name, binding, "")
         case tree.Class():
             return ClassOf(class_info(analysis, path, binding.name, binding).key)
-        case tree.Assign(targets=targets, value=expression, annotation=annotation):
-            frame, state = module_frame(analysis, path), State()
-            if expression is not None:
-                value = expressions.evaluate(frame, state, expression)
-                if value not in (UNKNOWN, NONE):
-                    for target in targets:
-                        expressions.assign(frame, state, target, value)
-                    return state.env.get(name, UNKNOWN)
-                if annotation is None:
-                    return value
-            if annotation is not None:
-                return types.typed(frame, state, annotation, types.global_place(path, name))
-            return UNKNOWN
+        case tree.Assign():
+            return _assigned(analysis, path, name, binding)
         case _:
             return UNKNOWN
+
+
+def _assigned(analysis: Analysis, path: str, name: str, binding: tree.Assign) -> Value:
+    """The value that an assignment at import gives to `name`; an annotation speaks where the value does not."""
+    frame, state = module_frame(analysis, path), State()
+    value: Value = UNKNOWN
+    if binding.value is not None:
+        value = expressions.evaluate(frame, state, binding.value)
+        if value not in (UNKNOWN, NONE):
+            for target in binding.targets:
+                expressions.assign(frame, state, target, value)
+            return state.env.get(name, UNKNOWN)
+    if binding.annotation is not None:
+        return types.typed(frame, state, binding.annotation, types.global_place(path, name))
+    return value
 
 
 def _assigned_global(analysis: Analysis, path: str, function: tree.Function, assign: tree.Assign) -> Value:
@@ -192,7 +196,7 @@ def mro(analysis: Analysis, key: str) -> tuple[tuple[str, ...], tuple[str, ...]]
         return known
     analysis.mros[key] = ((key,), ())
     info = analysis.classes[key]
-    classes, libraries = [key], []
+    classes, libraries = [key], list[str]()
     frame = module_frame(analysis, info.path)
     for base in info.node.bases:
         value = expressions.evaluate(frame, State(), base.value if isinstance(base, tree.Subscript) else base)
@@ -220,9 +224,11 @@ def class_member(analysis: Analysis, key: str, name: str) -> tuple[ClassInfo, Bi
 def method(analysis: Analysis, key: str, name: str) -> FunctionInfo | None:
     """The method `name` of a class, undecorated."""
     found = class_member(analysis, key, name)
-    if found is None or not isinstance(found[1], tree.Function):
+    if found is None:
         return None
     info, node = found
+    if not isinstance(node, tree.Function):
+        return None
     return function_info(analysis, info.path, f"{info.name}.{name}", node, info.key)
 
 
@@ -238,8 +244,7 @@ def holder_base(analysis: Analysis, key: str) -> str | None:
 def is_mapped(analysis: Analysis, key: str) -> bool:
     """Whether the class is an ORM model: it inherits from a declarative base."""
     return any(
-        path.endswith((".DeclarativeBase", ".SQLModel", ".MappedAsDataclass", ".DeclarativeBaseNoMeta"))
-        or path.endswith("declarative_base()")
+        path.endswith((".DeclarativeBase", ".SQLModel", ".DeclarativeBaseNoMeta", ".declarative_base()"))
         for path in mro(analysis, key)[1]
     )
 

@@ -19,6 +19,7 @@ from flake8_poolhold.flow.values import (
     Holder,
     Instance,
     Library,
+    Literally,
     Loaded,
     Method,
     ModuleOf,
@@ -33,7 +34,6 @@ from flake8_poolhold.flow.values import (
     Value,
     join,
 )
-
 
 Alias = tuple[tuple[str, ...], str, tuple[str, ...], Holder]
 """Of an object: the path of an object in it, that one's field, the path of the same holder, the holder."""
@@ -92,8 +92,9 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) 
         return written
     analysis = frame.analysis
     found = names.class_member(analysis, value.cls, name)
-    if found is not None and isinstance(found[1], tree.Function):
-        info, node = found
+    node = found[1] if found is not None else None
+    if found is not None and isinstance(node, tree.Function):
+        info = found[0]
         function = names.function_info(analysis, info.path, f"{info.name}.{name}", node, info.key)
         decorators = _decorator_names(frame, node)
         if any(decorator.endswith((".property", ".cached_property", "hybrid_property")) for decorator in decorators):
@@ -135,7 +136,7 @@ def _decorated(frame: Frame, info: ClassInfo, node: tree.Function, value: Value)
 
 
 def _share(analysis: Analysis, state: State, owner: Instance, name: str) -> None:
-    """Fields of a field that are the same holder as another field of `owner`: a service and its repository share one."""
+    """Fields of a field that are the same holder as another field: a service and its repository share one."""
     for path, field, shared, holder in aliases(analysis, owner.cls):
         if path[0] == name:
             inner = Place(owner.place.origin, owner.place.path + path)
@@ -158,7 +159,9 @@ def _aliases(analysis: Analysis, cls: str) -> list[Alias]:
         return []
     effects = calls.effects_of(analysis, constructor)
     found: dict[Place, list[tuple[tuple[str, ...], Holder]]] = {}
-    waiting: list[tuple[Place, tuple[str, ...]]] = [(Place(Origin("param", constructor.id, constructor.node.parameters[0].name)), ())]
+    waiting: list[tuple[Place, tuple[str, ...]]] = [
+        (Place(Origin("param", constructor.id, constructor.node.parameters[0].name)), ())
+    ]
     while waiting:
         owner, path = waiting.pop(0)
         for (place, field), value in effects.heap.items():
@@ -199,10 +202,11 @@ def _declared_field(analysis: Analysis, cls: str, name: str) -> Value:
                     values.append(types.typed(frame, State(), binding.annotation, somewhere))
                 if binding.value is not None and (binding.annotation is None or isinstance(values[-1], Unknown)):
                     values.append(expressions.evaluate(frame, State(), binding.value))
-        for method_name in _assigning_methods(info, name):
-            values.append(calls.field_after(analysis, info, method_name, name))
+        values += [
+            calls.field_after(analysis, info, method_name, name) for method_name in _assigning_methods(info, name)
+        ]
         value = join(values)
-        if not isinstance(value, Unknown) and not isinstance(value, types.names.Literally):
+        if not isinstance(value, Unknown) and not isinstance(value, Literally):
             return value
     return join(values)
 

@@ -141,7 +141,9 @@ class Mapping:
             case Method(target=target, name=name):
                 return Method(self.value(target), name)
             case Library(holders=held) if held:
-                return msgspec.structs.replace(value, holders=tuple(mine for place in held for mine in self.holders(place)))
+                return msgspec.structs.replace(
+                    value, holders=tuple(mine for place in held for mine in self.holders(place))
+                )
             case Series(items=items, exact=exact):
                 return Series(tuple(self.value(item) for item in items), exact)
             case Table(items=pairs):
@@ -161,4 +163,6 @@ class Mapping:
                 return value
 
     def _arguments(self, arguments: tuple[BoundArgument, ...]) -> tuple[BoundArgument, ...]:
-        return tuple(BoundArgument(self.value(argument.value), argument.keyword, argument.star) for argument in arguments)
+        return tuple(
+            BoundArgument(self.value(argument.value), argument.keyword, argument.star) for argument in arguments
+        )

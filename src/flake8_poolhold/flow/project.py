@@ -22,7 +22,12 @@ class Project:
     """
 
     def __init__(
-        self, files: Iterable[str], folders_with_projects: Iterable[str], load: Loader, read: Reader, sources: Iterable[str]
+        self,
+        files: Iterable[str],
+        folders_with_projects: Iterable[str],
+        load: Loader,
+        read: Reader,
+        sources: Iterable[str],
     ) -> None:
         self.files = frozenset(files)
         self._folders = _folders(self.files)
@@ -95,7 +100,7 @@ class Project:
         return None
 
     def _import_roots(self, folder: str) -> list[str]:
-        """Import roots, the importer's nearest first. A folder inside a package is no root: its names need the package."""
+        """Import roots, the importer's nearest first. A folder inside a package comes last: its names need the package."""
         above = [folder]
         while folder:
             folder = dirname(folder)

@@ -15,6 +15,7 @@ from flake8_poolhold.flow.values import (
     NONE,
     UNKNOWN,
     BoundArgument,
+    ClassOf,
     Engine,
     Factory,
     FunctionOf,
@@ -143,7 +144,7 @@ def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter:
     place = parameter_place(info.id, parameter.name)
     if index == 0 and info.owner and parameter.annotation is None and not _is_static(info):
         if any(isinstance(d, tree.Name) and d.id == "classmethod" for d in info.node.decorators):
-            return names.ClassOf(info.owner)
+            return ClassOf(info.owner)
         kind = names.holder_base(analysis, info.owner)
         return Holder(kind, place, info.owner) if kind is not None else Instance(info.owner, place)
     frame = names.module_frame(analysis, info.path)
@@ -248,7 +249,10 @@ def _says_more(value: Value, own: Value) -> bool:
     if isinstance(value, Unknown) or value == own:
         return False
     if isinstance(own, Unknown) or own == NONE:
-        return any(_is_object(option) or isinstance(option, Engine | Factory | Series | Table | names.ClassOf) for option in options(value))
+        return any(
+            _is_object(option) or isinstance(option, Engine | Factory | Series | Table | ClassOf)
+            for option in options(value)
+        )
     if isinstance(own, Instance) and isinstance(value, Instance):
         return own.cls != value.cls
     if isinstance(own, Series | Table):
@@ -277,7 +281,12 @@ def _known_fields(
 
 
 def apply(
-    frame: Frame, state: State, function: FunctionOf, arguments: tuple[BoundArgument, ...], span: tree.Span, mode: Mode = "call"
+    frame: Frame,
+    state: State,
+    function: FunctionOf,
+    arguments: tuple[BoundArgument, ...],
+    span: tree.Span,
+    mode: Mode = "call",
 ) -> Value:
     """Run a call of a project's function: its waits meet this function's holders, its effects happen here."""
     analysis = frame.analysis

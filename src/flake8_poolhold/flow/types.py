@@ -19,6 +19,8 @@ from flake8_poolhold.flow.values import (
     Holder,
     Instance,
     Library,
+    Literally,
+    ModuleOf,
     Origin,
     Place,
     Series,
@@ -36,7 +38,14 @@ _SERIES = frozenset(
     }
 )  # fmt: skip
 _CONTEXTS = frozenset(
-    {"AbstractAsyncContextManager", "AsyncContextManager", "AbstractContextManager", "ContextManager", "Awaitable", "Coroutine"}
+    {
+        "AbstractAsyncContextManager",
+        "AsyncContextManager",
+        "AbstractContextManager",
+        "ContextManager",
+        "Awaitable",
+        "Coroutine",
+    }
 )
 
 
@@ -89,7 +98,10 @@ def _subscripted(analysis: Analysis, base: Value, arguments: tuple[Value, ...], 
         case Library(path=path):
             last = path.rpartition(".")[2]
             if last in _WRAPPERS:
-                return join(instance(analysis, argument, place) for argument in (arguments[:1] if last == "Annotated" else arguments))
+                return join(
+                    instance(analysis, argument, place)
+                    for argument in (arguments[:1] if last == "Annotated" else arguments)
+                )
             if last in _SERIES and arguments:
                 return Series((instance(analysis, arguments[0], place.attribute("[]")),), exact=False)
             if last == "Callable" or last in _CONTEXTS:
@@ -130,8 +142,10 @@ def reroot(value: Value, place: Place) -> Value:
         case Library(path=path, holders=holders) if not holders:
             return Library(path)
         case FunctionOf(receiver=Instance() | Holder() as receiver) as function:
-            return FunctionOf(function.function, reroot(receiver, place.attribute("()")), function.captured, function.bound)
-        case Engine() | Factory() | ClassOf() | FunctionOf() | Depends() | names.ModuleOf() | names.Literally():
+            return FunctionOf(
+                function.function, reroot(receiver, place.attribute("()")), function.captured, function.bound
+            )
+        case Engine() | Factory() | ClassOf() | FunctionOf() | Depends() | ModuleOf() | Literally():
             return value
         case _:
             return UNKNOWN

@@ -60,7 +60,7 @@ class Library(msgspec.Struct, frozen=True):
 
 
 class Factory(msgspec.Struct, frozen=True):
-    """A callable that makes holders of `kind` (a sessionmaker). `keeps_loaded` is `expire_on_commit=False`, if known."""
+    """A callable that makes holders of `kind`, a sessionmaker. `keeps_loaded`: `expire_on_commit=False`, if known."""
 
     kind: str
     keeps_loaded: bool | None = None
@@ -136,7 +136,7 @@ class ModuleOf(msgspec.Struct, frozen=True):
 
 
 class FunctionOf(msgspec.Struct, frozen=True):
-    """A function of the project: bound to `receiver` when it is a method, with what it captured when it is a closure."""
+    """A function of the project: bound to `receiver` if it is a method, with what it captured if it is a closure."""
 
     function: str
     receiver: Value | None = None
@@ -161,7 +161,7 @@ class Suspended(msgspec.Struct, frozen=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """A list, tuple or set. `exact` when `items` are its items in order, else they are the kinds of item it may have."""
+    """A list, tuple or set. `exact`: `items` are its items in order, else they are the kinds of item it may have."""
 
     items: tuple[Value, ...]
     exact: bool

@@ -55,7 +55,12 @@ def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
 
 def remember(frame: Frame, waiting: Waiting) -> None:
     """Keep a wait for the callers: one for each class of wait and each state that it met."""
-    key = (waiting.wait.kind, waiting.blocking, frozenset((place, state.kinds) for place, state in waiting.touched), waiting.reported)
+    key = (
+        waiting.wait.kind,
+        waiting.blocking,
+        frozenset((place, state.kinds) for place, state in waiting.touched),
+        waiting.reported,
+    )
     known = frame.waits.get(key)
     if known is None or len(waiting.steps) < len(known.steps):
         frame.waits[key] = waiting
@@ -125,12 +130,14 @@ def parts(value: Value) -> list[Value]:
     """The single values in a value and in the series it may be."""
     found: list[Value] = []
     for option in options(value):
-        found.extend([part for item in option.items for part in options(item)] if isinstance(option, Series) else [option])
+        found.extend(
+            [part for item in option.items for part in options(item)] if isinstance(option, Series) else [option]
+        )
     return found
 
 
 def spelled(state: State, place: Place) -> str:
-    """How the function itself can name the holder at `place`: a variable, or an attribute of one. Empty if it cannot."""
+    """How the function itself can name the holder at `place`: a variable, or an attribute of one. Empty if not."""
     for name, value in state.env.items():
         if isinstance(value, Holder) and value.place == place:
             return name
