@@ -91,11 +91,15 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """The outcome of a check: findings sorted by path, line, column and code; files that could not be analysed; counts."""
+    """The outcome of a check: findings sorted by path, line, column and code; files that could not be analysed; counts.
+
+    `skipped` counts the files and folders that a walk left out, by reason.
+    """
 
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
     counts: Counts
+    skipped: dict[str, int] = {}
 
 
 class FileDiff(msgspec.Struct, frozen=True):
@@ -114,8 +118,12 @@ class AppliedFix(msgspec.Struct, frozen=True):
 
 
 class FixResult(msgspec.Struct, frozen=True):
-    """The outcome of a fix run: the changed files, the fixes made or taken back, and the check of what remains."""
+    """The outcome of a fix run: the changed files, the fixes made or taken back, and the check of what remains.
+
+    A preview of the safe fixes also tells in `unsafe_diffs` what the others would change on top of them.
+    """
 
     diffs: tuple[FileDiff, ...]
     applied: tuple[AppliedFix, ...]
     remaining: CheckResult
+    unsafe_diffs: tuple[FileDiff, ...] = ()

@@ -21,13 +21,19 @@ class Flow:
 
     def __init__(self, project: Project) -> None:
         self._analysis = Analysis(project, load(), load_holders())
+        self._analysed: set[str] = set()
         self._reported: set[str] = set()
+
+    def report(self, paths: Iterable[str]) -> None:
+        """Answer about these files from now on; what is known of the others stays known."""
+        self._reported = set(paths)
 
     def analyse(self, path: str) -> None:
         """Analyse every function of a file on its own: handlers with their dependencies, others for any caller."""
-        if path in self._reported:
-            return
         self._reported.add(path)
+        if path in self._analysed:
+            return
+        self._analysed.add(path)
         analysis = self._analysis
         scope = analysis.project.scope(path)
         for name, node, owner in scope.functions:
