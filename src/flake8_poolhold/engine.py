@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from flake8_poolhold.cache import Cache
 from flake8_poolhold.config import Settings, find_project_root, per_file_ignored, selected
 from flake8_poolhold.finding import (
     AppliedFix,
@@ -34,12 +35,26 @@ MOST_ROUNDS = 100
 
 
 def check(
-    paths: Sequence[Path], settings: Settings, *, stdin: bytes | None = None, root: Path | None = None
+    paths: Sequence[Path],
+    settings: Settings,
+    *,
+    stdin: bytes | None = None,
+    root: Path | None = None,
+    cache: bool = True,
 ) -> CheckResult:
-    """Check files and folders. With `stdin`, these bytes stand for the content of the one path given."""
+    """Check files and folders. With `stdin`, these bytes stand for the content of the one path given.
+
+    `cache` keeps the facts of files in `.poolhold_cache` in the project root.
+    """
     root = root or find_project_root(paths[0])
     changed = {relative(paths[0], root): stdin} if stdin is not None else {}
-    return deep.run(lambda: _Run(root, settings, changed).check(paths))
+    return deep.run(lambda: _Run(root, settings, changed, _store(root) if cache else None).check(paths))
+
+
+def _store(root: Path) -> Cache:
+    from flake8_poolhold import facts
+
+    return Cache(root / ".poolhold_cache", facts.version())
 
 
 def fix(
@@ -56,8 +71,8 @@ def fix(
 class _Run:
     """One analysis of a project, with some files' contents replaced."""
 
-    def __init__(self, root: Path, settings: Settings, changed: dict[str, bytes]) -> None:
-        self._root, self._settings, self._changed = root, settings, changed
+    def __init__(self, root: Path, settings: Settings, changed: dict[str, bytes], cache: Cache | None = None) -> None:
+        self._root, self._settings, self._changed, self._cache = root, settings, changed, cache
         self._problems: dict[str, Problem] = {}
         self._sources: dict[str, Source | None] = {}
         self._bytes: dict[str, bytes] = {}
@@ -165,6 +180,18 @@ class _Run:
         return self._sources[path]
 
     def _facts(self, path: str) -> Module | None:
+        from flake8_poolhold import facts
+
+        key = self._cache.key(self._read(path)) if self._cache is not None else ""
+        kept = self._cache.get(key) if self._cache is not None else None
+        module = facts.load(path, kept) if kept is not None else None
+        if module is None:
+            module = self._extract(path)
+            if module is not None and self._cache is not None:
+                self._cache.put(key, facts.dump(module))
+        return module
+
+    def _extract(self, path: str) -> Module | None:
         from flake8_poolhold.facts import FactsError, extract
 
         source = self._source(path)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from flake8_poolhold.facts.tree import Module
+import functools
+from hashlib import blake2b
+from importlib import resources
+
+import msgspec
+
+from flake8_poolhold.facts.tree import Module, Statement
 
 
 class FactsError(Exception):
@@ -29,3 +35,34 @@ def extract(path: str, text: str) -> Module:
     except cst.ParserSyntaxError as error:
         raise FactsError(error.raw_line, f"syntax error: {error.message.splitlines()[0]}") from error
     return Module(path, lower_module(module, spans(module)))
+
+
+def dump(module: Module) -> bytes:
+    """The facts as bytes; `path` is not among them, so that equal files share them."""
+    return _ENCODER.encode(module.body)
+
+
+def load(path: str, data: bytes) -> Module | None:
+    """The facts that `dump` wrote, for the file at `path`; `None` when the bytes are damaged."""
+    try:
+        return Module(path, _decoder().decode(data))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+@functools.cache
+def version() -> str:
+    """Changes whenever the code that makes facts changes, so that old facts are not taken for new ones."""
+    digest = blake2b(digest_size=16)
+    for file in sorted(resources.files(__package__).iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".py"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+@functools.cache
+def _decoder() -> msgspec.msgpack.Decoder[list[Statement]]:
+    return msgspec.msgpack.Decoder(list[Statement])
