@@ -126,6 +126,8 @@ def _inclusions_in(
         return
     bodies = [module.body, *(node.body for _, node, _ in analysis.project.scope(path).functions)]
     for body in bodies:
+        if not any(_inclusion(statement) for statement in statements(body)):
+            continue
         frame, state = names.module_frame(analysis, path), State()
         for statement in statements(body):
             if (
@@ -142,19 +144,16 @@ def _inclusions_in(
                 value = expressions.evaluate(frame, state, statement.value)
                 if isinstance(value, Router):
                     expressions.assign(frame, state, statement.targets[0], value)
-            for node in _direct_calls(statement):
-                if (
-                    isinstance(node.function, tree.Attribute)
-                    and node.function.name == "include_router"
-                    and node.arguments
-                ):
-                    _include(frame, state, node, found, outer)
+            if call := _inclusion(statement):
+                _include(frame, state, call, found, outer)
 
 
-def _direct_calls(statement: tree.Statement) -> list[tree.Call]:
-    if isinstance(statement, tree.Evaluate) and isinstance(statement.value, tree.Call):
-        return [statement.value]
-    return []
+def _inclusion(statement: tree.Statement) -> tree.Call | None:
+    """The call of `include_router` that a statement is."""
+    call = statement.value if isinstance(statement, tree.Evaluate) else None
+    if isinstance(call, tree.Call) and isinstance(call.function, tree.Attribute) and call.arguments:
+        return call if call.function.name == "include_router" else None
+    return None
 
 
 def _include(
