@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from itertools import accumulate
 
 from flake8_poolhold.finding import Edit, Finding
+from flake8_poolhold.source.text import lines
 
 
 class CannotFixError(Exception):
@@ -22,21 +24,9 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
 
 def apply(text: str, changes: tuple[Edit, ...]) -> str:
     """`text` with `changes` made. Edits must not overlap; nothing else of the text is touched."""
-    starts = _line_starts(text)
+    starts = [0, *accumulate(len(line) for line in lines(text))]
     for change in sorted(changes, key=lambda one: (one.line, one.column), reverse=True):
         start = starts[change.line - 1] + change.column - 1
         end = starts[change.end_line - 1] + change.end_column - 1
         text = text[:start] + change.content + text[end:]
     return text
-
-
-def _line_starts(text: str) -> list[int]:
-    """The offset of each line; `\\n`, `\\r\\n` and `\\r` end lines, as in Python's grammar."""
-    starts, position = [0], 0
-    while position < len(text):
-        if text[position] == "\r" and text[position + 1 : position + 2] == "\n":
-            position += 1
-        if text[position] in "\r\n":
-            starts.append(position + 1)
-        position += 1
-    return starts

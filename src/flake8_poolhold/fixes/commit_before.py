@@ -1,100 +1,148 @@
 """`commit-before`: end the transaction with a commit right before the statement that waits.
 
 The analysis has decided whether that is harmless; this file finds the place. The new statement stands on a line of its
-own before the waiting one, or in its line where that is shared.
+own before the waiting one, or in its line where that is shared with what comes before it.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
 import libcst as cst
 
 from flake8_poolhold.facts.positions import Spans, spans
+from flake8_poolhold.facts.tree import Span
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError
+from flake8_poolhold.source.text import lines
 
-_SMALL = (cst.Expr, cst.Assign, cst.AnnAssign, cst.AugAssign, cst.Return, cst.Raise, cst.Assert, cst.Del)
+_SMALL: tuple[type, ...] = (
+    cst.AnnAssign, cst.Assert, cst.Assign, cst.AugAssign, cst.Del, cst.Expr, cst.Raise, cst.Return, cst.TypeAlias,
+)  # fmt: skip
+_LATER: tuple[type, ...] = (cst.Lambda, cst.GeneratorExp)
 _WANTED: frozenset[type] = frozenset(
     {
         cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.With, cst.Try, cst.TryStar, cst.Match, cst.FunctionDef,
-        cst.ClassDef, cst.ExceptHandler, cst.ExceptStarHandler, cst.Else, cst.Finally, cst.MatchCase, cst.IndentedBlock,
-        cst.SimpleStatementSuite, *_SMALL,
+        cst.ClassDef, *_SMALL, *_LATER,
     }
 )  # fmt: skip
+_MARGIN = re.compile(r"[ \t\f]*")
 
 _Position = tuple[int, int]
 
 
+class _Waiting(NamedTuple):
+    """The smallest statement that waits: the node, and whether it is the first one on its line."""
+
+    node: cst.CSTNode
+    leads: bool
+
+
 def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
-    """The edit that inserts the fix's statement. Raises `CannotFixError` where no statement can stand before the wait."""
+    """The edit that inserts the fix's statement. Raises `CannotFixError` where none can stand before the wait."""
     if finding.fix is None:
         raise CannotFixError("no fix is offered")
     module = cst.parse_module(text)
     found = spans(module, _WANTED)
     at = (finding.line, finding.column)
-    line, column, own_line = _place(module.body, at, found, text, finding.fix.statement)
-    if not own_line:
-        return (Edit(finding.path, line, column, line, column, f"{finding.fix.statement}; "),)
-    source = text.splitlines(keepends=True) if "\r" not in text else _lines(text)
-    indent = source[line - 1][: column - 1]
-    newline = _newline(source[line - 1], module.default_newline)
-    return (Edit(finding.path, line, column, line, column, f"{finding.fix.statement}{newline}{indent}"),)
+    waiting = _find(module.body, at, found)
+    _check(waiting.node, finding, at, found)
+    line, column = found[id(waiting.node)][:2]
+    source = lines(text)[line - 1]
+    margin = _MARGIN.match(source)
+    indent = margin.group() if margin is not None else ""
+    if waiting.leads:
+        behind = f"{_newline(source, module)}{_plain(indent)}"
+        return _inserted(finding.path, line, len(indent) + 1, f"{finding.fix.statement}{behind}")
+    column = _column(source, column, indent, module.code_for_node(waiting.node))
+    return _inserted(finding.path, line, column, f"{finding.fix.statement}; ")
 
 
-def _lines(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True)
+def _column(source: str, column: int, indent: str, code: str) -> int:
+    """The column in the text: libcst drops some of the form feeds in a margin."""
+    start = lines(code)[0].rstrip("\r\n; \t")
+    for candidate in (column, column + indent.count("\f")):
+        if source.startswith(start, candidate - 1):
+            return candidate
+    raise CannotFixError("the waiting statement was not found on its line")
 
 
-def _newline(line: str, default: str) -> str:
-    return default if not line.endswith("\n") or default != "\n" else "\n"
+def _inserted(path: str, line: int, column: int, content: str) -> tuple[Edit, ...]:
+    return (Edit(path, line, column, line, column, content),)
 
 
-def _contains(span: tuple[int, int, int, int] | None, at: _Position) -> bool:
+def _plain(indent: str) -> str:
+    """The margin behind its last form feed, where Python begins to count it."""
+    return indent.rpartition("\f")[2]
+
+
+def _newline(line: str, module: cst.Module) -> str:
+    return line[len(line.rstrip("\r\n")) :] or module.default_newline
+
+
+def _contains(span: Span | None, at: _Position) -> bool:
     return span is not None and span[:2] <= at < span[2:]
 
 
-def _place(body: object, at: _Position, found: Spans, text: str, statement: str) -> tuple[int, int, bool]:
-    """Line and column of the insertion, and whether the new statement gets a line of its own."""
-    for node in body if isinstance(body, tuple | list) else ():
+def _find(body: Sequence[cst.CSTNode], at: _Position, found: Spans) -> _Waiting:
+    """The statement of a block, or of a block inside it, that waits."""
+    for node in body:
         if not _contains(found.get(id(node)), at):
             continue
         if isinstance(node, cst.SimpleStatementLine):
-            return _in_line(node.body, at, found, text)
-        return _in_block(node, at, found, text, statement)
+            return _small(node.body, at, found, leads=True)
+        for suite in _suites(node):
+            if isinstance(suite, cst.SimpleStatementSuite):
+                if any(_contains(found.get(id(small)), at) for small in suite.body):
+                    return _small(suite.body, at, found, leads=False)
+            elif any(_contains(found.get(id(inner)), at) for inner in suite.body):
+                return _find(suite.body, at, found)
+        return _Waiting(node, True)
     raise CannotFixError("the waiting statement was not found; the file may have changed")
 
 
-def _in_line(body: object, at: _Position, found: Spans, text: str) -> tuple[int, int, bool]:
-    for small in body if isinstance(body, tuple | list) else ():
-        span = found.get(id(small))
-        if span is not None and _contains(span, at):
-            line = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[span[0] - 1]
-            return span[0], span[1], not line[: span[1] - 1].strip(" \t\f")
+def _small(body: Sequence[cst.CSTNode], at: _Position, found: Spans, *, leads: bool) -> _Waiting:
+    for index, small in enumerate(body):
+        if _contains(found.get(id(small)), at):
+            return _Waiting(small, leads and index == 0)
     raise CannotFixError("the wait is in a statement before which nothing can be inserted")
 
 
-def _in_block(node: cst.CSTNode, at: _Position, found: Spans, text: str, statement: str) -> tuple[int, int, bool]:
-    """Look into the blocks of a compound statement; a wait in none of them is in its header."""
-    for suite in _suites(node):
-        body = suite.body
-        if isinstance(suite, cst.SimpleStatementSuite):
-            if any(_contains(found.get(id(small)), at) for small in body):
-                return _in_line(body, at, found, text)
-        elif any(_contains(found.get(id(inner)), at) for inner in body):
-            return _place(body, at, found, text, statement)
-    header = found[id(node)]
+def _check(node: cst.CSTNode, finding: Finding, at: _Position, found: Spans) -> None:
+    """Raise when the wait does not follow right after what stands before the statement."""
+    for inner in _later(node):
+        if _contains(found.get(id(inner)), at):
+            raise CannotFixError("the wait runs later than the statement that it is written in; make it a function")
+    if isinstance(node, _SMALL):
+        checkouts = [(step.line, step.column) for step in finding.trail if step.role == "checkout"]
+        if any(_contains(found[id(node)], checkout) for checkout in checkouts):
+            raise CannotFixError("the statement checks the connection out itself; query in a statement of its own")
+        return
     match node:
+        case cst.If() if not _in_elif(node, at, found):
+            return
         case cst.If():
-            if _in_elif(node, at, found):
-                raise CannotFixError("the wait is in an `elif`; take it out into a variable first")
+            raise CannotFixError("the wait is in an `elif`; take it out into a variable first")
         case cst.With():
-            name = statement.removeprefix("await ").partition(".")[0]
+            name = finding.fix.statement.removeprefix("await ").partition(".")[0] if finding.fix is not None else ""
             if any(_binds(item, name) for item in node.items):
                 raise CannotFixError("the session is opened in the same `with` statement as the wait")
         case cst.For() | cst.Match():
-            pass
+            return
         case _:
             raise CannotFixError("the wait is in the header of a block; take it out into a variable first")
-    return header[0], header[1], True
+
+
+def _later(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The lambdas and generator expressions in a simple statement or in the header of a block."""
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, _LATER):
+            yield current
+        waiting.extend(child for child in current.children if not isinstance(child, cst.BaseSuite))
 
 
 def _suites(node: cst.CSTNode) -> list[cst.BaseSuite]:
