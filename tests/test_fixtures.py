@@ -12,7 +12,13 @@ from flake8_poolhold import engine
 from flake8_poolhold.config import Settings
 
 FIXTURES = Path(__file__).parent / "fixtures"
-CASES = sorted(entry for folder in FIXTURES.iterdir() if folder.is_dir() for entry in folder.iterdir() if entry.name != "__pycache__")
+CASES = sorted(
+    entry
+    for folder in FIXTURES.iterdir()
+    if folder.is_dir()
+    for entry in folder.iterdir()
+    if entry.name != "__pycache__"
+)
 
 
 def files_of(case: Path) -> list[Path]:

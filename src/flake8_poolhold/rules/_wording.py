@@ -58,7 +58,9 @@ def whole_way(waiting: Waiting) -> tuple[str, ...]:
     """The calls between, as a note, when there are any to tell of."""
     if len(waiting.steps) < 3:
         return ()
-    return ("through " + " → ".join(f"{place(s.path, s.line)} {s.text.removeprefix('calls ')}" for s in waiting.steps[:-1]),)
+    return (
+        "through " + " → ".join(f"{place(s.path, s.line)} {s.text.removeprefix('calls ')}" for s in waiting.steps[:-1]),
+    )
 
 
 def checkout_steps(hold: Hold) -> tuple[Step, ...]:
@@ -78,7 +80,9 @@ def release_notes(flow: Flow, hold: Hold) -> tuple[str, ...]:
         notes.append(f"released only when {provider.name} ({place(provider.path, provider.node.span[0])}) exits")
     if hold.state.lock:
         step = hold.state.lock[-1]
-        notes.append(f"{place(step.path, step.line)} {step.text}: a release before the call would lose it, so no fix is offered")
+        notes.append(
+            f"{place(step.path, step.line)} {step.text}: a release before the call would lose it, so no fix is offered"
+        )
     return tuple(notes)
 
 
