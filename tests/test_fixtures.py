@@ -17,7 +17,7 @@ CASES = sorted(
     for folder in FIXTURES.iterdir()
     if folder.is_dir()
     for entry in folder.iterdir()
-    if entry.name != "__pycache__"
+    if entry.suffix == ".py" or (entry / "app.py").exists()
 )
 
 
