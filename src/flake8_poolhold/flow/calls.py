@@ -105,8 +105,7 @@ def _construct(frame: Frame, state: State, cls: str, arguments: Arguments, span:
         )
     where = frame.function.id if frame.function is not None else frame.path
     made = Instance(cls, Place(Origin("new", where, f"{span[0]}:{span[1]}:{cls}")))
-    for key in [key for key in state.heap if key[0] == made.place]:
-        del state.heap[key]
+    state.heap.pop(made.place, None)
     constructor = names.method(analysis, cls, "__init__")
     if constructor is not None:
         summaries.apply(frame, state, FunctionOf(constructor.id, made), arguments, span)
@@ -126,10 +125,10 @@ def _fill_fields(frame: Frame, state: State, made: Instance, arguments: Argument
                     fields.append(target.id)
     positional = [argument.value for argument in arguments if argument.keyword is None and not argument.star]
     for name, value in zip(fields, positional, strict=False):
-        state.heap[made.place, name] = value
+        state.set_field(made.place, name, value)
     for argument in arguments:
         if argument.keyword is not None:
-            state.heap[made.place, argument.keyword] = argument.value
+            state.set_field(made.place, argument.keyword, argument.value)
 
 
 def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:
@@ -203,7 +202,7 @@ def field_after(analysis: Analysis, info: ClassInfo, method: str, name: str) -> 
     """The field `name` as a method of the class leaves it, for any instance."""
     function = names.function_info(analysis, info.path, f"{info.name}.{method}", _method_node(info, method), info.key)
     owner = summaries.parameter_place(function.id, function.node.parameters[0].name)
-    written = effects_of(analysis, function).heap.get((owner, name), UNKNOWN)
+    written = effects_of(analysis, function).heap.get(owner, {}).get(name, UNKNOWN)
     if written in (UNKNOWN, NONE):
         written = _declared_in(analysis, info, function.node, name)
     return written

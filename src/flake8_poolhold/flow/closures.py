@@ -9,14 +9,12 @@ from flake8_poolhold.flow.frames import Frame
 from flake8_poolhold.flow.states import State
 from flake8_poolhold.flow.values import FunctionOf, Value
 
-_CAPTURES: dict[str, frozenset[str]] = {}
-
 
 def define(frame: Frame, state: State, node: tree.Function) -> Value:
     """The function that a nested `def` or a `lambda` makes at this point."""
     outer = frame.function.name + ".<locals>." if frame.function is not None else ""
     info = names.function_info(frame.analysis, frame.path, outer + node.name, node, "")
-    value = FunctionOf(info.id, captured=_capture(info.id, node, state))
+    value = FunctionOf(info.id, captured=_capture(frame, info.id, node, state))
     if frame.function is not None:
         frame.nested[info.id] = value
     return value
@@ -27,13 +25,13 @@ def recapture(frame: Frame, state: State, value: FunctionOf) -> FunctionOf:
     if value.function not in frame.nested:
         return value
     node = frame.analysis.functions[value.function].node
-    return FunctionOf(value.function, value.receiver, _capture(value.function, node, state), value.bound)
+    return FunctionOf(value.function, value.receiver, _capture(frame, value.function, node, state), value.bound)
 
 
-def _capture(identity: str, node: tree.Function, state: State) -> tuple[tuple[str, Value], ...]:
-    wanted = _CAPTURES.get(identity)
+def _capture(frame: Frame, identity: str, node: tree.Function, state: State) -> tuple[tuple[str, Value], ...]:
+    wanted = frame.analysis.captures.get(identity)
     if wanted is None:
-        wanted = _CAPTURES[identity] = _free_names(node)
+        wanted = frame.analysis.captures[identity] = _free_names(node)
     return tuple((name, state.env[name]) for name in sorted(wanted) if name in state.env)
 
 

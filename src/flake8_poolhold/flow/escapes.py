@@ -71,7 +71,7 @@ def carried(frame: Frame, state: State, value: Value, depth: int = 3) -> list[tu
             return [("", place)]
         case Instance(cls=cls):
             name = frame.analysis.classes[cls].name
-            fields = [held for (owner, _), held in state.heap.items() if owner == value.place]
+            fields = list(state.heap.get(value.place, {}).values())
             fields += [objects.declared_field(frame, value, field) for field in objects.own_fields(frame.analysis, cls)]
             found = [place for held in fields for _, place in carried(frame, state, held, depth - 1)]
             return [(name, place) for place in dict.fromkeys(found)]

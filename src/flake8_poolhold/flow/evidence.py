@@ -105,6 +105,25 @@ def _is_name(expression: tree.Expression, name: str) -> bool:
     return isinstance(expression, tree.Name) and expression.id == name
 
 
+def tested_names(analysis: Analysis, info: FunctionInfo) -> frozenset[str]:
+    """The names that the conditions of a function mention."""
+    known = analysis.tested.get(info.id)
+    if known is None:
+        tests: list[object] = []
+        for node in walk([info.node.body]):
+            match node:
+                case tree.If(arms=arms):
+                    tests += [test for test, _ in arms]
+                case tree.While(test=test) | tree.Conditional(test=test):
+                    tests.append(test)
+                case tree.Either(parts=parts):
+                    tests += parts
+                case _:
+                    pass
+        known = analysis.tested[info.id] = frozenset(node.id for node in walk(tests) if isinstance(node, tree.Name))
+    return known
+
+
 def walk(root: object) -> Iterator[tree.Node]:
     """All nodes below `root`, in no particular order."""
     waiting: list[object] = [root]

@@ -11,7 +11,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.project import Project
 from flake8_poolhold.flow.scopes import Scope
-from flake8_poolhold.flow.states import HolderState, State, Steps, merge
+from flake8_poolhold.flow.states import Heap, HolderState, State, Steps, merge
 from flake8_poolhold.flow.values import UNKNOWN, Depends, FunctionOf, Holder, Place, Value
 from flake8_poolhold.knowledge import Knowledge, Wait
 from flake8_poolhold.knowledge.holders import Holders
@@ -59,7 +59,7 @@ class Effects(msgspec.Struct, frozen=True):
     """What a function leaves behind on one kind of exit: holder states and fields written."""
 
     holders: dict[Place, HolderState]
-    heap: dict[tuple[Place, str], Value]
+    heap: Heap
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -151,6 +151,8 @@ class Analysis:
         self.running: dict[object, int] = {}
         self.contexts: dict[str, int] = {}
         self.inclusions: dict[str, list[Depends]] | None = None
+        self.tested: dict[str, frozenset[str]] = {}
+        self.captures: dict[str, frozenset[str]] = {}
         self.untyped: dict[tuple[str, str], str] = {}
         self.events = Events()
 

@@ -32,7 +32,10 @@ def _stored(place: Place, *states: State | None) -> bool:
     """Whether the holder was put into an object that outlives the function."""
     for state in states:
         if state is not None and any(
-            holder.place == place for value in state.heap.values() for holder in holders_in(value)
+            holder.place == place
+            for fields in state.heap.values()
+            for value in fields.values()
+            for holder in holders_in(value)
         ):
             return True
     return False

@@ -87,7 +87,7 @@ def _class_attribute(frame: Frame, value: ClassOf, name: str) -> Value:
 
 
 def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) -> Value:
-    written = state.heap.get((value.place, name))
+    written = state.field(value.place, name)
     if written is not None and not isinstance(written, Unknown):
         return written
     analysis = frame.analysis
@@ -141,7 +141,8 @@ def _share(analysis: Analysis, state: State, owner: Instance, name: str) -> None
         if path[0] == name:
             inner = Place(owner.place.origin, owner.place.path + path)
             whole = Place(owner.place.origin, owner.place.path + shared)
-            state.heap.setdefault((inner, field), types.reroot(holder, whole))
+            if state.field(inner, field) is None:
+                state.set_field(inner, field, types.reroot(holder, whole))
 
 
 def aliases(analysis: Analysis, cls: str) -> tuple[Alias, ...]:
@@ -164,12 +165,10 @@ def _aliases(analysis: Analysis, cls: str) -> list[Alias]:
     ]
     while waiting:
         owner, path = waiting.pop(0)
-        for (place, field), value in effects.heap.items():
-            if place != owner or len(path) > 2:
-                continue
+        for field, value in effects.heap.get(owner, {}).items():
             if isinstance(value, Holder):
                 found.setdefault(value.place, []).append(((*path, field), value))
-            elif isinstance(value, Instance):
+            elif isinstance(value, Instance) and len(path) < 2:
                 waiting.append((value.place, (*path, field)))
     return [
         (path[:-1], path[-1], paths[0][0], holder)
@@ -250,7 +249,7 @@ def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Va
     """`owner.name = value`."""
     match owner:
         case Instance(cls=cls, place=place):
-            state.heap[(place, name)] = value
+            state.set_field(place, name, value)
             if names.is_mapped(frame.analysis, cls):
                 change(frame, state, owner)
         case Choice(options=options):

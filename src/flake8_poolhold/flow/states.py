@@ -7,7 +7,6 @@ left it": a summary is computed once and composed with the state that each calle
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
@@ -91,6 +90,12 @@ def compose(inner: HolderState, outer: HolderState, call: Step) -> HolderState:
     )
 
 
+Fields = dict[str, Value]
+"""The fields of one object. Never changed in place: states share them."""
+
+Heap = dict[Place, Fields]
+
+
 class State:
     """One point of the program: variables, fields of objects, states of holders."""
 
@@ -99,13 +104,13 @@ class State:
     def __init__(
         self,
         env: dict[str, Value] | None = None,
-        heap: dict[tuple[Place, str], Value] | None = None,
+        heap: Heap | None = None,
         holders: dict[Place, HolderState] | None = None,
     ) -> None:
         self.dead = False
         """Set by an expression that never ends, such as a call of a function that always raises."""
         self.env: dict[str, Value] = env if env is not None else {}
-        self.heap: dict[tuple[Place, str], Value] = heap if heap is not None else {}
+        self.heap: Heap = heap if heap is not None else {}
         self.holders: dict[Place, HolderState] = holders if holders is not None else {}
 
     def copy(self) -> State:
@@ -114,6 +119,14 @@ class State:
     def assume(self, other: State) -> None:
         """Become `other`."""
         self.env, self.heap, self.holders = other.env, other.heap, other.holders
+
+    def field(self, place: Place, name: str) -> Value | None:
+        """The field of an object, if it was seen being set."""
+        fields = self.heap.get(place)
+        return fields.get(name) if fields is not None else None
+
+    def set_field(self, place: Place, name: str, value: Value) -> None:
+        self.heap[place] = {**self.heap.get(place, {}), name: value}
 
     def holder(self, place: Place) -> HolderState:
         return self.holders.get(place, UNTOUCHED)
@@ -129,7 +142,7 @@ def merge(left: State | None, right: State | None) -> State | None:
     if left is right:
         return left
     _merge_values(left.env, right.env)
-    _merge_values(left.heap, right.heap)
+    _merge_heap(left.heap, right.heap)
     _merge_holders(left.holders, right.holders)
     return left
 
@@ -142,13 +155,24 @@ def merge_all(states: Iterable[State | None]) -> State | None:
     return joined
 
 
-def _merge_values(into: dict[Any, Value], other: dict[Any, Value]) -> None:
+def _merge_values(into: dict[str, Value], other: dict[str, Value]) -> None:
     for key, value in other.items():
         known = into.get(key)
         if known is None:
             into[key] = value
         elif known is not value and known != value:
             into[key] = join((known, value))
+
+
+def _merge_heap(into: Heap, other: Heap) -> None:
+    for place, fields in other.items():
+        known = into.get(place)
+        if known is None:
+            into[place] = fields
+        elif known is not fields:
+            merged = dict(known)
+            _merge_values(merged, fields)
+            into[place] = merged
 
 
 def _merge_holders(into: dict[Place, HolderState], other: dict[Place, HolderState]) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow import blocks, expressions, names, objects, places, types, waits
+from flake8_poolhold.flow import blocks, evidence, expressions, names, objects, places, types, waits
 from flake8_poolhold.flow.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
 from flake8_poolhold.flow.states import State, compose, join_states, merge_all
 from flake8_poolhold.flow.values import (
@@ -96,7 +96,7 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
         if f"!{parameter.name}" in known:
             frame.not_none |= {parameter.name}
     for place, field, value in context.fields:
-        state.heap[place, field] = value
+        state.set_field(place, field, value)
     for value in state.env.values():
         for option in options(value):
             if isinstance(option, Holder):
@@ -136,7 +136,9 @@ def _declared(frame: Frame, returns: Value) -> Value:
 def _effects(state: State | None) -> Effects | None:
     if state is None:
         return None
-    return Effects(state.holders, {key: value for key, value in state.heap.items() if key[0].origin.how != "global"})
+    return Effects(
+        state.holders, {place: fields for place, fields in state.heap.items() if place.origin.how != "global"}
+    )
 
 
 def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree.Parameter) -> Value:
@@ -163,8 +165,6 @@ def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter:
         provided = dependencies.provided_type(analysis, depends, place)
         if provided is not None:
             return provided
-    from flake8_poolhold.flow import evidence
-
     return evidence.untyped_parameter(analysis, info, parameter, place)
 
 
@@ -217,14 +217,20 @@ def context_of(analysis: Analysis, function: FunctionOf, bound: dict[str, Value]
         place = parameter_place(info.id, parameter.name)
         value = bound.get(parameter.name)
         if value is None:
-            if isinstance(parameter.default, tree.Constant) and isinstance(parameter.default.value, bool | None):
-                known.append((parameter.name, Literally(parameter.default.value)))
+            default = parameter.default
+            if (
+                isinstance(default, tree.Constant)
+                and isinstance(default.value, bool | None)
+                and tested(analysis, info, parameter.name)
+            ):
+                known.append((parameter.name, Literally(default.value)))
             continue
         if isinstance(value, Literally):
-            if isinstance(value.value, bool | None):
+            if isinstance(value.value, bool | None) and tested(analysis, info, parameter.name):
                 known.append((parameter.name, value))
             continue
-        if isinstance(parameter.default, tree.Constant) and parameter.default.value is None and _is_object(value):
+        is_optional = isinstance(parameter.default, tree.Constant) and parameter.default.value is None
+        if is_optional and _is_object(value) and tested(analysis, info, parameter.name):
             known.append((f"!{parameter.name}", NONE))
         own = general_value(analysis, info, index, parameter)
         if _says_more(value, own):
@@ -238,6 +244,11 @@ def context_of(analysis: Analysis, function: FunctionOf, bound: dict[str, Value]
             return general(info.id, mode, function.captured)
         analysis.contexts[info.id] = count + 1
     return context
+
+
+def tested(analysis: Analysis, info: FunctionInfo, name: str) -> bool:
+    """Whether a branch of the function hangs on the parameter, so that its value there matters."""
+    return name in evidence.tested_names(analysis, info)
 
 
 def _is_object(value: Value) -> bool:
@@ -268,8 +279,8 @@ def _known_fields(
         return []
     found = []
     module = names.module_frame(analysis, analysis.classes[own.cls].path)
-    for (owner, name), held in list(state.heap.items()):
-        if owner != value.place or isinstance(held, Unknown | Literally):
+    for name, held in state.heap.get(value.place, {}).items():
+        if isinstance(held, Unknown | Literally):
             continue
         declared = objects.declared_field(module, own, name)
         inner = place.attribute(name)
@@ -339,6 +350,7 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
             known = mapping.known(mine)
             if known is not None:
                 frame.known.setdefault(mine, known)
-    for (owner, name), value in effects.heap.items():
+    for owner, fields in effects.heap.items():
         for mine in mapping.objects(owner):
-            state.heap[mine, name] = mapping.value(value)
+            for name, value in fields.items():
+                state.set_field(mine, name, mapping.value(value))

@@ -150,9 +150,7 @@ def spelled(state: State, place: Place) -> str:
 
 
 def _field_of(state: State, value: Instance, place: Place, depth: int = 2) -> str:
-    for (owner, field), held in state.heap.items():
-        if owner != value.place:
-            continue
+    for field, held in state.heap.get(value.place, {}).items():
         if isinstance(held, Holder) and held.place == place:
             return field
         if isinstance(held, Instance) and depth:
