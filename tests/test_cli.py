@@ -13,12 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import flake8_poolhold
 from flake8_poolhold import registry
 from flake8_poolhold.cli import main
-from flake8_poolhold.config import Settings, codes
+from flake8_poolhold.config import Settings, codes, find_project_root
 from flake8_poolhold.finding import AppliedFix, CheckResult, Counts, FileDiff, Finding, FixOffer, FixResult, Problem
 from flake8_poolhold.registry import Rule
 
@@ -47,6 +48,9 @@ class Engine(types.ModuleType):
         self.fixed = FixResult((), (), self.result)
         self.asked: dict[str, Any] = {}
         self.effect: Callable[[], None] = lambda: None
+
+    def project_root(self, paths: list[Path]) -> Path:
+        return find_project_root(paths[0])
 
     def check(self, paths: list[Path], settings: Settings, **options: Any) -> CheckResult:
         self.effect()
@@ -88,7 +92,7 @@ def result(*findings: Finding, problems: tuple[Problem, ...] = ()) -> CheckResul
 def test_exit_codes(engine: Engine, answer: CheckResult, code: int) -> None:
     engine.result = answer
     assert main(["check"]) == code
-    assert engine.asked == {"paths": [Path(".")], "settings": Settings()}
+    assert engine.asked == {"paths": [Path(".")], "settings": Settings(), "root": Path.cwd(), "cache": True}
 
 
 def test_full_output(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,6 +113,7 @@ def test_full_output(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None
 def test_concise_output(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     engine.result = result(FOUND)
     assert main(["check", "--output-format=concise", "--no-cache"]) == 1
+    assert engine.asked["cache"] is False
     assert capsys.readouterr().out.splitlines() == [
         "a.py:2:1: PHL101 `db` is held",
         "Found 1 finding (PHL101: 1) in 1 file. 1 fixable with `poolhold fix`.",
@@ -230,7 +235,7 @@ def test_fix_writes_and_reports_what_remains(engine: Engine, capsys: pytest.Capt
     assert (engine.asked["unsafe"], engine.asked["write"]) == (False, True)
     out = capsys.readouterr().out
     assert out.startswith("a.py:2:1: PHL101 x: fixed\na.py:2:1 PHL101 `db` is held\n    2 │ ──►   second()\n")
-    assert "Found 1 finding" in out
+    assert "\nMade 1 fix in 1 file, left 1 finding.\nFound 1 finding" in out
     engine.fixed = FixResult((), (), result(ADVISORY))
     assert main(["fix", "--unsafe-fixes"]) == 0
     assert engine.asked["unsafe"] is True
@@ -244,11 +249,28 @@ def test_fix_diff_shows_and_writes_nothing(engine: Engine, capsys: pytest.Captur
     assert engine.asked["write"] is False
     out, err = capsys.readouterr()
     assert out == "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x\n+y\n"
-    assert err == "a.py:2:1: PHL101 x: would be fixed\n"
+    assert err == "a.py:2:1: PHL101 x: would be fixed\nWould make 1 fix in 1 file.\n"
     engine.fixed = FixResult((), (), result(FOUND))
     assert main(["fix", "--diff"]) == 0
     engine.fixed = FixResult((), (), result(FOUND, problems=(Problem("b.py", 0, "gone"),)))
     assert main(["fix", "--diff"]) == 2
+
+
+def test_fix_diff_shows_the_unsafe_fixes_by_themselves(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    unsafe = msgspec.structs.replace(FOUND, path="b.py", fix=FixOffer("x", "unsafe", "y"))
+    taken_back = AppliedFix(FOUND, "the finding would remain")
+    engine.fixed = FixResult((), (AppliedFix(unsafe), taken_back), result(FOUND), (FileDiff("b.py", "x\n", "y\n"),))
+    assert main(["fix", "--diff"]) == 1
+    out, err = capsys.readouterr()
+    assert out == (
+        "# What follows is not proved to be harmless; only --unsafe-fixes writes it.\n"
+        "--- a/b.py\n+++ b/b.py\n@@ -1 +1 @@\n-x\n+y\n"
+    )
+    assert err.splitlines() == [
+        "b.py:2:1: PHL101 x: would be fixed with --unsafe-fixes",
+        "a.py:2:1: PHL101 x: taken back: the finding would remain",
+        "Would make 1 fix in 1 file, took back 1.",
+    ]
 
 
 @pytest.mark.usefixtures("engine")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from flake8_poolhold.config import Settings
-    from flake8_poolhold.finding import CheckResult, Finding
+    from flake8_poolhold.finding import CheckResult, Finding, Problem
     from flake8_poolhold.report.full import Lines
 
 _STDIN = "-"
@@ -28,7 +28,7 @@ def check(options: argparse.Namespace) -> int:
         if options.output_format == "json":
             print("[]")
         return _refuse(str(error))
-    _problems(result)
+    _problems(result.problems)
     if options.output_format == "json":
         from flake8_poolhold.report.jsonout import render
 
@@ -42,23 +42,36 @@ def check(options: argparse.Namespace) -> int:
 def fix(options: argparse.Namespace) -> int:
     """Make fixes, or show them with --diff. Returns 0, 1 when findings remain or there is a diff, 2 as `check`."""
     from flake8_poolhold import engine
-    from flake8_poolhold.config import ConfigError, find_project_root
+    from flake8_poolhold.config import ConfigError
     from flake8_poolhold.report import fixes
 
     if _STDIN in options.paths:
         return _refuse("`fix` works on files; standard input can only be checked")
     paths = [Path(path) for path in options.paths]
     try:
-        outcome = engine.fix(paths, _settings(options, paths[0]), unsafe=options.unsafe_fixes, write=not options.diff)
+        root = engine.project_root(paths)
+        outcome = engine.fix(
+            paths,
+            _settings(options, paths[0]),
+            unsafe=options.unsafe_fixes,
+            write=not options.diff,
+            root=root,
+            cache=not options.no_cache,
+        )
     except ConfigError as error:
         return _refuse(str(error))
-    _problems(outcome.remaining)
-    for line in fixes.applied(outcome.applied, written=not options.diff):
-        print(line, file=sys.stderr if options.diff else sys.stdout)
+    _problems(outcome.remaining.problems)
+    stream = sys.stderr if options.diff else sys.stdout
+    for line in fixes.applied(outcome.applied, written=not options.diff, unsafe=options.unsafe_fixes):
+        print(line, file=stream)
     if options.diff:
         sys.stdout.write(fixes.diff(outcome.diffs))
-        return 2 if outcome.remaining.problems else int(bool(outcome.diffs))
-    _show(outcome.remaining.findings, find_project_root(paths[0]), concise=False)
+        if outcome.unsafe_diffs:
+            sys.stdout.write(f"{fixes.UNSAFE}\n{fixes.diff(outcome.unsafe_diffs)}")
+        print(fixes.summary(outcome, written=False), file=sys.stderr)
+        return 2 if outcome.remaining.problems else int(bool(outcome.diffs or outcome.unsafe_diffs))
+    _show(outcome.remaining.findings, root, concise=False)
+    print(fixes.summary(outcome, written=True))
     _summary(outcome.remaining, sys.stdout)
     return _exit_code(outcome.remaining)
 
@@ -83,18 +96,21 @@ def rule(options: argparse.Namespace) -> int:
 
 def _checked(options: argparse.Namespace) -> tuple[CheckResult, Path]:
     from flake8_poolhold import engine
-    from flake8_poolhold.config import ConfigError, find_project_root
+    from flake8_poolhold.config import ConfigError
 
+    cache = not options.no_cache
     if _STDIN not in options.paths:
         if options.stdin_filename:
             raise ConfigError(None, "--stdin-filename", "the path to check must be `-`, standard input")
         paths = [Path(path) for path in options.paths]
-        return engine.check(paths, _settings(options, paths[0])), find_project_root(paths[0])
+        root = engine.project_root(paths)
+        return engine.check(paths, _settings(options, paths[0]), root=root, cache=cache), root
     if len(options.paths) > 1:
         raise ConfigError(None, _STDIN, "standard input is checked by itself, without other paths")
     path = Path(options.stdin_filename or "stdin.py")
-    result = engine.check([path], _settings(options, path), stdin=sys.stdin.buffer.read())
-    return result, find_project_root(path)
+    root = engine.project_root([path])
+    settings = _settings(options, path)
+    return engine.check([path], settings, stdin=sys.stdin.buffer.read(), root=root, cache=cache), root
 
 
 def _settings(options: argparse.Namespace, start: Path) -> Settings:
@@ -136,18 +152,18 @@ def _reader(root: Path) -> Lines:
     return of
 
 
-def _problems(result: CheckResult) -> None:
+def _problems(problems: Iterable[Problem]) -> None:
     from flake8_poolhold.report.concise import problem
 
     sys.stdout.flush()
-    for one in result.problems:
+    for one in problems:
         print(problem(one), file=sys.stderr)
 
 
 def _summary(result: CheckResult, stream: TextIO) -> None:
     from flake8_poolhold.report.summary import summary
 
-    print(summary(result), file=stream)
+    print(summary(result, result.skipped), file=stream)
 
 
 def _exit_code(result: CheckResult) -> int:

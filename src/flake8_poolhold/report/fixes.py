@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from flake8_poolhold.report.glyphs import printable
 
 if TYPE_CHECKING:
-    from flake8_poolhold.finding import AppliedFix, FileDiff
+    from flake8_poolhold.finding import AppliedFix, FileDiff, Finding, FixResult
+
+UNSAFE = "# What follows is not proved to be harmless; only --unsafe-fixes writes it."
+"""Stands between the diff of the safe fixes and that of the others; tools that read diffs skip it."""
 
 
 def diff(diffs: Iterable[FileDiff]) -> str:
@@ -17,15 +20,39 @@ def diff(diffs: Iterable[FileDiff]) -> str:
     return "".join(line for file in diffs for line in _diff(file))
 
 
-def applied(fixes: Iterable[AppliedFix], *, written: bool) -> list[str]:
-    """Return a line for each fix: made (`written`), to be made, or taken back and why."""
+def applied(fixes: Iterable[AppliedFix], *, written: bool, unsafe: bool = False) -> list[str]:
+    """Return a line for each fix: made (`written`), to be made (the unsafe ones if `unsafe`), or taken back."""
     lines = []
     for fix in fixes:
         finding = fix.finding
         name = finding.fix.name if finding.fix else finding.name
-        done = f"taken back: {fix.undone}" if fix.undone else ("fixed" if written else "would be fixed")
+        if fix.undone:
+            done = f"taken back: {fix.undone}"
+        elif written:
+            done = "fixed"
+        else:
+            done = "would be fixed" + (" with --unsafe-fixes" if not unsafe and _is_unsafe(finding) else "")
         lines.append(printable(f"{finding.path}:{finding.line}:{finding.column}: {finding.code} {name}: {done}"))
     return lines
+
+
+def summary(outcome: FixResult, *, written: bool) -> str:
+    """Return how many fixes were made, taken back and not made, without a newline at its end."""
+    made = sum(not fix.undone for fix in outcome.applied)
+    refused = len(outcome.applied) - made
+    diffs = (*outcome.diffs, *outcome.unsafe_diffs)
+    files = len({file.path for file in diffs})
+    parts = [f"{'Made' if written else 'Would make'} {made} {'fix' if made == 1 else 'fixes'}"]
+    parts[0] += f" in {files} file{'' if files == 1 else 's'}" if made else ""
+    if refused:
+        parts.append(f"took back {refused}")
+    if written and (left := sum(not finding.advisory for finding in outcome.remaining.findings)):
+        parts.append(f"left {left} finding{'' if left == 1 else 's'}")
+    return f"{', '.join(parts)}."
+
+
+def _is_unsafe(finding: Finding) -> bool:
+    return finding.fix is not None and finding.fix.applicability == "unsafe"
 
 
 def _diff(file: FileDiff) -> Iterable[str]:

@@ -12,11 +12,17 @@ STACK_BYTES = 512 * 1024 * 1024
 
 RECURSION_LIMIT = 60_000
 
+_NAME = "poolhold-deep"
+_LOOK_UP = 0.5
+
 Result = TypeVar("Result")
 
 
 def run(work: Callable[[], Result]) -> Result:
-    """Return `work()`, run in a thread with a deep stack. Its exceptions are raised here."""
+    """Return `work()`, run in a thread with a deep stack. Its exceptions are raised here.
+
+    An interrupt is raised here at once, and leaves the thread to end with the process; so `work` must not write files.
+    """
     if threading.current_thread().name == _NAME:
         return work()
     outcome: list[Result] = []
@@ -28,18 +34,24 @@ def run(work: Callable[[], Result]) -> Result:
         except BaseException as error:  # handed over to the caller's thread, whatever it is
             failure.append(error)
 
-    limit, size = sys.getrecursionlimit(), threading.stack_size(STACK_BYTES)
-    sys.setrecursionlimit(RECURSION_LIMIT)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
-        thread = threading.Thread(target=target, name=_NAME, daemon=True)
-        thread.start()
-        thread.join()
+        thread = _started(target)
+        while thread.is_alive():
+            thread.join(_LOOK_UP)  # without a timeout an interrupt would wait for the thread on some systems
     finally:
-        threading.stack_size(size)
         sys.setrecursionlimit(limit)
     if failure:
         raise failure[0]
     return outcome[0]
 
 
-_NAME = "poolhold-deep"
+def _started(target: Callable[[], None]) -> threading.Thread:
+    size = threading.stack_size(STACK_BYTES)
+    try:
+        thread = threading.Thread(target=target, name=_NAME, daemon=True)
+        thread.start()
+    finally:
+        threading.stack_size(size)
+    return thread

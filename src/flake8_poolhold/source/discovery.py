@@ -35,7 +35,8 @@ def discover(paths: Iterable[Path], settings: Settings, root: Path) -> Discovere
 
     Folders are walked, without what .gitignore files and `settings` exclude, virtual environments, migrations and links
     to folders. A file named by itself is taken even when it is excluded (unless `force_exclude`), a folder likewise.
-    Paths that lead to nothing, and broken links among the files of a folder, become problems.
+    Paths that lead to nothing, folders without a Python file, and broken links among the files of a folder, become
+    problems.
     """
     walk = _Walk(root, (*settings.exclude, *settings.extend_exclude), _CHECKED)
     for path in paths:
@@ -49,11 +50,19 @@ def discover(paths: Iterable[Path], settings: Settings, root: Path) -> Discovere
             walk.skipped["excluded"] += 1
         elif stat.S_ISDIR(mode):
             walk.folder(top)
+            if not walk.found_in(top):
+                walk.problem(top, "no Python files to check in this folder")
         elif stat.S_ISREG(mode):
             walk.files[top] = None
         else:
             walk.problem(top, "is neither a file nor a folder")
     return walk.result()
+
+
+def is_excluded(path: Path, settings: Settings, root: Path) -> bool:
+    """Tell whether a walk from the root would leave this file out; .gitignore files are not asked."""
+    walk = _Walk(root, (*settings.exclude, *settings.extend_exclude), _CHECKED)
+    return walk.excludes_any_part(os.path.abspath(path))
 
 
 def project_files(root: Path, settings: Settings) -> list[Path]:
@@ -94,6 +103,10 @@ class _Walk:
         files = [Path(file) for file in sorted(self.files)]
         problems = [self._problems[path] for path in sorted(self._problems)]
         return Discovered(files, problems, dict(sorted(self.skipped.items())))
+
+    def found_in(self, folder: str) -> bool:
+        """Tell whether there is anything to say about what is in a folder that was walked."""
+        return any(_inside(path, folder) for group in (self.files, self._links, self._problems) for path in group)
 
     def excludes_any_part(self, path: str) -> bool:
         """Tell whether the walk from the root would not have come to this file or folder."""

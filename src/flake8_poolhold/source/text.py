@@ -101,6 +101,15 @@ def encode(source: Source, text: str) -> bytes:
     return _UTF8_BOM + body if source.bom else body
 
 
+def unwrapped(text: str) -> bytes:
+    """Return bytes that decode to `text`, which comes from somewhere that keeps no bytes: its coding comment holds."""
+    data = text.encode("utf-8", "surrogatepass")
+    try:
+        return text.encode(_encoding(data))
+    except (SourceError, LookupError, UnicodeEncodeError):
+        return data
+
+
 def lines(text: str) -> list[str]:
     """Split a text into its lines, newlines kept. Only the three newlines of Python end a line, not a form feed."""
     return io.StringIO(text, newline="").readlines()

@@ -1,0 +1,177 @@
+"""`fix`: makes what the codemods offer, analyses everything again after each round, and writes what stood the test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from flake8_poolhold import fixes
+from flake8_poolhold.config import Settings
+from flake8_poolhold.engine.checking import cache_of, project_root
+from flake8_poolhold.engine.run import Run
+from flake8_poolhold.finding import AppliedFix, CheckResult, FileDiff, Finding, FixResult, Problem
+from flake8_poolhold.source import deep
+from flake8_poolhold.source.text import SourceError, decode, encode
+from flake8_poolhold.source.writing import replace
+
+MOST_ROUNDS = 100
+"""Fixes are made in rounds until nothing changes; real code needs a handful."""
+
+
+def fix(
+    paths: Sequence[Path],
+    settings: Settings,
+    *,
+    unsafe: bool,
+    write: bool,
+    root: Path | None = None,
+    cache: bool = True,
+) -> FixResult:
+    """Make the fixes that are offered for the files that `paths` lead to: the safe ones, with `unsafe` the others too.
+
+    `write` puts them into the files; without it the result also tells what the unsafe ones would change. After each
+    round everything is analysed again; a fix that keeps its finding or brings a new one is taken back. A file that was
+    changed meanwhile, or cannot be written, becomes a problem of the result.
+    """
+    root = root or project_root(paths)
+    store = cache_of(root) if cache else None
+
+    def run(changed: dict[str, bytes]) -> Run:
+        return Run(root, settings, changed, store)
+
+    repair = _Repair(run, paths)
+    outcome = deep.run(lambda: repair.result(unsafe, preview=not write))
+    if not write:
+        return outcome
+    unwritten = repair.write(root)
+    return _with_failures(outcome, unwritten, lambda: deep.run(lambda: run({}).check(paths))) if unwritten else outcome
+
+
+class _Repair:
+    """The state of a fix run: the content of the files so far, the result of their check, the fixes tried."""
+
+    def __init__(self, run: Callable[[dict[str, bytes]], Run], paths: Sequence[Path]) -> None:
+        self._run, self._paths = run, paths
+        self._changed: dict[str, bytes] = {}
+        self._originals: dict[str, bytes] = {}
+        self._done: list[AppliedFix] = []
+        self._given_up: set[tuple[str, ...]] = set()
+
+    def result(self, unsafe: bool, *, preview: bool) -> FixResult:
+        self._current = self._run({})
+        self._result = self._current.check(self._paths)
+        self._rounds(unsafe=False)
+        safe, remaining = self._changed, self._result
+        if unsafe or preview:
+            self._rounds(unsafe=True)
+        if unsafe or not preview:
+            return FixResult(_diffs(self._originals, self._changed), tuple(self._done), self._result)
+        ahead = {path: safe.get(path, self._originals[path]) for path in self._changed}
+        return FixResult(_diffs(self._originals, safe), tuple(self._done), remaining, _diffs(ahead, self._changed))
+
+    def write(self, root: Path) -> list[Problem]:
+        """Put the changes into the files. Returns the files that could not be written, and why."""
+        unwritten = []
+        for path, data in self._changed.items():
+            try:
+                replace(root / path, data, self._originals[path])
+            except SourceError as error:
+                unwritten.append(Problem(path, error.line, f"not fixed: {error.reason}"))
+        return unwritten
+
+    def _rounds(self, *, unsafe: bool) -> None:
+        for _ in range(MOST_ROUNDS):
+            batch = self._batch(unsafe)
+            if not batch:
+                return
+            while objection := self._try(batch):
+                if len(batch) == 1:
+                    self._given_up.add(_identity(batch[0]))
+                    self._done.append(AppliedFix(batch[0], objection))
+                    break
+                batch = batch[: len(batch) // 2]
+
+    def _batch(self, unsafe: bool) -> list[Finding]:
+        """The findings to fix in this round: one for each function, as a fix may cure its neighbours too."""
+        chosen: dict[str, Finding] = {}
+        for finding in self._result.findings:
+            offer = finding.fix
+            if (
+                offer is None
+                or (offer.applicability == "unsafe" and not unsafe)
+                or _identity(finding) in self._given_up
+            ):
+                continue
+            if all(edit.path in self._current.reported for edit in offer.edits):
+                chosen.setdefault(offer.scope, finding)
+        return list(chosen.values())
+
+    def _try(self, batch: Sequence[Finding]) -> str:
+        """Make some fixes and keep them when they prove good. Returns what speaks against them."""
+        changed = dict(self._changed)
+        try:
+            for finding in batch:
+                self._edit(finding, changed)
+        except SourceError as error:
+            return error.reason
+        after = self._run(changed)
+        result = after.check(self._paths)
+        objection = _objection(self._result, result, len(batch))
+        if not objection:
+            self._changed, self._current, self._result = changed, after, result
+            self._done += [AppliedFix(finding) for finding in batch]
+        return objection
+
+    def _edit(self, finding: Finding, changed: dict[str, bytes]) -> None:
+        """Apply the edits of a fix to the bytes that were analysed."""
+        edits = finding.fix.edits if finding.fix is not None else ()
+        for path in sorted({edit.path for edit in edits}):
+            data = changed.get(path)
+            if data is None:
+                data = self._originals[path] = self._current.modules.read(path)
+            source = decode(data, path)
+            changed[path] = encode(source, fixes.apply(source.text, tuple(edit for edit in edits if edit.path == path)))
+
+
+def _identity(finding: Finding) -> tuple[str, ...]:
+    return (finding.path, finding.code, finding.message, finding.fix.scope if finding.fix is not None else "")
+
+
+def _objection(before: CheckResult, after: CheckResult, fixed: int) -> str:
+    """Why a round of fixes is no good, empty when it is: it must cure what it was made for, and do nothing else.
+
+    Advisories do not count: a wait in a session that has given its connection back is what a fix is for.
+    """
+    if set(after.problems) - set(before.problems):
+        return "the file could not be analysed any more"
+    old = Counter((one.path, one.code, one.message) for one in before.findings if not one.advisory)
+    new = Counter((one.path, one.code, one.message) for one in after.findings if not one.advisory)
+    if brought := sorted(new - old):
+        return f"it would bring {brought[0][1]} in {brought[0][0]}"
+    return "the finding would remain" if new.total() > old.total() - fixed else ""
+
+
+def _diffs(before: dict[str, bytes], after: dict[str, bytes]) -> tuple[FileDiff, ...]:
+    return tuple(
+        FileDiff(path, decode(before[path], path).text, decode(data, path).text)
+        for path, data in sorted(after.items())
+        if data != before[path]
+    )
+
+
+def _with_failures(outcome: FixResult, unwritten: Sequence[Problem], check: Callable[[], CheckResult]) -> FixResult:
+    """The outcome when some files were not written: their fixes are not made, and what remains is asked again."""
+    reasons = {problem.path: problem.reason for problem in unwritten}
+    remaining = check()
+    return msgspec.structs.replace(
+        outcome,
+        diffs=tuple(diff for diff in outcome.diffs if diff.path not in reasons),
+        applied=tuple(
+            msgspec.structs.replace(one, undone=one.undone or reasons.get(one.finding.path, ""))
+            for one in outcome.applied
+        ),
+        remaining=msgspec.structs.replace(remaining, problems=(*remaining.problems, *unwritten)),
+    )

@@ -1,0 +1,63 @@
+"""The analysis that all files of one flake8 process share, so that no file is read or analysed twice."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from flake8_poolhold.config import Settings, find_project_root, load
+from flake8_poolhold.engine.checking import cache_of
+from flake8_poolhold.engine.run import Run
+from flake8_poolhold.finding import CheckResult
+from flake8_poolhold.source import deep, discovery
+from flake8_poolhold.source.paths import relative
+from flake8_poolhold.source.text import unwrapped
+
+_NEWLINE = re.compile(r"\r\n?")
+
+
+class Shared:
+    """What one process knows of its projects. It lives as long as one run of flake8, or until a file changes."""
+
+    def __init__(self) -> None:
+        self._runs: dict[Path, tuple[Settings, Run]] = {}
+        self._reported: frozenset[str] | None = None
+
+    def check(self, path: Path, lines: Sequence[str], settings: Settings, *, comments: bool) -> CheckResult:
+        """Check one file. `lines` are its lines as flake8 has read them: where the disk has others, they count.
+
+        Without `comments` nothing is silenced by them.
+        """
+        return deep.run(lambda: self._check(path, lines, settings, comments))
+
+    def reports(self, path: Path, named: Sequence[str]) -> bool:
+        """Whether `poolhold check` with the paths `named` reports on this file: exclusions hold here too."""
+        if self._reported is None:
+            self._reported = frozenset(str(file) for name in named for file in _discovered(Path(name)))
+        return os.path.abspath(path) in self._reported
+
+    def _check(self, path: Path, lines: Sequence[str], settings: Settings, comments: bool) -> CheckResult:
+        root = find_project_root(path)
+        name = relative(path, root)
+        text = "".join(lines)
+        if path.exists():
+            run = self._run(root, settings)
+            source = run.modules.source(name)
+            if source is None or _NEWLINE.sub("\n", source.text) == _NEWLINE.sub("\n", text):
+                return run.files([name], comments=comments, edits=False)
+        run = Run(root, settings, {name: unwrapped(text)}, cache_of(root))
+        return run.files([name], comments=comments, edits=False)
+
+    def _run(self, root: Path, settings: Settings) -> Run:
+        known = self._runs.get(root)
+        if known is not None and known[0] == settings and known[1].modules.is_current():
+            return known[1]
+        run = Run(root, settings, {}, cache_of(root))
+        self._runs[root] = settings, run
+        return run
+
+
+def _discovered(path: Path) -> list[Path]:
+    return discovery.discover([path], load(path)[0], find_project_root(path)).files
