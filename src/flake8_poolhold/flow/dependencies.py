@@ -206,13 +206,17 @@ class Solver:
         self._solving: list[Value] = []
 
     def parameters(self, info: FunctionInfo, span: tree.Span, skip: int = 0) -> dict[str, Value]:
-        """Solve the dependencies among the parameters of a handler, provider or constructor."""
+        """Solve the dependencies among the parameters of a handler, provider or constructor.
+
+        What a provider does happens, for the handler, at the handler's parameter that asks for it, or at `span`.
+        """
+        is_handler = info is self._frame.function
         module = names.module_frame(self._frame.analysis, info.path)
         solved: dict[str, Value] = {}
         for parameter in info.node.parameters[skip:]:
             marker, kind = _marker(module, parameter)
             if marker is not None:
-                value = self.solve(marker, kind, _span_of(parameter, span))
+                value = self.solve(marker, kind, _span_of(parameter, span) if is_handler else span)
                 if isinstance(value, Unknown):
                     value = types.instance(
                         self._frame.analysis, kind, summaries.parameter_place(info.id, parameter.name)

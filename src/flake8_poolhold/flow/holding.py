@@ -25,6 +25,7 @@ from flake8_poolhold.flow.values import (
     Series,
     Suspended,
     Table,
+    Unknown,
     Value,
     holders_in,
     join,
@@ -235,11 +236,11 @@ def _mark(
         if verdict == "locks":
             lock = lock or (frame.step(span, "takes a lock that must outlive the call", "lock"),)
         streaming = streaming or name in ("stream", "stream_scalars")
-    if any(
-        argument.keyword == "with_for_update" and argument.value not in (Literally(False), Literally(None))
-        for argument in arguments
-    ):
-        lock = lock or (frame.step(span, "takes a row lock", "lock"),)
+    for argument in arguments:
+        if argument.keyword == "with_for_update" and argument.value not in (Literally(False), Literally(None)):
+            unsure = unsure or isinstance(argument.value, Unknown)
+            if not isinstance(argument.value, Unknown):
+                lock = lock or (frame.step(span, "takes a row lock", "lock"),)
     if name == "connection" and arguments:
         lock = lock or (frame.step(span, "sets execution options of the transaction", "lock"),)
     state.holders[place] = msgspec.structs.replace(holder, dirty=dirty, unsure=unsure, lock=lock, streaming=streaming)
