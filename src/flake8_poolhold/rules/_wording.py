@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flake8_poolhold.finding import Applicability, Finding, FixOffer, Step
@@ -11,8 +12,11 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
     from flake8_poolhold.flow.frames import FunctionInfo, Hold, Waiting
 
-NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot", "client-stream", "database"})
-"""The classes of waits that cross a network to something that is not the service's own cache or queue."""
+NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot"})
+"""The classes of waits that cross a network to something that is not the service's own database, cache or queue."""
+
+PAUSES = frozenset({"sleep", "subprocess"})
+"""The classes of waits that wait for time, another task or another process."""
 
 _NOUNS = {
     "llm": "LLM call",
@@ -23,8 +27,8 @@ _NOUNS = {
     "payment": "payment call",
     "search": "search call",
     "bot": "chat API call",
-    "client-stream": "stream to the client",
-    "database": "query of another database",
+    "sleep": "pause",
+    "subprocess": "subprocess",
 }
 
 
@@ -97,3 +101,21 @@ def offer(flow: Flow, hold: Hold) -> tuple[FixOffer | None, tuple[str, ...]]:
     applicability: Applicability = "unsafe" if verdict.doubts else "safe"
     scope = f"{hold.function.path}::{hold.function.name}"
     return FixOffer("commit-before", applicability, message, statement=verdict.statement, scope=scope), ()
+
+
+def held(flow: Flow, code: str, name: str, kinds: frozenset[str]) -> Iterator[Finding]:
+    """The findings of a rule about waits of some classes that start while a connection is held."""
+    for hold in flow.holds:
+        if hold.waiting.wait.kind not in kinds:
+            continue
+        fix, why_not = offer(flow, hold)
+        yield finding(
+            code,
+            name,
+            f"`{hold.name}` keeps a pooled connection during this {noun(hold.waiting)}; commit or close it first",
+            hold.function,
+            hold.span,
+            trail=(*checkout_steps(hold), *hold.state.lock[-1:], *wait_steps(hold.waiting)),
+            notes=(*whole_way(hold.waiting), *release_notes(flow, hold), *why_not),
+            fix=fix,
+        )

@@ -66,18 +66,4 @@ if TYPE_CHECKING:
 
 @rule(code="PHL101", fixes=("commit-before",))
 def network_wait_while_held(flow: Flow) -> Iterator[Finding]:
-    for hold in flow.holds:
-        if hold.waiting.wait.kind not in _wording.NETWORK:
-            continue
-        fix, why_not = _wording.offer(flow, hold)
-        yield _wording.finding(
-            "PHL101",
-            "network-wait-while-held",
-            f"`{hold.name}` keeps a pooled connection during this {_wording.noun(hold.waiting)}; "
-            "commit or close it before the call",
-            hold.function,
-            hold.span,
-            trail=(*_wording.checkout_steps(hold), *hold.state.lock[-1:], *_wording.wait_steps(hold.waiting)),
-            notes=(*_wording.whole_way(hold.waiting), *_wording.release_notes(flow, hold), *why_not),
-            fix=fix,
-        )
+    yield from _wording.held(flow, "PHL101", "network-wait-while-held", _wording.NETWORK)
