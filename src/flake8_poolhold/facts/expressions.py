@@ -183,7 +183,7 @@ def _comprehension(node: Any, kind: Any, spans: Spans) -> Expression:
                 lower(clause.iter, spans),
                 [lower(condition.test, spans) for condition in clause.ifs],
                 clause.asynchronous is not None,
-                spans.get(id(clause), _NOWHERE),
+                spans.get(id(clause), spans.get(id(clause.iter), _NOWHERE)),
             )
         )
         clause = clause.inner_for_in

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
+import msgspec
+
 from flake8_poolhold.flow import blocks, dependencies, names, releases, summaries
 from flake8_poolhold.flow.frames import Analysis, Blocking, Escape, Frame, FunctionInfo, Hold, Unclosed
 from flake8_poolhold.flow.project import Project
-from flake8_poolhold.flow.states import State
+from flake8_poolhold.flow.states import State, join_states
 from flake8_poolhold.flow.values import Holder, options
 from flake8_poolhold.knowledge import load
 from flake8_poolhold.knowledge.holders import load_holders
@@ -105,8 +107,10 @@ def _distinct(holds: list[Hold]) -> list[Hold]:
     for hold in holds:
         key = (hold.function.path, hold.span[0], hold.span[1], hold.name)
         known = best.get(key)
-        if known is None or _rank(hold) < _rank(known):
-            best[key] = hold
+        # A loop meets its wait several times: what speaks against a release may show in a later turn only.
+        state = hold.state if known is None else join_states(known.state, hold.state)
+        first = hold if known is None or _rank(hold) < _rank(known) else known
+        best[key] = msgspec.structs.replace(first, state=state)
     return list(best.values())
 
 

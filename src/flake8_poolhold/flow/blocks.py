@@ -318,6 +318,9 @@ def _class(frame: Frame, state: State, node: tree.Class) -> State | None:
 
 
 def _delete(frame: Frame, state: State, node: tree.Delete) -> State | None:
+    for target in node.targets:
+        if isinstance(target, tree.Attribute | tree.Subscript):
+            expressions.assign(frame, state, target, UNKNOWN)
     return state
 
 

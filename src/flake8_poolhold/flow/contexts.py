@@ -89,7 +89,7 @@ def _open(frame: Frame, state: State, opening: Opening, span: tree.Span) -> tupl
     if opening.acquires:
         holding.checkout(frame, state, place, span, "connection checked out")
     outside = state.holder(place).begun
-    if opening.transaction:
+    if opening.transaction or not opening.owned:
         state.holders[place] = msgspec.structs.replace(state.holder(place), begun=True)
 
     def leave(after: State) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, closures, contexts, names, objects, waits
+from flake8_poolhold.flow import calls, closures, contexts, loaded, names, objects, waits
 from flake8_poolhold.flow.frames import Frame
 from flake8_poolhold.flow.states import State, merge
 from flake8_poolhold.flow.values import (
@@ -127,6 +127,7 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
     ]
     if isinstance(node.function, tree.Attribute):
         _mutate(frame, state, node.function, arguments)
+        loaded.called(frame, state, callee, node.function.name)
     return calls.call(frame, state, callee, tuple(arguments), node.span)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -15,6 +15,9 @@ from flake8_poolhold.flow.states import Heap, HolderState, State, Steps, merge
 from flake8_poolhold.flow.values import UNKNOWN, Depends, FunctionOf, Holder, Place, Value
 from flake8_poolhold.knowledge import Knowledge, Wait
 from flake8_poolhold.knowledge.holders import Holders
+
+if TYPE_CHECKING:
+    from flake8_poolhold.flow.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
 """`call` runs a function to its end; `enter` up to its `yield`, `exit` from there on."""
@@ -150,6 +153,7 @@ class Analysis:
         self.summaries: dict[object, Summary] = {}
         self.running: dict[object, int] = {}
         self.contexts: dict[str, int] = {}
+        self.habits: Habits | None = None
         self.inclusions: dict[str, list[Depends]] | None = None
         self.tested: dict[str, frozenset[str]] = {}
         self.captures: dict[str, frozenset[str]] = {}

@@ -241,6 +241,7 @@ def _mark(
             unsure = unsure or isinstance(argument.value, Unknown)
             if not isinstance(argument.value, Unknown):
                 lock = lock or (frame.step(span, "takes a row lock", "lock"),)
+    unsure = unsure or name == "connection"
     if name == "connection" and arguments:
         lock = lock or (frame.step(span, "sets execution options of the transaction", "lock"),)
     state.holders[place] = msgspec.structs.replace(holder, dirty=dirty, unsure=unsure, lock=lock, streaming=streaming)

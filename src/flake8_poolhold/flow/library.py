@@ -28,6 +28,7 @@ from flake8_poolhold.flow.values import (
     Value,
     holders_in,
     join,
+    options,
 )
 
 Arguments = tuple[BoundArgument, ...]
@@ -299,6 +300,14 @@ def _getattr(frame: Frame, state: State, arguments: Arguments, span: tree.Span) 
     return UNKNOWN
 
 
+def _changed(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    """`setattr(note, name, value)`"""
+    for value in positional(arguments)[:1]:
+        for option in options(value):
+            objects.change(frame, state, option)
+    return UNKNOWN
+
+
 def _super(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     info = frame.function
     if info is None or not info.owner or not info.node.parameters:
@@ -360,6 +369,9 @@ _SPECIAL: dict[str, _Special] = {
     "functools.partial": _partial,
     "typing.NewType": _second,
     "typing.cast": _cast,
+    "builtins.setattr": _changed,
+    "builtins.delattr": _changed,
+    "sqlalchemy.orm.attributes.flag_modified": _changed,
     "builtins.super": _super,
     "builtins.getattr": _getattr,
     "builtins.next": _next,

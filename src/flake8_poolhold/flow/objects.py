@@ -8,7 +8,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow import calls, expressions, hierarchy, names, types
 from flake8_poolhold.flow.frames import Analysis, ClassInfo, Frame
 from flake8_poolhold.flow.scopes import statements
-from flake8_poolhold.flow.states import HELD, State
+from flake8_poolhold.flow.states import HELD, RELEASED, State
 from flake8_poolhold.flow.values import (
     UNKNOWN,
     Choice,
@@ -261,13 +261,19 @@ def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Va
             return
 
 
+SOME_OBJECT = Place(Origin("global", "", "an object of the caller"))
+"""Stands in the effects of a function for an object that it was given and has changed."""
+
+
 def change(frame: Frame, state: State, owner: Value) -> None:
     """An object that may belong to a session is changed: its holder has something to write, or may have."""
     for place, holder in state.holders.items():
         if isinstance(owner, Loaded) and owner.place == place:
             state.holders[place] = msgspec.structs.replace(holder, dirty=True)
-        elif not isinstance(owner, Loaded) and HELD in holder.kinds:
+        elif not isinstance(owner, Loaded) and holder.kinds & {HELD, RELEASED}:
             state.holders[place] = msgspec.structs.replace(holder, unsure=True)
+    if isinstance(owner, Unknown) or (isinstance(owner, Instance) and owner.place.origin.how != "new"):
+        state.holders[SOME_OBJECT] = state.holder(SOME_OBJECT)
 
 
 def own_fields(analysis: Analysis, cls: str) -> list[str]:

@@ -96,6 +96,11 @@ class Mapping:
                 found.append(option.place)
         return found
 
+    @property
+    def passes_loaded(self) -> bool:
+        """Whether an argument is, or may be, something that came out of a holder."""
+        return any(isinstance(option, Loaded | Instance) for value in self._bound.values() for option in options(value))
+
     def known(self, mine: Place) -> Holder | None:
         """The holder at the caller's place `mine`, if a value has shown it."""
         return self._kinds.get(mine)

@@ -1,13 +1,33 @@
-"""Whether a connection can be given back before a wait, and what speaks against it."""
+"""Whether a connection can be given back by a commit before a wait, and what speaks against it.
+
+A verdict has three grades. A commit is *refused* where it would be wrong: it loses a lock, breaks a block, expires what
+is read, or does not give the connection back. It is *doubtful* where it is right only if something holds that is not
+proved; each doubt is said. It is safe when nothing is left.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.evidence import walk
 from flake8_poolhold.flow.frames import Analysis, Hold
+from flake8_poolhold.flow.habits import habits, mentions, name_of
 from flake8_poolhold.flow.states import GIVEN
+from flake8_poolhold.flow.surroundings import Surroundings
+
+_STARTS_TASKS = frozenset(
+    {
+        "create_task", "ensure_future", "start_soon", "run_in_executor", "submit", "Thread", "run_coroutine_threadsafe",
+        "as_completed",
+    }
+)  # fmt: skip
+_LOOKS_AT_TRANSACTION = frozenset(
+    {"in_transaction", "in_nested_transaction", "get_transaction", "get_nested_transaction", "sync_connection"}
+)  # fmt: skip
+_BEGINS = frozenset({"begin", "begin_nested", "begin_twophase"})
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -23,11 +43,13 @@ def before(analysis: Analysis, hold: Hold) -> Release:
     known = analysis.holders.classes.get(hold.kind)
     is_async = known is not None and known.is_async
     statement = f"{'await ' if is_async else ''}{hold.expression}.commit()"
-    refused = _refusal(hold, known.kind if known is not None else "")
-    return Release(statement, refused, () if refused else tuple(_doubts(analysis, hold)))
+    around = Surroundings(hold.function.node, hold.span)
+    refused = _refusal(analysis, hold, around, known.kind if known is not None else "")
+    return Release(statement, refused, () if refused else tuple(_doubts(analysis, hold, around, is_async)))
 
 
-def _refusal(hold: Hold, kind: str) -> str:
+def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str) -> str:
+    """Why a commit would be wrong, or empty."""
     state = hold.state
     if not hold.expression:
         return "the session has no name in this function; release it where it was used"
@@ -43,53 +65,120 @@ def _refusal(hold: Hold, kind: str) -> str:
         return "a server-side cursor is open"
     if hold.keeps_loaded is False and _reads_later(hold):
         return "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`)"
+    if not around.surely_bound(hold.expression.partition(".")[0]):
+        return f"`{hold.expression}` may be something else, or nothing, on some path to the call"
+    if _begins_by_hand(analysis, hold, around):
+        return "a transaction was begun by hand, and its own commit or rollback would fail; end it before the call"
     return ""
 
 
-def _doubts(analysis: Analysis, hold: Hold) -> list[str]:
-    state = hold.state
-    doubts = []
-    if state.dirty:
-        doubts.append("writes before the call would be committed even when the rest fails")
-    if state.unsure:
-        doubts.append("code that was not understood may have written")
+def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool) -> Iterator[str]:
+    """What a commit here relies on that is not proved."""
+    yield from _doubts_of_state(hold)
+    yield from _doubts_of_callers(analysis, hold)
+    if not around.levels:
+        yield "the statement that waits was not found"
+    if around.in_handler:
+        yield "in an error handler the transaction may have failed, and a commit of it fails too"
+    if any(name_of(node) in _STARTS_TASKS for node in around.earlier()):
+        yield "a task that runs beside this code may use the session"
+    if any(name_of(node) in _LOOKS_AT_TRANSACTION for node in walk(hold.function.node.body)):
+        yield "the function asks in which transaction it is"
+    if _may_load_lazily(analysis, hold, around, is_async):
+        yield "an attribute that is loaded when it is read may check out again before the call"
+    yield from habits(analysis).doubts
+
+
+def _doubts_of_state(hold: Hold) -> Iterator[str]:
+    """What was done with the session on the way to the wait."""
+    if hold.state.dirty:
+        yield "writes before the call would be committed even when the rest fails"
+    if hold.state.unsure:
+        yield "code that was not understood may have written"
     if hold.keeps_loaded is None:
-        doubts.append("`expire_on_commit=False` is not proved")
+        yield "`expire_on_commit=False` is not proved"
     elif not hold.keeps_loaded:
-        doubts.append("a commit expires loaded objects")
+        yield "a commit expires loaded objects"
+
+
+def _doubts_of_callers(analysis: Analysis, hold: Hold) -> Iterator[str]:
+    """Who else may have used the session: a caller, another request, a second registration of the handler."""
+    state = hold.state
     if hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
-        doubts.append("the callers' transactions are not known")
+        yield "the callers' transactions are not known"
     elif hold.place.origin.how == "global":
-        doubts.append("the session is shared")
+        yield "the session is shared"
     elif hold.provider and _called_by_name(analysis, hold):
-        doubts.append("the handler is also called directly")
-    if analysis.project.naming("before_commit") or analysis.project.naming("after_commit"):
-        doubts.append("the project listens to commits")
-    if analysis.project.naming("autobegin"):
-        doubts.append("the project turns autobegin off somewhere")
-    return doubts
+        yield "the handler is also called directly"
+    elif hold.provider and len(_registrations(hold)) > 1:
+        yield "the handler is registered more than once"
 
 
-def _called_by_name(analysis: Analysis, hold: Hold) -> bool:
-    """Whether the handler's name is used anywhere but in its own definition."""
-    name = hold.function.name.rpartition(".")[2]
-    elsewhere = [path for path in analysis.project.naming(name) if path != hold.function.path]
-    if any(_mentions(analysis, path, name) for path in elsewhere):
-        return True
-    return _mentions(analysis, hold.function.path, name)
-
-
-def _mentions(analysis: Analysis, path: str, name: str) -> bool:
-    module = analysis.project.module(path)
-    if module is None:
-        return True
-    return any(
-        (isinstance(node, tree.Name) and node.id == name) or (isinstance(node, tree.Attribute) and node.name == name)
-        for node in walk(module.body)
-    )
+def _registrations(hold: Hold) -> list[tree.Expression]:
+    calls = [one for one in hold.function.node.decorators if isinstance(one, tree.Call)]
+    return [one for one in calls if isinstance(one.function, tree.Attribute)]
 
 
 def _reads_later(hold: Hold) -> bool:
     """Whether a variable that holds something loaded is mentioned in the function behind the last checkout."""
     mentioned = {node.id for node in walk(hold.function.node.body) if isinstance(node, tree.Name)}
     return bool(hold.loaded & mentioned)
+
+
+def _begins_by_hand(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
+    """Whether `begin()` or `begin_nested()` is called other than by a `with`, here or in the session's provider."""
+    provider = analysis.functions.get(hold.provider)
+    own = list(around.earlier())
+    theirs = list(walk(provider.node.body)) if provider is not None else []
+    return any(_begins_in(nodes) for nodes in (own, theirs))
+
+
+def _begins_in(nodes: list[tree.Node]) -> bool:
+    entered = {id(item.value) for node in nodes if isinstance(node, tree.With) for item in node.items}
+    begun = [node for node in nodes if isinstance(node, tree.Call) and name_of(node.function) in _BEGINS]
+    return any(id(node) not in entered for node in begun)
+
+
+def _may_load_lazily(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool) -> bool:
+    """Whether the waiting statement itself may load an attribute on its way to the wait.
+
+    An async session does so only through `awaitable_attrs`; a sync one wherever the project has lazy attributes and the
+    statement reads one, calls a method of a loaded object, or hands the whole object on.
+    """
+    parts = around.waiting_parts()
+    if is_async:
+        return any(name_of(node) == "awaitable_attrs" for node in parts) or (
+            bool(analysis.project.naming("awaitable_attrs")) and bool(_whole(parts, hold.loaded))
+        )
+    lazy = habits(analysis).lazy
+    reads = any(isinstance(node, tree.Attribute) and node.name in lazy for node in parts)
+    return bool(lazy) and (reads or bool(_whole(parts, hold.loaded)))
+
+
+def _whole(parts: list[tree.Node], loaded: frozenset[str]) -> list[tree.Name]:
+    """The mentions of loaded variables other than in a plain `variable.attribute`."""
+    called = {id(node.function) for node in parts if isinstance(node, tree.Call)}
+    read = {id(node.value) for node in parts if isinstance(node, tree.Attribute) and id(node) not in called}
+    return [node for node in parts if isinstance(node, tree.Name) and node.id in loaded and id(node) not in read]
+
+
+def _called_by_name(analysis: Analysis, hold: Hold) -> bool:
+    """Whether the handler is named anywhere but in its own definition: in its file, or where it is imported."""
+    name, path = hold.function.name.rpartition(".")[2], hold.function.path
+    if mentions(analysis, path, lambda node: isinstance(node, tree.Name) and node.id == name):
+        return True
+    return any(_names_from_outside(analysis, other, name) for other in analysis.project.naming(name) if other != path)
+
+
+def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
+    """Whether a file imports `name`, or reads it from something that it imports."""
+    module = analysis.project.module(path)
+    if module is None:
+        return True
+    nodes = list(walk(module.body))
+    imported = {node.name for node in nodes if isinstance(node, tree.Import | tree.ImportFrom)}
+    return any(
+        (isinstance(node, tree.ImportFrom) and node.symbol == name)
+        or (isinstance(node, tree.Attribute) and node.name == name and name_of(node.value) in imported)
+        for node in nodes
+    )

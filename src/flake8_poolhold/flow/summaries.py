@@ -350,6 +350,8 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
             known = mapping.known(mine)
             if known is not None:
                 frame.known.setdefault(mine, known)
+    if objects.SOME_OBJECT in effects.holders and mapping.passes_loaded:
+        objects.change(frame, state, UNKNOWN)
     for owner, fields in effects.heap.items():
         for mine in mapping.objects(owner):
             for name, value in fields.items():

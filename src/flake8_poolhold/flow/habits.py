@@ -1,0 +1,129 @@
+"""What a project as a whole does that decides whether a commit in one of its functions is harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import names
+from flake8_poolhold.flow.evidence import walk
+from flake8_poolhold.flow.frames import Analysis
+
+_LISTENERS = (
+    "before_commit", "after_commit", "after_transaction_end", "after_transaction_create", "commit_twophase",
+)  # fmt: skip
+_HARMLESS_LEVELS = frozenset({"AUTOCOMMIT", "READ COMMITTED", "READ UNCOMMITTED"})
+_LAZY = ("relationship", "Relationship", "deferred", "column_property", "query_expression", "dynamic_loader")
+
+
+class Habits(msgspec.Struct, frozen=True):
+    """Doubts about any commit, in words, and the names of the attributes that are loaded only when they are read."""
+
+    doubts: tuple[str, ...]
+    lazy: frozenset[str]
+
+
+def habits(analysis: Analysis) -> Habits:
+    """The habits of the project, found out once."""
+    if analysis.habits is None:
+        analysis.habits = Habits(tuple(_doubts(analysis)), _lazy_attributes(analysis))
+    return analysis.habits
+
+
+def mentions(analysis: Analysis, path: str, wanted: Callable[[tree.Node], bool]) -> bool:
+    """Whether a file has such a node; a file that cannot be analysed may have it."""
+    module = analysis.project.module(path)
+    return module is None or any(wanted(node) for node in walk(module.body))
+
+
+def name_of(node: tree.Node) -> str:
+    """The name that a variable or attribute is spelled with; empty for anything else."""
+    match node:
+        case tree.Name(id=name) | tree.Attribute(name=name):
+            return name
+        case _:
+            return ""
+
+
+def _doubts(analysis: Analysis) -> Iterator[str]:
+    def anywhere(words: tuple[str, ...], wanted: Callable[[tree.Node], bool]) -> bool:
+        paths = {path for word in words for path in analysis.project.naming(word)}
+        return any(mentions(analysis, path, wanted) for path in sorted(paths))
+
+    if anywhere(_LISTENERS, _listens) or anywhere(("listens_for", "event.listen"), _listens_to_commit):
+        yield "the project listens to commits"
+    if anywhere(("autobegin",), lambda node: _argument(node, "autobegin") is not None):
+        yield "the project turns autobegin off somewhere"
+    if anywhere(("isolation_level",), _raises_isolation):
+        yield "the project sets an isolation level, and a commit ends the snapshot"
+    if anywhere(("expire_on_commit",), _expires_afterwards):
+        yield "`expire_on_commit` is changed after the session was configured"
+    if _own_commit(analysis):
+        yield "a session class of the project overrides what a session does"
+
+
+def _listens(node: tree.Node) -> bool:
+    return name_of(node) in _LISTENERS or (isinstance(node, tree.Constant) and node.value in _LISTENERS)
+
+
+def _listens_to_commit(node: tree.Node) -> bool:
+    """`event.listens_for(engine, "commit")`"""
+    if not isinstance(node, tree.Call) or name_of(node.function) not in ("listens_for", "listen"):
+        return False
+    return any(isinstance(one.value, tree.Constant) and one.value.value == "commit" for one in node.arguments)
+
+
+def _argument(node: tree.Node, name: str) -> tree.Expression | None:
+    """The value given to keyword `name` in a call, or to key `name` of a dict."""
+    if isinstance(node, tree.Call):
+        return next((one.value for one in node.arguments if one.keyword == name), None)
+    if isinstance(node, tree.Mapping):
+        pairs = zip(node.keys, node.values, strict=True)
+        return next((value for key, value in pairs if isinstance(key, tree.Constant) and key.value == name), None)
+    return None
+
+
+def _raises_isolation(node: tree.Node) -> bool:
+    level = _argument(node, "isolation_level")
+    if level is None:
+        return False
+    return not (isinstance(level, tree.Constant) and str(level.value).upper().replace("_", " ") in _HARMLESS_LEVELS)
+
+
+def _expires_afterwards(node: tree.Node) -> bool:
+    """`maker.configure(expire_on_commit=...)`, `session.expire_on_commit = ...`"""
+    if isinstance(node, tree.Assign):
+        return any(isinstance(target, tree.Attribute) and target.name == "expire_on_commit" for target in node.targets)
+    configures = isinstance(node, tree.Call) and name_of(node.function) == "configure"
+    return configures and _argument(node, "expire_on_commit") is not None
+
+
+def _own_commit(analysis: Analysis) -> bool:
+    """Whether a subclass of a session in the project has its own `commit` or constructor."""
+    for path in sorted({*analysis.project.naming("def commit"), *analysis.project.naming("def __init__")}):
+        if b"Session" not in analysis.project.bytes_of(path):
+            continue
+        for name, node in analysis.project.scope(path).classes.items():
+            own = {one.name for one in node.body if isinstance(one, tree.Function)}
+            key = names.class_info(analysis, path, name, node).key
+            if own & {"commit", "__init__"} and names.holder_base(analysis, key):
+                return True
+    return False
+
+
+def _lazy_attributes(analysis: Analysis) -> frozenset[str]:
+    """The names of attributes that the project's mapped classes load only when they are read."""
+    found: set[str] = set()
+    for path in sorted({path for word in _LAZY for path in analysis.project.naming(word)}):
+        module = analysis.project.module(path)
+        for node in walk(module.body) if module is not None else ():
+            if isinstance(node, tree.Assign) and isinstance(node.value, tree.Call) and _is_lazy(node.value):
+                found.update(target.id for target in node.targets if isinstance(target, tree.Name))
+    return frozenset(found)
+
+
+def _is_lazy(call: tree.Call) -> bool:
+    deferred = _argument(call, "deferred")
+    return name_of(call.function) in _LAZY or (isinstance(deferred, tree.Constant) and deferred.value is True)

@@ -1,0 +1,51 @@
+"""Methods of what came out of a holder: results, rows and ORM objects, which are not told apart.
+
+Reading is harmless; a method that is not known may change an object, and so give its session something to write.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from flake8_poolhold.flow import objects
+from flake8_poolhold.flow.frames import Frame
+from flake8_poolhold.flow.states import State
+from flake8_poolhold.flow.values import Loaded, Value, options
+
+_RESULTS = frozenset(
+    {
+        "all", "columns", "fetchall", "fetchmany", "fetchone", "first", "freeze", "keys", "mappings", "merge",
+        "one", "one_or_none", "partitions",
+        "scalar", "scalar_one", "scalar_one_or_none", "scalars", "tuples", "unique", "close",
+        "_asdict", "_tuple", "t",
+    }
+)  # fmt: skip
+_PLAIN: frozenset[str] = frozenset(
+    name for kind in (str, bytes, int, float, tuple, frozenset) for name in dir(kind) if not name.startswith("_")
+)
+_CONTAINERS = frozenset({"copy", "count", "get", "index", "items", "keys", "values"})
+_VALUES = frozenset(
+    {
+        "isoformat", "strftime", "timestamp", "date", "time", "timetuple", "utcoffset", "astimezone", "weekday",
+        "isoweekday", "total_seconds", "hex", "quantize", "model_dump", "model_dump_json", "dict", "json",
+    }
+)  # fmt: skip
+_READS = _RESULTS | _PLAIN | _CONTAINERS | _VALUES
+_CHANGES = frozenset(
+    {
+        "add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault",
+        "set", "sort", "update", "sqlmodel_update",
+    }
+)  # fmt: skip
+
+
+def called(frame: Frame, state: State, value: Value, name: str) -> None:
+    """`value.name(...)` is called."""
+    for option in options(value):
+        if not isinstance(option, Loaded) or name in _READS - _CHANGES:
+            continue
+        if name in _CHANGES:
+            objects.change(frame, state, option)
+        elif option.place in state.holders:
+            holder = state.holders[option.place]
+            state.holders[option.place] = msgspec.structs.replace(holder, unsure=True)

@@ -1,0 +1,160 @@
+"""What a function's text says around a wait: where its statement stands, and what may have run before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.evidence import walk
+
+_Block = tuple[str, list[tree.Statement]]
+_SURE = (tree.Call, tree.Await, tree.Attribute, tree.Name)
+_STATEMENTS: tuple[type, ...] = get_args(tree.Statement)
+
+
+class Level(msgspec.Struct, frozen=True, eq=False):
+    """One block on the way to a wait: the statement in it that leads on, those before it, what part of what it is."""
+
+    part: str
+    before: list[tree.Statement]
+    statement: tree.Statement
+
+
+class Surroundings:
+    """The way from a function to the wait at `span` in it, outermost block first; empty when the wait is not found."""
+
+    def __init__(self, function: tree.Function, span: tree.Span) -> None:
+        self._function = function
+        self.levels = list(_way("function", function.body, span[:2]))
+
+    @property
+    def statement(self) -> tree.Statement | None:
+        """The smallest statement that waits."""
+        return self.levels[-1].statement if self.levels else None
+
+    @property
+    def in_handler(self) -> bool:
+        """Whether the wait runs after something has failed, or may have."""
+        return any(level.part in ("handler", "final") for level in self.levels)
+
+    def waiting_parts(self) -> list[tree.Node]:
+        """What is evaluated between the start of the waiting statement and the wait: no blocks of it."""
+        if self.statement is None:
+            return []
+        waiting: list[object] = [self.statement]
+        nodes = _nodes(waiting)
+        return [node for node in nodes if not isinstance(node, _STATEMENTS) or node is self.statement]
+
+    def earlier(self) -> Iterator[tree.Node]:
+        """Everything that may have run when the wait starts: what stands before it, and the loops around it."""
+        for level in self.levels:
+            yield from walk(level.before)
+            if isinstance(level.statement, tree.For | tree.While):
+                yield from walk(level.statement)
+        yield from self.waiting_parts()
+
+    def surely_bound(self, name: str) -> bool:
+        """Whether the variable is what the analysis takes it for, on every path to the wait.
+
+        It is when nothing but a parameter, a `with` around the wait, or one plain assignment before it binds it, or
+        when it is bound outside of the function.
+        """
+        binders = [node for node in _own(self._function.body) if _binds(node, name)]
+        if not binders:
+            return True
+        if len(binders) > 1 or any(parameter.name == name for parameter in self._function.parameters):
+            return False
+        inner_parts = [*(level.part for level in self.levels[1:]), "header"]
+        for level, inner in zip(self.levels, inner_parts, strict=False):
+            if level.statement is binders[0]:
+                return inner in ("with", "loop")
+            for statement in level.before:
+                if statement is binders[0]:
+                    return isinstance(statement, tree.Assign) and isinstance(statement.value, _SURE)
+        return False
+
+
+def _way(part: str, body: list[tree.Statement], at: tuple[int, int]) -> Iterator[Level]:
+    for index, statement in enumerate(body):
+        if not any(getattr(node, "span", ())[:2] == at for node in walk([statement])):
+            continue
+        yield Level(part, body[:index], statement)
+        for inner_part, block in _blocks(statement):
+            if any(getattr(node, "span", ())[:2] == at for node in walk(block)):
+                yield from _way(inner_part, block, at)
+                return
+        return
+
+
+def _own(body: list[tree.Statement]) -> Iterator[tree.Node]:
+    """The nodes of a function without those of the functions and classes inside it."""
+    waiting: list[object] = [body]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list | tuple):
+            waiting.extend(part)
+        elif isinstance(part, tree.Node):
+            yield part
+            if not isinstance(part, tree.Function | tree.Class | tree.Lambda):
+                waiting.extend(getattr(part, field) for field in part.__struct_fields__)
+
+
+def _blocks(statement: tree.Statement) -> list[_Block]:
+    match statement:
+        case tree.If(arms=arms, otherwise=otherwise):
+            return [*(("arm", body) for _, body in arms), ("arm", otherwise)]
+        case tree.For(body=body, otherwise=otherwise) | tree.While(body=body, otherwise=otherwise):
+            return [("loop", body), ("otherwise", otherwise)]
+        case tree.Try(body=body, handlers=handlers, otherwise=otherwise, final=final):
+            return [("try", body), *(("handler", one.body) for one in handlers), ("try", otherwise), ("final", final)]
+        case tree.With(body=body):
+            return [("with", body)]
+        case tree.Match(cases=cases):
+            return [("arm", case.body) for case in cases]
+        case _:
+            return []
+
+
+def _nodes(waiting: list[object]) -> Iterator[tree.Node]:
+    """The nodes of a statement without those of its blocks."""
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list | tuple):
+            waiting.extend(item for item in part if not isinstance(item, _STATEMENTS))
+        elif isinstance(part, tree.Node) and not isinstance(part, tree.Handler | tree.Case):
+            yield part
+            waiting.extend(getattr(part, field) for field in part.__struct_fields__)
+
+
+def _binds(node: tree.Node, name: str) -> bool:
+    """Whether a statement, `with`, loop or `:=` binds the variable."""
+    match node:
+        case tree.Assign(targets=targets, value=value):
+            return value is not None and any(_names(target, name) for target in targets)
+        case tree.For(target=target) | tree.Walrus(target=target):
+            return _names(target, name)
+        case tree.With(items=items):
+            return any(item.target is not None and _names(item.target, name) for item in items)
+        case tree.Handler() | tree.Import() | tree.ImportFrom() | tree.Function():
+            return node.name == name
+        case tree.Case(names=names):
+            return name in names
+        case tree.Delete(targets=targets):
+            return any(_names(target, name) for target in targets)
+        case _:
+            return False
+
+
+def _names(target: tree.Expression, name: str) -> bool:
+    match target:
+        case tree.Name(id=bound):
+            return bound == name
+        case tree.Sequence(items=items):
+            return any(_names(item, name) for item in items)
+        case tree.Starred(value=value):
+            return _names(value, name)
+        case _:
+            return False
