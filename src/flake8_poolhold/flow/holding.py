@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import waits
+from flake8_poolhold.flow import queries, waits
 from flake8_poolhold.flow.frames import Frame
 from flake8_poolhold.flow.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
 from flake8_poolhold.flow.values import (
@@ -14,7 +14,6 @@ from flake8_poolhold.flow.values import (
     Engine,
     Factory,
     Holder,
-    Library,
     Literally,
     Loaded,
     Method,
@@ -29,20 +28,12 @@ from flake8_poolhold.flow.values import (
     Value,
     holders_in,
     join,
-    options,
 )
 from flake8_poolhold.knowledge.holders import Effect
 
 _WRITING = frozenset({"add", "add_all", "delete", "delete_all", "merge", "merge_all", "flush"})
 _WRITING_BULK = frozenset({"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"})
 _STATEMENTS = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars", "exec_driver_sql"})
-_READS = (
-    "sqlalchemy.select()",
-    "sqlalchemy.future.select()",
-    "sqlmodel.select()",
-    "sqlalchemy.sql.select()",
-    "sqlmodel.sql.expression.select()",
-)
 
 
 def made(
@@ -230,7 +221,7 @@ def _mark(
     if name in _WRITING or name in _WRITING_BULK:
         dirty = dirty or name != "flush"
     elif name in _STATEMENTS:
-        verdict = _statement(first)
+        verdict = queries.verdict(first)
         dirty = dirty or verdict == "writes"
         unsure = unsure or verdict == "unknown"
         if verdict == "locks":
@@ -245,44 +236,6 @@ def _mark(
     if name == "connection" and arguments:
         lock = lock or (frame.step(span, "sets execution options of the transaction", "lock"),)
     state.holders[place] = msgspec.structs.replace(holder, dirty=dirty, unsure=unsure, lock=lock, streaming=streaming)
-
-
-def _statement(value: Value) -> str:
-    """Whether a statement `reads`, `writes`, `locks` or is `unknown`, as far as its builder tells."""
-    verdicts = set()
-    for option in options(value):
-        match option:
-            case Library(locks=True):
-                return "locks"
-            case Library(path=path):
-                if "pg_advisory" in path or "set_config" in path:
-                    return "locks"
-                verdicts.add(
-                    "reads"
-                    if path.startswith(_READS)
-                    else "writes"
-                    if path.startswith(("sqlalchemy", "sqlmodel"))
-                    else "unknown"
-                )
-            case _:
-                verdicts.add("unknown")
-    for verdict in ("writes", "unknown"):
-        if verdict in verdicts:
-            return verdict
-    return "reads"
-
-
-def query_text(text: str) -> Library:
-    """What `text("...")` is: a read, a write or a lock, by its first words."""
-    words = text.lower().split()
-    joined = " ".join(words)
-    if "for update" in joined or "pg_advisory" in joined or "set_config" in joined or joined.startswith("set "):
-        return Library("sqlalchemy.select()", locks=True)
-    return Library(
-        "sqlalchemy.select()"
-        if words and words[0] in ("select", "with", "show") and "insert" not in words
-        else "sqlalchemy.text()"
-    )
 
 
 def touched_by_unknown(

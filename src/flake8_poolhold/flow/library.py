@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, contexts, escapes, holding, names, objects, types, waits
+from flake8_poolhold.flow import calls, contexts, escapes, holding, names, objects, queries, types, waits
 from flake8_poolhold.flow.frames import Frame
 from flake8_poolhold.flow.states import State
 from flake8_poolhold.flow.values import (
@@ -135,8 +135,8 @@ def _ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments,
         held += holding.touched_by_unknown(frame, state, arguments, span, path)
     frame.may_raise(state)
     returned = frame.analysis.knowledge.returns(path)
-    locks = callee.locks or (path == "sqlalchemy.func.set_config")
-    return Library(returned or (path if is_class else f"{path}()"), tuple(dict.fromkeys(held)), locks)
+    made, locks = queries.built(callee, returned or (path if is_class else f"{path}()"), arguments)
+    return Library(made, tuple(dict.fromkeys(held)), locks)
 
 
 def resume(frame: Frame, state: State, target: Library, arguments: Arguments, span: tree.Span) -> Value:
@@ -335,8 +335,8 @@ def _run_function(frame: Frame, state: State, arguments: Arguments, span: tree.S
 def _text(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     values = positional(arguments)
     if values and isinstance(values[0], Literally) and isinstance(values[0].value, str):
-        return holding.query_text(values[0].value)
-    return Library("sqlalchemy.text()")
+        return queries.of_text(values[0].value)
+    return Library(queries.TEXT)
 
 
 def _closing(path: str) -> _Special:
