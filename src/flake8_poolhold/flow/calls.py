@@ -18,6 +18,7 @@ from flake8_poolhold.flow.values import (
     Holder,
     Instance,
     Library,
+    Loaded,
     Method,
     Opening,
     Origin,
@@ -52,6 +53,9 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
             return callee  # a scoped session called: the session of this scope
         case Choice(options=options):
             return join(call(frame, state, option, arguments, span) for option in options)
+        case Loaded():
+            unknown(frame, state, arguments, span, "")
+            return callee
         case _:
             return unknown(frame, state, arguments, span, "")
 

@@ -26,6 +26,7 @@ from flake8_poolhold.flow.values import (
     Series,
     SubscriptedType,
     Table,
+    Unknown,
     Value,
     join,
     options,
@@ -246,7 +247,7 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
             narrow(frame, state, inner, not holds)
         case tree.NoneTest(value=tree.Name(id=name), negated=negated) if negated != holds:
             _is_none(state, name)
-        case tree.Name(id=name) if not holds:
+        case tree.Name(id=name) if not holds and not _may_be_empty(state.env.get(name, UNKNOWN)):
             _is_none(state, name)
         case tree.Either(operator="and", parts=parts) if holds:
             for part in parts:
@@ -263,9 +264,12 @@ def _is_none(state: State, name: str) -> None:
     for option in options(state.env.get(name, UNKNOWN)):
         if isinstance(option, Holder) and option.place.origin.how == "new":
             state.holders.pop(option.place, None)
-        elif isinstance(option, Series | Table | Literally):
-            return
     state.env[name] = NONE
+
+
+def _may_be_empty(value: Value) -> bool:
+    """Whether a false value of a variable need not be `None`: an empty list, a zero, anything unknown."""
+    return any(isinstance(option, Unknown | Literally | Series | Table | Loaded) for option in options(value))
 
 
 def assign(frame: Frame, state: State, target: tree.Expression, value: Value) -> None:

@@ -258,19 +258,14 @@ def options(value: Value) -> tuple[Value, ...]:
 
 
 def join(values: Iterable[Value]) -> Value:
-    """The choice of all `values`. `None` and the unknown give way to anything that is known."""
+    """The choice of all `values`. Literals and the unknown give way to anything that is known."""
     found: dict[Value, None] = {}
-    fallback: Value = UNKNOWN
+    plain: dict[Value, None] = {}
     for value in values:
         for option in options(value):
-            if isinstance(option, Unknown):
-                continue
-            if isinstance(option, Literally):
-                fallback = option
-                continue
-            found[option] = None
+            (plain if isinstance(option, Unknown | Literally) else found)[option] = None
     if not found:
-        return fallback
+        return next(iter(plain)) if len(plain) == 1 else UNKNOWN
     if len(found) == 1:
         return next(iter(found))
     if len(found) > MOST_OPTIONS:
