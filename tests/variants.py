@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a block stands on a line
 """Services put together from building blocks: what may happen around a wait, on an async and on a sync session.
 
 Each block is a few lines of a handler. A service has one handler with blocks before its wait, one shape of the wait and
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import random
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 TEMPLATE = '''"""A generated service."""
 
@@ -64,8 +65,8 @@ class Note(Base):
 {a}def setup() -> None:
     {a}with engine.begin() as connection:
         {setup_create}
-        {w}connection.execute(insert(Note).values(id=1, body="buy milk", count=0, meta={{}}))
-        {w}connection.execute(insert(Tag).values(id=1, name="food", note_id=1))
+        {w}connection.execute(insert(Note).values(body="buy milk", count=0, meta={{}}))
+        {w}connection.execute(insert(Tag).values(name="food", note_id=1))
 
 
 @app.get("/rows")
@@ -223,7 +224,7 @@ BEFORE = {
     "text insert": "{w}db.execute(text(\"INSERT INTO notes (body, count) VALUES ('text', 0)\"))",
     "text with": '{w}db.execute(text("WITH x AS (SELECT 1 AS one) SELECT one FROM x"))',
     "merge": '{w}db.merge(Note(id=1, body="merged"))',
-    "delete": "{w}db.delete(note)" if False else 'gone = {w}db.get(Tag, 1)\nif gone is not None:\n    {w}db.delete(gone)',
+    "delete": 'gone = {w}db.get(Tag, 1)\nif gone is not None:\n    {w}db.delete(gone)',
     "attribute": 'note.body = "changed"',
     "augmented": "note.count += 1",
     "attribute of a row": 'for row in ({w}db.scalars(select(Note))).all():\n    row.count += 1',
@@ -255,6 +256,9 @@ BEFORE = {
     "for update": "note = {w}db.scalar(select(Note).where(Note.id == 1).with_for_update())",
     "refresh": "{w}db.refresh(note)",
     "refresh for update": "{w}db.refresh(note, with_for_update=True)",
+    "advisory lock": 'locked = {w}db.scalar(select(func.lower("x")))\n{w}db.execute(text("SELECT 1"))',
+    "side effect": "number = {w}db.scalar(select(func.max(Note.id)))",
+    "cte insert": '{w}db.execute(update(Note).where(Note.id == 1).values(body="cte").returning(Note.id))',
     "count": "number = {w}db.scalar(select(func.count()).select_from(Note))",
 }
 
@@ -340,12 +344,10 @@ class Variant:
     wait: str
     after: tuple[str, ...]
     result: str
-    extra: str = ""
-    names: dict[str, str] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         kind = "async" if self.is_async else "sync"
-        parts = [kind, self.provider, self.engine + self.maker, self.read, *self.before, f"[{self.wait}]", *self.after, self.result, self.extra]
+        parts = [kind, self.provider, self.engine + self.maker, self.read, *self.before, f"[{self.wait}]", *self.after, self.result]
         return " / ".join(part for part in parts if part)
 
 
@@ -375,7 +377,7 @@ def source(variant: Variant) -> str:
     return TEMPLATE.format(
         engine=engine,
         provider=filled(PROVIDERS[variant.provider]),
-        helpers=filled(ASK) + variant.extra,
+        helpers=filled(ASK),
         handler=handler + textwrap.indent(lines, "    ") + "\n",
         setup_create=create.format("drop") + "\n        " + create.format("create"),
         a=words["a"],
@@ -389,18 +391,12 @@ def drawn(seed: int, count: int) -> list[Variant]:
     found: list[Variant] = []
     plain = Variant(True, "closes", "", MAKER[0], "get", (), "plain", ("nothing",), RESULTS[0])
     for is_async in (True, False):
-        for before in BEFORE:
-            found.append(_with(plain, is_async=is_async, before=(before,), after=("attribute and commit",)))
-        for wait in waits_of(is_async):
-            found.append(_with(plain, is_async=is_async, wait=wait, after=("nothing",)))
-        for provider in PROVIDERS:
-            found.append(_with(plain, is_async=is_async, provider=provider, after=("attribute",)))
-        for after in AFTER:
-            found.append(_with(plain, is_async=is_async, after=(after,), result=RESULTS[0] if after == "in transaction" else RESULTS[2]))
-        for maker in MAKER:
-            found.append(_with(plain, is_async=is_async, maker=maker, result=RESULTS[1]))
-        for engine in EVERY_ENGINE:
-            found.append(_with(plain, is_async=is_async, engine=engine, before=("add and flush",)))
+        found += [_with(plain, is_async=is_async, before=(before,), after=("attribute and commit",)) for before in BEFORE]
+        found += [_with(plain, is_async=is_async, wait=wait, after=("nothing",)) for wait in waits_of(is_async)]
+        found += [_with(plain, is_async=is_async, provider=provider, after=("attribute",)) for provider in PROVIDERS]
+        found += [_with(plain, is_async=is_async, after=(after,), result=RESULTS[0] if after == "in transaction" else RESULTS[2]) for after in AFTER]
+        found += [_with(plain, is_async=is_async, maker=maker, result=RESULTS[1]) for maker in MAKER]
+        found += [_with(plain, is_async=is_async, engine=engine, before=("add and flush",)) for engine in EVERY_ENGINE]
     while len(found) < count:
         is_async = chance.random() < 0.7
         found.append(
@@ -420,6 +416,4 @@ def drawn(seed: int, count: int) -> list[Variant]:
 
 
 def _with(variant: Variant, **changes: object) -> Variant:
-    from dataclasses import replace
-
     return replace(variant, **changes)  # type: ignore[arg-type]

@@ -63,7 +63,7 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str) ->
         return "the session is bound to a connection, which its commit does not give back"
     if state.streaming:
         return "a server-side cursor is open"
-    if hold.keeps_loaded is False and _reads_later(hold):
+    if hold.keeps_loaded is False and _reads_later(hold, around):
         return "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`)"
     if not around.surely_bound(hold.expression.partition(".")[0]):
         return f"`{hold.expression}` may be something else, or nothing, on some path to the call"
@@ -119,10 +119,11 @@ def _registrations(hold: Hold) -> list[tree.Expression]:
     return [one for one in calls if isinstance(one.function, tree.Attribute)]
 
 
-def _reads_later(hold: Hold) -> bool:
-    """Whether a variable that holds something loaded is mentioned in the function behind the last checkout."""
-    mentioned = {node.id for node in walk(hold.function.node.body) if isinstance(node, tree.Name)}
-    return bool(hold.loaded & mentioned)
+def _reads_later(hold: Hold, around: Surroundings) -> bool:
+    """Whether a variable that holds something loaded is read by the waiting statement or behind it."""
+    if not around.levels:
+        return bool(hold.loaded)
+    return any(isinstance(node, tree.Name) and node.id in hold.loaded for node in around.later())
 
 
 def _begins_by_hand(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:

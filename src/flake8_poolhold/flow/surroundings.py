@@ -16,11 +16,12 @@ _STATEMENTS: tuple[type, ...] = get_args(tree.Statement)
 
 
 class Level(msgspec.Struct, frozen=True, eq=False):
-    """One block on the way to a wait: the statement in it that leads on, those before it, what part of what it is."""
+    """One block on the way to a wait: the statement in it that leads on, those around it, what part of what it is."""
 
     part: str
     before: list[tree.Statement]
     statement: tree.Statement
+    after: list[tree.Statement]
 
 
 class Surroundings:
@@ -56,6 +57,18 @@ class Surroundings:
                 yield from walk(level.statement)
         yield from self.waiting_parts()
 
+    def later(self) -> Iterator[tree.Node]:
+        """Everything that may run once the waiting statement has begun, itself included."""
+        for level in self.levels:
+            yield from walk(level.after)
+            match level.statement:
+                case tree.For() | tree.While():
+                    yield from walk(level.statement)
+                case tree.Try(handlers=handlers, otherwise=otherwise, final=final):
+                    yield from walk([handlers, otherwise, final])
+        if self.statement is not None:
+            yield from walk(self.statement)
+
     def surely_bound(self, name: str) -> bool:
         """Whether the variable is what the analysis takes it for, on every path to the wait.
 
@@ -81,7 +94,7 @@ def _way(part: str, body: list[tree.Statement], at: tuple[int, int]) -> Iterator
     for index, statement in enumerate(body):
         if not any(getattr(node, "span", ())[:2] == at for node in walk([statement])):
             continue
-        yield Level(part, body[:index], statement)
+        yield Level(part, body[:index], statement, body[index + 1 :])
         for inner_part, block in _blocks(statement):
             if any(getattr(node, "span", ())[:2] == at for node in walk(block)):
                 yield from _way(inner_part, block, at)
