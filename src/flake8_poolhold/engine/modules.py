@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from ast import PyCF_ONLY_AST
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +91,8 @@ class Modules:
         try:
             return extract(path, source.text)
         except FactsError as error:
-            self.problem(path, error.line, error.reason)
+            valid = is_valid(source.text)
+            self.problem(path, error.line, f"valid, but beyond the parser: {error.reason}" if valid else error.reason)
         except (RecursionError, MemoryError):
             self.problem(path, 0, "nested too deep to be analysed")
         except Exception as error:
@@ -102,6 +105,19 @@ class Modules:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def is_valid(text: str) -> bool:
+    """Whether the running interpreter reads this text. It knows no syntax that is newer than itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(text, "<text>", "exec", PyCF_ONLY_AST, dont_inherit=True)
+        except (SyntaxError, ValueError):
+            return False
+        except (RecursionError, MemoryError):
+            return True  # it nests deep, which is no error
+    return True
 
 
 def failure(during: str, error: Exception) -> str:

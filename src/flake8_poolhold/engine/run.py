@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
-from ast import PyCF_ONLY_AST
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flake8_poolhold.config import Settings, selected
-from flake8_poolhold.engine.modules import Modules, failure
+from flake8_poolhold.engine.modules import Modules, failure, is_valid
 from flake8_poolhold.engine.silencing import filtered
 from flake8_poolhold.finding import CheckResult, Counts, Finding
 from flake8_poolhold.registry import Rule, rules
@@ -139,13 +137,5 @@ class Run:
         it refuses counts only when the analysis cannot read it either.
         """
         source = self.modules.source(path)
-        if source is None or not source.text.strip():
-            return
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                compile(source.text, path, "exec", PyCF_ONLY_AST, dont_inherit=True)
-        except (SyntaxError, ValueError):
+        if source is not None and not is_valid(source.text):
             self.modules.facts(path)
-        except (RecursionError, MemoryError):
-            return  # it nests deep, which is no error

@@ -7,6 +7,7 @@ comparisons) are folded into `Compute`, which keeps only the parts that matter.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -342,3 +343,15 @@ class Module(msgspec.Struct, array_like=True):
 
     path: str
     body: list[Statement]
+
+
+def walk(root: object) -> Iterator[Node]:
+    """All nodes below `root`, in no particular order."""
+    waiting: list[object] = [root]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list | tuple):
+            waiting.extend(part)
+        elif isinstance(part, Node):
+            yield part
+            waiting.extend(getattr(part, field) for field in part.__struct_fields__)

@@ -260,6 +260,8 @@ def _items(frame: Frame, state: State, node: tree.With, index: int) -> State | N
     value, leave = contexts.enter(frame, state, manager, span, is_async=node.is_async)
     if state.dead:
         return None
+    if isinstance(item.target, tree.Name) and contexts.says_nothing(frame, value):
+        value, leave = contexts.enter_by_evidence(frame, state, item.target.id, value, leave, span)
     if item.target is not None:
         expressions.assign(frame, state, item.target, value)
     exits = _Exits(frame)

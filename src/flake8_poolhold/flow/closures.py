@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow import names
-from flake8_poolhold.flow.evidence import walk
 from flake8_poolhold.flow.frames import Frame
 from flake8_poolhold.flow.states import State
 from flake8_poolhold.flow.values import FunctionOf, Value

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, expressions, holding, names, summaries, waits
+from flake8_poolhold.flow import calls, evidence, expressions, holding, names, summaries, waits
 from flake8_poolhold.flow.frames import Analysis, Frame
 from flake8_poolhold.flow.states import State, merge
 from flake8_poolhold.flow.values import (
@@ -23,6 +23,7 @@ from flake8_poolhold.flow.values import (
     QueryOf,
     Series,
     Suspended,
+    Unknown,
     Value,
     holders_in,
     join,
@@ -172,6 +173,26 @@ def enter_stacked(frame: Frame, state: State, manager: Value, span: tree.Span, *
     value, leave = enter(frame, state, manager, span, is_async=is_async)
     frame.stacked.append(leave)
     return value
+
+
+def says_nothing(frame: Frame, value: Value) -> bool:
+    """Whether nothing is known of a value but, perhaps, the name of a library that nothing is known of."""
+    if isinstance(value, Library):
+        return not value.holders and not frame.analysis.knowledge.knows(value.path)
+    return isinstance(value, Unknown)
+
+
+def enter_by_evidence(
+    frame: Frame, state: State, name: str, value: Value, leave: Leave, span: tree.Span
+) -> tuple[Value, Leave]:
+    """`with make() as name`, where `make` is not understood: a holder, when the function uses `name` as one."""
+    if frame.function is None:
+        return value, leave
+    kind = evidence.holder_kind(frame.analysis, frame.function, name)
+    if not kind:
+        return value, leave
+    holder = holding.made(frame, state, kind, span, keeps=None, bound=False)
+    return enter(frame, state, holder, span, is_async=frame.analysis.holders.classes[kind].is_async)
 
 
 def element(iterable: Value) -> Value:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, contexts, evidence, expressions, names, summaries, types
+from flake8_poolhold.flow import calls, contexts, expressions, names, summaries, types
 from flake8_poolhold.flow.frames import Analysis, Frame, FunctionInfo, Mode
 from flake8_poolhold.flow.scopes import statements
 from flake8_poolhold.flow.states import State
@@ -297,7 +297,7 @@ class Solver:
 
 def _span_of(parameter: tree.Parameter, default: tree.Span) -> tree.Span:
     """The place of the `Depends(...)` call among the parameters, for waits of the provider itself."""
-    for node in evidence.walk([parameter.default, parameter.annotation]):
+    for node in tree.walk([parameter.default, parameter.annotation]):
         if isinstance(node, tree.Call) and node.span != (1, 1, 1, 1):
             return node.span
     return default

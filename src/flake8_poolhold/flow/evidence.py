@@ -1,19 +1,19 @@
-"""Evidence that an unannotated parameter is a holder: SQL-shaped use, or being passed on to a parameter that is one.
+"""Evidence that a variable of unknown type is a holder: SQL-shaped use, or being passed on to a parameter that is one.
 
 A name proves nothing: `session` is as often an HTTP session as a database session.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from flake8_poolhold.facts import tree
+from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow import names, summaries
 from flake8_poolhold.flow.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.values import UNKNOWN, FunctionOf, Holder, Place, Value
 
 _STATEMENTS = frozenset({"execute", "scalar", "scalars", "stream", "stream_scalars"})
 _BUILDERS = frozenset({"select", "insert", "update", "delete", "text", "exists", "union"})
+_CLAUSES = frozenset({"where", "order_by", "select_from", "returning"})
 _OURS_ALONE = frozenset({"scalars", "stream_scalars", "add_all", "expunge_all", "begin_nested", "expire_on_commit"})
 _TOGETHER = frozenset(
     {"add", "commit", "flush", "refresh", "rollback", "execute", "merge", "expunge", "delete", "query"}
@@ -26,68 +26,90 @@ def untyped_parameter(analysis: Analysis, info: FunctionInfo, parameter: tree.Pa
         return UNKNOWN
     if parameter.kind not in ("positional", "keyword"):
         return UNKNOWN
-    key = (info.id, parameter.name)
+    kind = holder_kind(analysis, info, parameter.name)
+    return Holder(kind, place) if kind else UNKNOWN
+
+
+def holder_kind(analysis: Analysis, info: FunctionInfo, name: str) -> str:
+    """The kind of holder that a function uses its variable `name` as; empty when nothing tells."""
+    key = (info.id, name)
     known = analysis.untyped.get(key)
     if known is None:
         analysis.untyped[key] = ""
-        known = analysis.untyped[key] = _kind(analysis, info, parameter.name)
-    return Holder(known, place) if known else UNKNOWN
+        known = analysis.untyped[key] = _used_as(info, name) or _passed_on(analysis, info, name)
+    return known
 
 
 def _says_nothing(annotation: tree.Expression) -> bool:
     return isinstance(annotation, tree.Name) and annotation.id in ("Any", "object")
 
 
-def _kind(analysis: Analysis, info: FunctionInfo, name: str) -> str:
+def _used_as(info: FunctionInfo, name: str) -> str:
+    """What the methods that are called on the variable tell."""
     used: set[str] = set()
     awaited = strong = False
+    statements: set[str] | None = None
     for node in walk(info.node.body):
-        awaiting = isinstance(node, tree.Await)
         call = node.value if isinstance(node, tree.Await) else node
-        if not isinstance(call, tree.Call) or not _is_method_of(call, name):
+        method = _method_on(call, name)
+        if not method or not isinstance(call, tree.Call):
             continue
-        method = call.function.name if isinstance(call.function, tree.Attribute) else ""
         used.add(method)
-        awaited = awaited or awaiting
-        strong = strong or method in _OURS_ALONE or (method in _STATEMENTS and _takes_statement(call))
-        strong = strong or (method == "query" and bool(call.arguments))
-    if (
-        strong
-        or (len(used & _TOGETHER) >= 2 and "add" in used)
-        or {"refresh", "commit"} <= used
-        or {"flush", "add"} <= used
-    ):
+        awaited = awaited or isinstance(node, tree.Await)
+        if method in _STATEMENTS and call.arguments and not strong:
+            statements = _statement_variables(info) if statements is None else statements
+            strong = _is_statement(call.arguments[0].value, statements)
+        strong = strong or method in _OURS_ALONE or (method == "query" and _is_model(call))
+    if strong or ("add" in used and len(used & _TOGETHER) > 1) or {"refresh", "commit"} <= used:
         return "AsyncSession" if awaited else "Session"
-    return _passed_on(analysis, info, name)
+    return ""
 
 
-def _is_method_of(call: tree.Call, name: str) -> bool:
-    function = call.function
-    return isinstance(function, tree.Attribute) and isinstance(function.value, tree.Name) and function.value.id == name
+def _method_on(node: tree.Node, name: str) -> str:
+    """The method that a call calls on the variable `name`; empty for anything else."""
+    match node:
+        case tree.Call(function=tree.Attribute(value=tree.Name(id=owner), name=method)) if owner == name:
+            return method
+        case _:
+            return ""
 
 
-def _takes_statement(call: tree.Call) -> bool:
-    """Whether the first argument is built by `select(...)` and the like."""
-    expression: tree.Expression | None = call.arguments[0].value if call.arguments else None
+def _is_model(call: tree.Call) -> bool:
+    """`query(User)` and `query(User.id)`, not `query("select ...")`."""
+    return bool(call.arguments) and isinstance(call.arguments[0].value, tree.Name | tree.Attribute)
+
+
+def _is_statement(expression: tree.Expression, variables: set[str]) -> bool:
+    """Whether an expression is built by `select(...)`, `sa.select(...)`, `Model.select(...).where(...)` and the like."""
     while isinstance(expression, tree.Call | tree.Attribute):
-        if isinstance(expression, tree.Call) and isinstance(expression.function, tree.Name):
-            return expression.function.id in _BUILDERS
+        if isinstance(expression, tree.Call):
+            callee = expression.function
+            if isinstance(callee, tree.Name):
+                return callee.id in _BUILDERS
+            if isinstance(callee, tree.Attribute) and callee.name in _BUILDERS | _CLAUSES:
+                return True
         expression = expression.function if isinstance(expression, tree.Call) else expression.value
-    return False
+    return isinstance(expression, tree.Name) and expression.id in variables
+
+
+def _statement_variables(info: FunctionInfo) -> set[str]:
+    """The variables of a function that a statement is assigned to."""
+    found: set[str] = set()
+    for node in walk(info.node.body):
+        if isinstance(node, tree.Assign) and isinstance(node.value, tree.Call) and _is_statement(node.value, set()):
+            found |= {target.id for target in node.targets if isinstance(target, tree.Name)}
+    return found
 
 
 def _passed_on(analysis: Analysis, info: FunctionInfo, name: str) -> str:
-    """The kind of the holder parameter of a project's function to which `name` is passed."""
+    """The kind of the holder parameter of a project's function or method to which the variable is passed."""
     for node in walk(info.node.body):
         if not isinstance(node, tree.Call) or not any(_is_name(argument.value, name) for argument in node.arguments):
             continue
-        if not isinstance(node.function, tree.Name):
+        target, skipped = _callee(analysis, info, node.function)
+        if target is None:
             continue
-        callee = names.module_name(analysis, info.path, node.function.id)
-        if not isinstance(callee, FunctionOf):
-            continue
-        target = analysis.functions[callee.function]
-        positional = [parameter for parameter in target.node.parameters if parameter.kind == "positional"]
+        positional = [parameter for parameter in target.node.parameters if parameter.kind == "positional"][skipped:]
         for index, argument in enumerate(node.arguments):
             if not _is_name(argument.value, name):
                 continue
@@ -99,6 +121,20 @@ def _passed_on(analysis: Analysis, info: FunctionInfo, name: str) -> str:
                 if isinstance(value, Holder):
                     return value.kind
     return ""
+
+
+def _callee(analysis: Analysis, info: FunctionInfo, expression: tree.Expression) -> tuple[FunctionInfo | None, int]:
+    """The project's function that is called by name, through a module or on `self`, and its parameters bound already."""
+    match expression:
+        case tree.Name(id=name):
+            callee = names.module_name(analysis, info.path, name)
+        case tree.Attribute(value=tree.Name(id="self"), name=name) if info.owner:
+            return names.method(analysis, info.owner, name), 1
+        case tree.Attribute(value=tree.Name(id=module), name=name):
+            callee = names.member_of_module(analysis, names.module_name(analysis, info.path, module), name)
+        case _:
+            return None, 0
+    return (analysis.functions[callee.function], 0) if isinstance(callee, FunctionOf) else (None, 0)
 
 
 def _is_name(expression: tree.Expression, name: str) -> bool:
@@ -122,15 +158,3 @@ def tested_names(analysis: Analysis, info: FunctionInfo) -> frozenset[str]:
                     pass
         known = analysis.tested[info.id] = frozenset(node.id for node in walk(tests) if isinstance(node, tree.Name))
     return known
-
-
-def walk(root: object) -> Iterator[tree.Node]:
-    """All nodes below `root`, in no particular order."""
-    waiting: list[object] = [root]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, list | tuple):
-            waiting.extend(part)
-        elif isinstance(part, tree.Node):
-            yield part
-            waiting.extend(getattr(part, field) for field in part.__struct_fields__)

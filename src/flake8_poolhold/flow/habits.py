@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow import names
-from flake8_poolhold.flow.evidence import walk
 from flake8_poolhold.flow.frames import Analysis
 
 _LISTENERS = (

@@ -88,6 +88,9 @@ def _query(frame: Frame, state: State, holder: Holder, name: str, span: tree.Spa
         before = state.holder(holder.place)
         lock = before.lock or (frame.step(span, "takes a row lock", "lock"),)
         state.holders[holder.place] = msgspec.structs.replace(before, lock=lock)
+    if name == "yield_per":
+        waits.used(frame, state, holder.place)
+        state.holders[holder.place] = msgspec.structs.replace(state.holder(holder.place), streaming=True)
     if effect == "neutral":
         return QueryOf(holder)
     fetch(frame, state, holder, span)
@@ -226,7 +229,7 @@ def _mark(
         unsure = unsure or verdict == "unknown"
         if verdict == "locks":
             lock = lock or (frame.step(span, "takes a lock that must outlive the call", "lock"),)
-        streaming = streaming or name in ("stream", "stream_scalars")
+        streaming = streaming or name in ("stream", "stream_scalars") or queries.streams(arguments)
     for argument in arguments:
         if argument.keyword == "with_for_update" and argument.value not in (Literally(False), Literally(None)):
             unsure = unsure or isinstance(argument.value, Unknown)

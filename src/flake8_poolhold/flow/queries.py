@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from flake8_poolhold.flow.values import BoundArgument, Library, Value, options
+from flake8_poolhold.flow.values import BoundArgument, Library, Table, Value, options
 
 Verdict = Literal["reads", "writes", "locks", "unknown"]
 
@@ -26,6 +26,8 @@ _LOCKING_TEXT = re.compile(
     r"\bfor (no key update|update|share|key share)\b|\bpg_(try_)?advisory|\bset_config\b|\bget_lock *\(|\binto temp"
     r"|^(set|lock|declare|listen|begin|start|savepoint|prepare)\b|^create (local |global |unlogged )?temp"
 )
+_STREAMING = frozenset({"yield_per", "stream_results"})
+_STREAMED = ".yield_per()"
 _READING_TEXT = re.compile(r"(select|with|show|values|table)\b")
 _WRITING_WORDS = frozenset({"insert", "update", "delete", "merge", "into", "truncate", "nextval", "setval"})
 _CALLED = re.compile(r"\b(\w+) *\(")
@@ -86,10 +88,23 @@ def built(callee: Library, path: str, arguments: tuple[BoundArgument, ...]) -> t
     locks = locks or (called is not None and bool(_LOCKING.search(called[1])))
     if any(_WRITES.match(part.path) or part.path.startswith(TEXT) for part in parts):
         return TEXT, locks
+    if path.endswith(".execution_options()") and any(one.keyword in _STREAMING for one in arguments):
+        return f"{path}{_STREAMED}", locks
     inner = [match[1] for part in parts if (match := _FUNCTION.match(part.path)) is not None]
     if called is None and not all(_pure(name) for name in inner):
         return (path if _WRITES.match(path) else UNCERTAIN), locks
     return path, locks
+
+
+def streams(arguments: tuple[BoundArgument, ...]) -> bool:
+    """Whether running a statement with these arguments leaves rows on the server, to be fetched as they are read."""
+    for argument in arguments:
+        for option in options(argument.value):
+            if isinstance(option, Library) and _STREAMED in option.path:
+                return True
+            if isinstance(option, Table) and argument.keyword == "execution_options":
+                return any(name in _STREAMING for name, _ in option.items)
+    return False
 
 
 def of_text(text: str) -> Library:

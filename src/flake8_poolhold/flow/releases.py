@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.evidence import walk
+from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.frames import Analysis, Hold
 from flake8_poolhold.flow.habits import habits, mentions, name_of
 from flake8_poolhold.flow.states import GIVEN

@@ -8,7 +8,7 @@ from typing import get_args
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.evidence import walk
+from flake8_poolhold.facts.tree import walk
 
 _Block = tuple[str, list[tree.Statement]]
 _SURE = (tree.Call, tree.Await, tree.Attribute, tree.Name)

@@ -45,6 +45,10 @@ class Knowledge:
         """The top-level import names of all libraries; some are fnmatch patterns (`types_aiobotocore_*`)."""
         return frozenset(entry.segments[0] for entry in self._entries)
 
+    def knows(self, path: str) -> bool:
+        """Whether a table speaks of the library that `path` belongs to."""
+        return self._find(path) is not None
+
     def wait_of_await(self, path: str) -> Wait | None:
         """The wait in awaiting, iterating (`async for`) or entering (`async with`) the result of a call.
 
