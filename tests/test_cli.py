@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -347,10 +347,12 @@ def test_version_is_told_without_the_heavy_imports() -> None:
 
 def test_version_is_told_fast() -> None:
     def seconds(*arguments: str) -> float:
-        start = time.perf_counter()
+        """The processor's time, which other work on the machine hardly changes."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run(*arguments)
-        return time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
     bare = min(seconds("-c", "pass") for _ in range(5))
     ours = min(seconds("-m", "flake8_poolhold", "--version") for _ in range(5))
-    assert ours - bare < 0.15  # some 30 ms on an idle machine; tests run in parallel and on slower ones
+    assert ours - bare < 0.1
