@@ -160,6 +160,10 @@ REFUSED = {
         PROVIDER, "    async with engine.connect() as c, maker(bind=c) as session:\n        yield session\n", "no name",
     ),
     "open stream": (BEFORE, "    rows = await db.stream(select(Note))\n", "cursor"),
+    "rows fetched as they are read": (
+        BEFORE, "    rows = await db.execute(select(Note).execution_options(yield_per=10))\n", "cursor",
+    ),
+    "options of the call": (BEFORE, "    await db.execute(select(Note), execution_options={'stream_results': True})\n", "cursor"),
     "elif": (WAIT, "    answer = ''\n    if note.id: pass\n    elif await ask(note.body): pass\n", "elif"),
 }  # fmt: skip
 

@@ -397,16 +397,17 @@ def drawn(seed: int, count: int) -> list[Variant]:
         found += [_with(plain, is_async=is_async, after=(after,), result=RESULTS[0] if after == "in transaction" else RESULTS[2]) for after in AFTER]
         found += [_with(plain, is_async=is_async, maker=maker, result=RESULTS[1]) for maker in MAKER]
         found += [_with(plain, is_async=is_async, engine=engine, before=("add and flush",)) for engine in EVERY_ENGINE]
+    harmless = ["nothing", "count", "refresh", "text with", "committed", "rolled back", "add and commit and read"]
     while len(found) < count:
         is_async = chance.random() < 0.7
         found.append(
             Variant(
                 is_async,
-                chance.choice(["closes", "closes", *PROVIDERS]),
+                chance.choice(["closes", "commits after yield", "rolls back", "queries first", *PROVIDERS]),
                 chance.choice(["", "", *EVERY_ENGINE]),
                 chance.choice([MAKER[0], MAKER[0], MAKER[0], *MAKER]),
                 chance.choice(list(READS)),
-                tuple(chance.sample(list(BEFORE), chance.choice([0, 0, 1, 1, 2]))),
+                tuple(chance.sample(chance.choice([harmless, harmless, list(BEFORE)]), chance.choice([0, 1, 1, 2]))),
                 chance.choice(list(waits_of(is_async))),
                 tuple(chance.sample(list(AFTER), chance.choice([0, 1, 1, 2]))),
                 chance.choice(RESULTS),
