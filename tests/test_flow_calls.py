@@ -99,7 +99,7 @@ ARGUMENTS = [
             async with make() as db:
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """, wrong="the value of a default is not known when nothing is passed"),
+    """),
     case("a release in the callee", """
         async def done(db: AsyncSession):
             await db.commit()

@@ -946,7 +946,7 @@ EVIDENCE = [
 
         async def g(db):
             await db.execute(sa.select(1))
-            await client.get("/")
+            await client.get("/")  # error: PHL101
     """),
     case("a sync session", """
         def f(db):

@@ -1,0 +1,560 @@
+"""Code that looks like a hold and is none: what people really write, and each thing must stay silent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from snippets import Files, case, found
+
+SILENT = [
+    case("a closure commits the session of its function", """
+        async def f():
+            async with maker() as db:
+                async def done():
+                    await db.commit()
+                await db.execute(select(1))
+                await done()
+                await client.get("/")
+    """, wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost"),
+    case("a closure commits the session of a handler", """
+        @app.get("/")
+        async def f(db: AsyncSession = Depends(get_db)):
+            async def done():
+                await db.commit()
+            await db.execute(select(1))
+            await done()
+            await client.get("/")
+    """, wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost"),
+    case("a lambda commits the session of a handler", """
+        @app.get("/")
+        async def f(db: AsyncSession = Depends(get_db)):
+            done = lambda: db.commit()
+            await db.execute(select(1))
+            await done()
+            await client.get("/")
+    """, wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost"),
+    case("a closure commits a parameter", """
+        async def f(db: AsyncSession):
+            async def done():
+                await db.commit()
+            await db.execute(select(1))
+            await done()
+            await client.get("/")
+    """),
+    case("a decorated function releases what it was given", """
+        def timed(function):
+            @functools.wraps(function)
+            async def wrapper(*args, **kwargs):
+                return await function(*args, **kwargs)
+            return wrapper
+
+        @timed
+        async def done(db: AsyncSession):
+            await db.commit()
+
+        @app.get("/")
+        async def f(db: AsyncSession = Depends(get_db)):
+            await db.execute(select(1))
+            await done(db)
+            await client.get("/")
+    """),
+    case("a decorated function releases what it was given by keyword", """
+        def timed(function):
+            @functools.wraps(function)
+            async def wrapper(*args, **kwargs):
+                return await function(*args, **kwargs)
+            return wrapper
+
+        @timed
+        async def done(db: AsyncSession):
+            await db.commit()
+
+        @app.get("/")
+        async def f(db: AsyncSession = Depends(get_db)):
+            await db.execute(select(1))
+            await done(db=db)
+            await client.get("/")
+    """, wrong="FALSE ALARM: a session inside `**kwargs` is not the caller's session"),
+    case("a decorated method releases its own session", """
+        def timed(function):
+            @functools.wraps(function)
+            async def wrapper(self, *args, **kwargs):
+                return await function(self, *args, **kwargs)
+            return wrapper
+
+        class Repo:
+            def __init__(self, db: AsyncSession):
+                self.db = db
+            @timed
+            async def done(self):
+                await self.db.commit()
+
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            await Repo(db).done()
+            await client.get("/")
+    """, wrong="FALSE ALARM: the receiver of a method behind a decorator of the project is lost"),
+    case("a base class keeps the session, a mixin commits", """
+        class Base:
+            def __init__(self, db: AsyncSession):
+                self.db = db
+
+        class Commits:
+            async def done(self):
+                await self.db.commit()
+
+        class Repo(Commits, Base):
+            async def work(self):
+                await self.db.execute(select(1))
+                await self.done()
+                await client.get("/")
+    """),
+    case("a unit of work commits at its end", """
+        class UnitOfWork:
+            def __init__(self, make=maker):
+                self.make = make
+            async def __aenter__(self):
+                self.db = self.make()
+                return self
+            async def __aexit__(self, kind, error, trace):
+                if kind:
+                    await self.db.rollback()
+                else:
+                    await self.db.commit()
+                await self.db.close()
+
+        async def f():
+            async with UnitOfWork() as work:
+                await work.db.execute(select(1))
+            await client.get("/")
+    """),
+    case("a retry loop releases on each failure", """
+        async def f(db: AsyncSession):
+            for attempt in range(3):
+                try:
+                    await db.execute(select(1))
+                    await db.commit()
+                    break
+                except ValueError:
+                    await db.rollback()
+            await client.get("/")
+    """),
+    case("a loop that always commits before the call of the next turn", """
+        async def f(db: AsyncSession):
+            while True:
+                job = await db.scalar(select(1))
+                if job is None:
+                    await db.rollback()
+                    await client.get("/idle")
+                    continue
+                await db.commit()
+                await client.get("/work")
+    """),
+    case("a flag tells whether it was queried", """
+        async def f(db: AsyncSession, x):
+            queried = False
+            if x:
+                await db.execute(select(1))
+                queried = True
+            if queried:
+                await db.commit()
+            await client.get("/")
+    """, wrong="FALSE ALARM: a variable that tells which path was taken is not followed"),
+    case("the same condition twice", """
+        async def f(db: AsyncSession, x):
+            if x:
+                await db.execute(select(1))
+            if x:
+                await db.commit()
+            await client.get("/")
+    """, wrong="FALSE ALARM: the same condition asked twice is not known to give the same answer"),
+    case("in_transaction guards the commit", """
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            if db.in_transaction():
+                await db.commit()
+            await client.get("/")
+    """, wrong="FALSE ALARM: `in_transaction()` is not known to hold where a connection is held"),
+    case("suppress around the release", """
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            with contextlib.suppress(ValueError):
+                await db.commit()
+            await client.get("/")
+    """),
+    case("a timeout around the release", """
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            async with asyncio.timeout(3):
+                await db.commit()
+            await client.get("/")
+    """),
+    case("gather releases two sessions", """
+        async def f(a: AsyncSession, b: AsyncSession):
+            await a.execute(select(1))
+            await b.execute(select(1))
+            await asyncio.gather(a.commit(), b.commit())
+            await client.get("/")
+    """),
+    case("gather over sessions in a comprehension", """
+        async def f(sessions: list[AsyncSession]):
+            for one in sessions:
+                await one.execute(select(1))
+            await asyncio.gather(*[one.commit() for one in sessions])
+            await client.get("/")
+    """),
+    case("release for each session in a loop", """
+        async def f(a: AsyncSession, b: AsyncSession):
+            await a.execute(select(1))
+            for one in (a, b):
+                await one.commit()
+            await client.get("/")
+    """, wrong="FALSE ALARM: a loop over a tuple of two sessions may release either, not both"),
+    case("two sessions, one of them is committed", """
+        async def f(x):
+            async with maker() as a:
+                user = await a.scalar(select(1))
+            async with maker() as b:
+                await b.execute(select(1))
+                await b.commit()
+                await client.get(user)
+    """),
+    case("a rebound variable", """
+        async def f():
+            async with maker() as db:
+                await db.execute(select(1))
+            db = maker()
+            await client.get("/")
+            await db.close()
+    """),
+    case("a conditional session of its own", """
+        async def f(db: AsyncSession | None = None):
+            own = db is None
+            session = db or maker()
+            try:
+                await session.execute(select(1))
+            finally:
+                if own:
+                    await session.close()
+
+        async def g():
+            await f()
+            await client.get("/")
+    """, wrong="FALSE ALARM: a variable that tells whose session it is, is not followed"),
+    case("a background job opens its own session", """
+        async def job():
+            async with maker() as db:
+                await db.execute(select(1))
+
+        async def f():
+            asyncio.create_task(job())
+            await client.get("/")
+    """),
+    case("a task that is cancelled and awaited", """
+        async def f(db: AsyncSession):
+            task = asyncio.create_task(asyncio.Event().wait())
+            await db.execute(select(1))
+            await db.commit()
+            task.cancel()
+            await task
+    """),
+    case("a query in a nested function that is only defined", """
+        async def f(db: AsyncSession):
+            async def load():
+                await db.execute(select(1))
+            await client.get("/")
+            return load
+    """),
+    case("a dict or object with a method of the same name", """
+        class Http:
+            async def execute(self, x): ...
+
+        async def f(http: Http):
+            await http.execute(select(1))
+            await client.get("/")
+    """),
+    case("an httpx client named session or db", """
+        async def f(db: httpx.AsyncClient, session: httpx.AsyncClient):
+            await db.get("/")
+            await session.post("/")
+    """),
+    case("a mock in a test", """
+        from unittest.mock import AsyncMock
+
+        async def test_f():
+            db = AsyncMock(spec=AsyncSession)
+            await db.execute(select(1))
+            await client.get("/")
+    """),
+    case("statements are built without a session", """
+        async def f():
+            query = select(1).where(func.now() > 1)
+            await client.get(str(query))
+    """),
+    case("a provider of another kind", """
+        async def get_client():
+            async with httpx.AsyncClient() as http:
+                yield http
+
+        @app.get("/")
+        async def f(http: httpx.AsyncClient = Depends(get_client)):
+            await http.get("/")
+    """),
+    case("a dependency that closes before the handler", """
+        async def user():
+            async with maker() as db:
+                return await db.scalar(select(1))
+
+        @app.get("/")
+        async def f(me=Depends(user), db: AsyncSession = Depends(get_db)):
+            await client.get("/")
+            await db.execute(select(1))
+    """),
+    case("a session made and closed by hand", """
+        async def f():
+            db = maker()
+            try:
+                await db.execute(select(1))
+            finally:
+                await db.close()
+            await client.get("/")
+    """),
+    case("close in a helper of the module behind a wrapper class", """
+        class Closer:
+            async def close(self, db: AsyncSession):
+                await db.close()
+
+        closer = Closer()
+
+        async def f():
+            db = maker()
+            try:
+                await db.execute(select(1))
+            finally:
+                await closer.close(db)
+            await client.get("/")
+    """),
+    case("a lock object and a queue are no network", """
+        async def f(db: AsyncSession, queue: asyncio.Queue):
+            await db.execute(select(1))
+            async with asyncio.Lock():
+                queue.put_nowait(1)
+    """),
+    case("a stream is read after the release", """
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            await db.commit()
+            async with client.stream("GET", "/") as response:
+                async for line in response.aiter_lines():
+                    print(line)
+    """),
+    case("a request is built while held, sent after", """
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            request = client.build_request("GET", "/")
+            await db.commit()
+            await client.send(request)
+    """),
+    case("reading the response while held", """
+        async def f(db: AsyncSession):
+            response = await client.get("/")
+            await db.execute(select(1))
+            print(response.json(), response.text, response.status_code)
+            await response.aread()
+    """),
+    case("closing a client while held", """
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            await client.aclose()
+    """),
+    case("a release in the else of a try", """
+        async def f(db: AsyncSession):
+            try:
+                await db.execute(select(1))
+            except ValueError:
+                await db.rollback()
+            else:
+                await db.commit()
+            await client.get("/")
+    """),
+    case("sys.exit and a typed NoReturn end the path", """
+        import sys
+        from typing import NoReturn
+        from elsewhere import stop
+
+        def fail(x) -> NoReturn:
+            stop(x)
+
+        async def f(db: AsyncSession, x):
+            if x == 1:
+                await db.execute(select(1))
+                fail(x)
+            if x == 2:
+                await db.execute(select(1))
+                sys.exit(1)
+            await client.get("/")
+    """, wrong="FALSE ALARM: `sys.exit()` and functions annotated `NoReturn` are taken to return"),
+    case("an assertion that never holds", """
+        async def f(db: AsyncSession, x):
+            if x:
+                await db.execute(select(1))
+                assert False, "unreachable"
+            await client.get("/")
+    """, wrong="FALSE ALARM: `assert False` is taken to go on"),
+    case("assert_never ends the path", """
+        from typing import assert_never
+
+        async def f(db: AsyncSession, x):
+            await db.execute(select(1))
+            match x:
+                case 1:
+                    await db.commit()
+                case 2:
+                    await db.rollback()
+                case _:
+                    assert_never(x)
+            await client.get("/")
+    """, wrong="FALSE ALARM: `assert_never` is taken to return"),
+    case("an enum is matched completely", """
+        async def f(db: AsyncSession, x: bool):
+            await db.execute(select(1))
+            match x:
+                case True | False:
+                    await db.commit()
+                case _:
+                    raise ValueError
+            await client.get("/")
+    """),
+    case("a match on a known name", """
+        async def f(db: AsyncSession, x):
+            match x:
+                case [first, *_] | {"a": first}:
+                    await db.execute(select(first))
+                    await db.commit()
+                case object(y=z) as whole:
+                    await client.get(z)
+    """),
+    case("while with else", """
+        async def f(db: AsyncSession, n):
+            while n:
+                n -= 1
+                await db.execute(select(1))
+                if n == 3:
+                    await db.commit()
+                    break
+            else:
+                await db.rollback()
+            await client.get("/")
+    """),
+    case("a session of sqlalchemy's own streaming result is left by its block", """
+        async def f():
+            async with maker() as db:
+                async with db.begin():
+                    result = await db.stream(select(1))
+                    rows = [row async for row in result]
+            for row in rows:
+                await client.get(row)
+    """),
+    case("a commit by keyword dispatch", """
+        class Repo:
+            def __init__(self, db: AsyncSession):
+                self.db = db
+            def __getattr__(self, name):
+                return getattr(self.db, name)
+
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            await Repo(db).commit()
+            await client.get("/")
+    """, wrong="FALSE ALARM: `__getattr__` that forwards to the session is not followed"),
+    case("a release through getattr", """
+        async def f(db: AsyncSession, x):
+            await db.execute(select(1))
+            await getattr(db, "commit" if x else "rollback")()
+            await client.get("/")
+    """, wrong="FALSE ALARM: `getattr` with a computed name is not followed"),
+    case("an exit stack is closed by hand", """
+        async def f():
+            stack = contextlib.AsyncExitStack()
+            db = await stack.enter_async_context(maker())
+            await db.execute(select(1))
+            await stack.aclose()
+            await client.get("/")
+    """, wrong="FALSE ALARM: `aclose()` of an exit stack does not leave what was entered"),
+    case("a session is made in a dict of options", """
+        async def f():
+            options = dict(db=maker())
+            async with options["db"] as db:
+                await db.execute(select(1))
+            await client.get("/")
+    """),
+    case("remove of a scoped session in a finally", """
+        from sqlalchemy.orm import scoped_session
+        scoped = scoped_session(sync_maker)
+
+        def f():
+            try:
+                scoped().execute(select(1))
+            finally:
+                scoped.remove()
+            httpx.get("/")
+    """),
+    case("a context variable gives the session", """
+        from contextvars import ContextVar
+        current: ContextVar[AsyncSession] = ContextVar("current")
+
+        async def f():
+            await current.get().execute(select(1))
+            await current.get().commit()
+            await client.get("/")
+    """),
+    case("a property that makes a session each time", """
+        class Db:
+            @property
+            def session(self):
+                return maker()
+
+        async def f(db: Db):
+            async with db.session as one:
+                await one.execute(select(1))
+            await client.get("/")
+    """),
+    case("a helper that opens, queries and closes", """
+        class Store:
+            def __init__(self, make: async_sessionmaker[AsyncSession]):
+                self.make = make
+            async def load(self):
+                async with self.make() as db:
+                    return (await db.execute(select(1))).all()
+
+        async def f(store: Store):
+            await store.load()
+            await client.get("/")
+    """),
+    case("a recursive function that always releases", """
+        async def f(db: AsyncSession, n):
+            await db.execute(select(1))
+            await db.commit()
+            if n:
+                await f(db, n - 1)
+            await client.get("/")
+    """),
+    case("mutual recursion that always releases", """
+        async def f(db: AsyncSession, n):
+            await db.execute(select(1))
+            await db.commit()
+            if n:
+                await g(db, n - 1)
+            await client.get("/")
+
+        async def g(db: AsyncSession, n):
+            await client.get("/")
+            await f(db, n)
+    """),
+]
+
+
+@pytest.mark.parametrize(("files", "select"), SILENT)
+def test_silent(files: Files, select: tuple[str, ...], tmp_path: Path) -> None:
+    assert found(tmp_path, files, select) == set()
