@@ -87,6 +87,12 @@ def test_harmless_neighbours_keep_it_safe(case: str, tmp_path: Path) -> None:
 UNSAFE = {
     "expires": (MAKER, "maker = async_sessionmaker(engine)", "    return answer + note.body", "    return answer", "expires loaded objects"),
     "expiry unknown": (MAKER, "maker = async_sessionmaker(engine, expire_on_commit=os.environ['E'])", "", "", "not proved"),
+    "expiry in unknown options": (
+        "    async with maker() as", "    async with maker(**dict(os.environ)) as", "", "", "not proved",
+    ),
+    "repository of a library": (
+        BEFORE, "    from somewhere import Repository\n    Repository(db).add(note)\n", "", "", "may have written",
+    ),
     "added": (BEFORE, "    db.add(Note(body='x'))\n", "", "", "writes before the call"),
     "changed": (BEFORE, "    note.body = 'x'\n", "", "", "writes before the call"),
     "deleted attribute": (BEFORE, "    del note.body\n", "", "", "writes before the call"),

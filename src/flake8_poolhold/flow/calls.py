@@ -25,6 +25,7 @@ from flake8_poolhold.flow.values import (
     Place,
     Series,
     Suspended,
+    Table,
     Unknown,
     Value,
     join,
@@ -62,6 +63,8 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
 
 def _keeps(arguments: Arguments, inherited: bool | None) -> bool | None:
     given = library.keyword(arguments, "expire_on_commit")
+    if given is None and any(argument.star == "**" and not isinstance(argument.value, Table) for argument in arguments):
+        return None
     return inherited if given is None else library.keeps_loaded(given)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow import calls, contexts, escapes, holding, names, objects, queries, types, waits
 from flake8_poolhold.flow.frames import Frame
@@ -133,6 +135,9 @@ def _ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments,
                 held.append(holder.place)
     else:
         held += holding.touched_by_unknown(frame, state, arguments, span, path)
+        for place in callee.holders:  # a method of a library's object that has the session
+            if place in state.holders:
+                state.holders[place] = msgspec.structs.replace(state.holders[place], unsure=True)
     frame.may_raise(state)
     returned = frame.analysis.knowledge.returns(path)
     made, locks = queries.built(callee, returned or (path if is_class else f"{path}()"), arguments)
