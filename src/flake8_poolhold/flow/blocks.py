@@ -9,7 +9,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow import calls, closures, contexts, expressions, names, objects
 from flake8_poolhold.flow.frames import Frame
 from flake8_poolhold.flow.states import State, merge
-from flake8_poolhold.flow.values import UNKNOWN, ClassOf, Suspended, Value, holders_in, join
+from flake8_poolhold.flow.values import NONE, UNKNOWN, ClassOf, Suspended, Value, holders_in, join
 
 MOST_TURNS = 4
 """A loop is interpreted until its states repeat; the lattice of a holder is that high."""
@@ -59,12 +59,12 @@ def _evaluate(frame: Frame, state: State, node: tree.Evaluate) -> State | None:
 
 
 def _return(frame: Frame, state: State, node: tree.Return) -> State | None:
-    value: Value = expressions.evaluate(frame, state, node.value) if node.value is not None else UNKNOWN
+    value: Value = expressions.evaluate(frame, state, node.value) if node.value is not None else NONE
     if state.dead:
         return None
     is_generator = frame.function is not None and frame.function.node.is_generator
     if not is_generator:
-        frame.returns = join((frame.returns, value))
+        frame.returns.append(value)
         frame.escaped.update(holder.place for holder in holders_in(value))
     frame.returned_at.append(state)
     return None

@@ -43,6 +43,8 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
             return _construct(frame, state, cls, arguments, span)
         case Library():
             return library.call(frame, state, callee, arguments, span)
+        case Method(target=Suspended() as generator, name=name):
+            return contexts.drive(frame, state, generator, name, span)
         case Method():
             return holding.call(frame, state, callee, arguments, span)
         case Factory(kind=kind, keeps_loaded=keeps, bound=bound):
@@ -176,6 +178,8 @@ def _resume(frame: Frame, state: State, target: Value, arguments: Arguments, spa
         case Method(target=Holder() as holder, name=name):
             result = holding.run(frame, state, holder, name, arguments, span)
             return await_value(frame, state, result, span) if isinstance(result, Suspended) else result
+        case Method(target=Suspended() as generator, name=name):
+            return contexts.drive(frame, state, generator, name, span)
         case Method(target=Opening() as opening):
             return await_value(frame, state, opening, span)
         case Library():

@@ -19,6 +19,7 @@ from flake8_poolhold.flow.values import (
     Instance,
     Library,
     Loaded,
+    Method,
     Opening,
     QueryOf,
     Series,
@@ -29,6 +30,9 @@ from flake8_poolhold.flow.values import (
     join,
     options,
 )
+
+BY_HAND = frozenset({"__aiter__", "__iter__", "__anext__", "__next__", "asend", "send"})
+"""The methods that drive a generator without a loop."""
 
 Leave = Callable[[State], None]
 """What leaving a block does to the state."""
@@ -244,6 +248,15 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
             return element(iterable)
 
 
+def drive(frame: Frame, state: State, generator: Suspended, name: str, span: tree.Span) -> Value:
+    """A generator driven by hand: the async ones run when what they return is awaited."""
+    if name in ("__aiter__", "__iter__"):
+        return generator
+    if name in ("__anext__", "asend"):
+        return Suspended("coroutine", Method(generator, "__next__"), ())
+    return item_of(frame, state, generator, span, is_async=True)
+
+
 def delegate(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:
     """`yield from value`."""
     yield_value(frame, state, item_of(frame, state, value, span, is_async=False))
@@ -256,7 +269,7 @@ def yield_value(frame: Frame, state: State, value: Value) -> None:
         case "enter":
             frame.escaped.update(holder.place for holder in holders_in(value))
             frame.yielded = merge(frame.yielded, state.copy())
-            frame.yields = join((frame.yields, value))
+            frame.yields.append(value)
             state.dead = True
         case "exit":
             if frame.muted:  # what happened before the first yield belongs to entering
@@ -268,7 +281,7 @@ def yield_value(frame: Frame, state: State, value: Value) -> None:
             frame.may_raise(state)
         case "call":
             frame.escaped.update(holder.place for holder in holders_in(value))
-            frame.returns = join((frame.returns, value))
+            frame.yields.append(value)
             frame.may_raise(state)
 
 

@@ -80,7 +80,7 @@ def _is_model(call: tree.Call) -> bool:
 
 
 def _is_statement(expression: tree.Expression, variables: set[str]) -> bool:
-    """Whether an expression is built by `select(...)`, `sa.select(...)`, `Model.select(...).where(...)` and the like."""
+    """Whether an expression is built by `select(...)`, `sa.select(...)`, `Model.select(...)` and the like."""
     while isinstance(expression, tree.Call | tree.Attribute):
         if isinstance(expression, tree.Call):
             callee = expression.function
@@ -124,7 +124,7 @@ def _passed_on(analysis: Analysis, info: FunctionInfo, name: str) -> str:
 
 
 def _callee(analysis: Analysis, info: FunctionInfo, expression: tree.Expression) -> tuple[FunctionInfo | None, int]:
-    """The project's function that is called by name, through a module or on `self`, and its parameters bound already."""
+    """The project's function that is called, by name, through a module or on `self`; how many parameters are bound."""
     match expression:
         case tree.Name(id=name):
             callee = names.module_name(analysis, info.path, name)

@@ -12,7 +12,7 @@ from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.project import Project
 from flake8_poolhold.flow.scopes import Scope
 from flake8_poolhold.flow.states import Heap, HolderState, State, Steps, merge
-from flake8_poolhold.flow.values import UNKNOWN, Depends, FunctionOf, Holder, Place, Value
+from flake8_poolhold.flow.values import Depends, FunctionOf, Holder, Place, Value
 from flake8_poolhold.knowledge import Knowledge, Wait
 from flake8_poolhold.knowledge.holders import Holders
 
@@ -179,9 +179,9 @@ class Frame:
         self.breaks: list[State] = []
         self.continues: list[State] = []
         self.returned_at: list[State] = []
-        self.returns: Value = UNKNOWN
+        self.returns: list[Value] = []
         self.yielded: State | None = None
-        self.yields: Value = UNKNOWN
+        self.yields: list[Value] = []
         self.waits: dict[object, Waiting] = {}
         self.made: dict[Place, tuple[tree.Span, str]] = {}
         self.nested: dict[str, FunctionOf] = {}

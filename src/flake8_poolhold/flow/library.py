@@ -51,6 +51,9 @@ _THREADS = frozenset(
         "anyio.to_thread.run_sync", "asgiref.sync.sync_to_async",
     }
 )  # fmt: skip
+_CONTAINER = (".get", ".resolve", ".create_object", ".get_instance")
+"""Methods of dependency containers: given a class, they return an instance of it, the same for everybody."""
+
 _QUIET = (
     "builtins.",
     "logging.",
@@ -139,6 +142,9 @@ def _ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments,
             if place in state.holders:
                 state.holders[place] = msgspec.structs.replace(state.holders[place], unsure=True)
     frame.may_raise(state)
+    if path.endswith(_CONTAINER) and len(arguments) == 1 and isinstance(arguments[0].value, ClassOf):
+        wanted = arguments[0].value
+        return types.instance(frame.analysis, wanted, types.global_place(path, wanted.cls))
     returned = frame.analysis.knowledge.returns(path)
     made, locks = queries.built(callee, returned or (path if is_class else f"{path}()"), arguments)
     return Library(made, tuple(dict.fromkeys(held)), locks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, expressions, hierarchy, names, types
+from flake8_poolhold.flow import calls, contexts, expressions, hierarchy, names, types
 from flake8_poolhold.flow.frames import Analysis, ClassInfo, Frame
 from flake8_poolhold.flow.scopes import statements
 from flake8_poolhold.flow.states import HELD, RELEASED, State
@@ -29,6 +29,7 @@ from flake8_poolhold.flow.values import (
     QueryOf,
     Router,
     Series,
+    Suspended,
     Table,
     Unknown,
     Value,
@@ -61,6 +62,8 @@ def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
             return value
         case Choice(options=options):
             return join(attribute(frame, state, option, name) for option in options)
+        case Suspended(kind="generator") if name in contexts.BY_HAND:
+            return Method(value, name)
         case Engine() | Factory() | Opening() | QueryOf() | Router() | Series() | Table():
             return Method(value, name)
         case _:

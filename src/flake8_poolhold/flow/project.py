@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from posixpath import dirname, join
 
 from flake8_poolhold.facts.tree import Module
 from flake8_poolhold.flow.scopes import Scope, module_scope
+from flake8_poolhold.knowledge import load
+from flake8_poolhold.knowledge.holders import load_holders
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
@@ -75,7 +78,7 @@ class Project:
         key = (module, dirname(importer))
         if key not in self._found:
             self._found[key] = self._search(module, dirname(importer))
-        return self._found[key]
+        return self._found[key] if self._found[key] != importer else None
 
     def relative(self, module: str, level: int, importer: str) -> str | None:
         """The file that `from ..module import` with `level` dots in `importer` leads to."""
@@ -93,14 +96,18 @@ class Project:
 
     def _search(self, module: str, folder: str) -> str | None:
         target = module.replace(".", "/")
+        is_library = module.partition(".")[0] in _libraries()
         for root in self._import_roots(folder):
+            # `services/openai.py` beside the importer and a folder `redis/` do not hide the libraries of that name.
+            if is_library and (root in self._packages or root == folder) and root not in self._roots:
+                continue
             found = self._at(f"{root}/{target}" if root else target)
-            if found is not None:
+            if found is not None and not (is_library and found.endswith(target)):
                 return found
         return None
 
     def _import_roots(self, folder: str) -> list[str]:
-        """Import roots, the importer's nearest first. A folder inside a package comes last: its names need the package."""
+        """Import roots, the importer's nearest first. A folder inside a package comes last."""
         above = [folder]
         while folder:
             folder = dirname(folder)
@@ -119,6 +126,13 @@ class Project:
         if target in self._folders and target:
             return target
         return None
+
+
+@functools.cache
+def _libraries() -> frozenset[str]:
+    """The import names of the libraries that something is known of."""
+    holders = {path.partition(".")[0] for path in load_holders().by_path}
+    return load().roots() | holders | {"fastapi", "starlette"}
 
 
 def _folders(files: Iterable[str]) -> frozenset[str]:

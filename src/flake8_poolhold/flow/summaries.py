@@ -8,7 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow import blocks, evidence, expressions, names, objects, places, types, waits
+from flake8_poolhold.flow import blocks, evidence, expressions, hierarchy, names, objects, places, types, waits
 from flake8_poolhold.flow.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
 from flake8_poolhold.flow.states import State, compose, join_states, merge_all
 from flake8_poolhold.flow.values import (
@@ -25,10 +25,13 @@ from flake8_poolhold.flow.values import (
     Literally,
     Origin,
     Place,
+    QueryOf,
     Series,
+    Suspended,
     Table,
     Unknown,
     Value,
+    join,
     options,
 )
 
@@ -87,6 +90,10 @@ def parameter_place(function: str, name: str) -> Place:
 
 
 def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summary:
+    if hierarchy.is_abstract(info.node):
+        return msgspec.structs.replace(
+            OPTIMISTIC, returns=_declared(Frame(analysis, info.path, info, "call", False), UNKNOWN)
+        )
     reporting = not context.known and not context.fields and context.mode == "call"
     frame = Frame(analysis, info.path, info, context.mode, reporting)
     state = State(dict(context.captured))
@@ -106,11 +113,8 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
 
 def finish(frame: Frame, state: State | None) -> Summary:
     """The summary of a function whose body has been run; `state` is where it falls off its end."""
-    if frame.mode == "enter":
-        normal, returns = frame.yielded, frame.yields
-    else:
-        normal, returns = merge_all((*frame.returned_at, state)), frame.returns
-    returns = _declared(frame, returns)
+    normal = frame.yielded if frame.mode == "enter" else merge_all((*frame.returned_at, state))
+    returns = _declared(frame, join(_results(frame, state)))
     if frame.function is not None and frame.reporting:
         from flake8_poolhold.flow import lifetimes
 
@@ -118,6 +122,16 @@ def finish(frame: Frame, state: State | None) -> Summary:
         for identity, closure in frame.nested.items():
             summary(frame.analysis, general(identity, "call", closure.captured))
     return Summary(returns, _effects(normal), _effects(frame.raised), tuple(frame.waits.values()))
+
+
+def _results(frame: Frame, state: State | None) -> list[Value]:
+    """What a call may return, or a generator hand out. A body that falls off its end returns `None`."""
+    info = frame.function
+    if info is None or info.node.is_generator:
+        return frame.yields
+    if state is None or not info.node.body:
+        return frame.returns
+    return [*frame.returns, NONE]
 
 
 def _declared(frame: Frame, returns: Value) -> Value:
@@ -234,7 +248,7 @@ def context_of(analysis: Analysis, function: FunctionOf, bound: dict[str, Value]
             known.append((f"!{parameter.name}", NONE))
         own = general_value(analysis, info, index, parameter)
         if _says_more(value, own):
-            own = types.reroot(value, place)
+            own = types.carry(value, place)
             known.append((parameter.name, own))
         fields.extend(_known_fields(analysis, state, value, own, place))
     context = Context(info.id, mode, tuple(known), tuple(fields), function.captured)
@@ -261,7 +275,7 @@ def _says_more(value: Value, own: Value) -> bool:
         return False
     if isinstance(own, Unknown) or own == NONE:
         return any(
-            _is_object(option) or isinstance(option, Engine | Factory | Series | Table | ClassOf)
+            _is_object(option) or isinstance(option, Engine | Factory | Series | Table | ClassOf | Suspended | QueryOf)
             for option in options(value)
         )
     if isinstance(own, Instance) and isinstance(value, Instance):
@@ -285,7 +299,7 @@ def _known_fields(
         declared = objects.declared_field(module, own, name)
         inner = place.attribute(name)
         if _says_more(held, declared):
-            declared = types.reroot(held, inner)
+            declared = types.carry(held, inner)
             found.append((place, name, declared))
         found.extend(_known_fields(analysis, state, held, declared, inner, depth - 1))
     return found

@@ -23,8 +23,10 @@ from flake8_poolhold.flow.values import (
     ModuleOf,
     Origin,
     Place,
+    QueryOf,
     Series,
     SubscriptedType,
+    Suspended,
     Table,
     Value,
     join,
@@ -126,26 +128,32 @@ def _callable(analysis: Analysis, last: str, arguments: tuple[Value, ...], place
     return made if isinstance(made, Factory) else UNKNOWN
 
 
+def carry(value: Value, place: Place) -> Value:
+    """An argument as the callee sees it at `place`, without knowing the caller.
+
+    Calls that have not run yet, queries and functions keep the caller's own places: they come back unchanged.
+    """
+    return value if isinstance(value, Suspended | QueryOf | FunctionOf) else reroot(value, place)
+
+
 def reroot(value: Value, place: Place) -> Value:
-    """The same kind of value, at another place: what is known of an argument without knowing the caller."""
+    """The same kind of value, at another place."""
     match value:
         case Holder(kind=kind, cls=cls, keeps_loaded=keeps):
             return Holder(kind, place, cls, keeps)
         case Instance(cls=cls):
             return Instance(cls, place)
         case Series(items=items, exact=exact):
-            return Series(tuple(reroot(item, place.attribute("[]")) for item in items), exact)
+            return Series(tuple(carry(item, place.attribute("[]")) for item in items), exact)
         case Table(items=items):
-            return Table(tuple((name, reroot(item, place.attribute(name))) for name, item in items))
+            return Table(tuple((name, carry(item, place.attribute(name))) for name, item in items))
         case Choice(options=inner):
-            return join(reroot(option, place) for option in inner)
+            return join(carry(option, place) for option in inner)
         case Library(path=path, holders=holders) if not holders:
             return Library(path)
-        case FunctionOf(receiver=Instance() | Holder() as receiver) as function:
-            return FunctionOf(
-                function.function, reroot(receiver, place.attribute("()")), function.captured, function.bound
-            )
-        case Engine() | Factory() | ClassOf() | FunctionOf() | Depends() | ModuleOf() | Literally():
+        case FunctionOf(receiver=Instance() | Holder() as receiver) as function if not function.bound:
+            return FunctionOf(function.function, reroot(receiver, place.attribute("()")), function.captured)
+        case FunctionOf(bound=()) | Engine() | Factory() | ClassOf() | Depends() | ModuleOf() | Literally():
             return value
         case _:
             return UNKNOWN
