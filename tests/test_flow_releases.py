@@ -45,7 +45,8 @@ def release(root: Path, body: str, *, provider: str = "get_db", extra: dict[str,
     """The verdict on the first hold of a handler with this body."""
     handler = f"\n\n@app.get('/')\nasync def handler(x: int, db=Depends({provider})):\n{textwrap.indent(textwrap.dedent(body), '    ')}"
     flow = flow_of(root, {"app.py": HEAD + PROVIDERS + handler, **(extra or {})})
-    first = min((hold for hold in flow.holds if hold.function.name == "handler"), key=lambda hold: hold.span)
+    mine = [hold for hold in flow.holds if hold.function.name == "handler"]
+    first = min(mine, key=lambda hold: (hold.span, hold.name != "db"))
     return flow.release(first)
 
 
@@ -74,7 +75,8 @@ REFUSED = [
     pytest.param(
         "me = await db.get(int, 1)\n" + CALL + "print(me.name)\n", "get_expiring", "expires them", id="objects are read after it"
     ),
-    pytest.param("if x:\n    db = maker()\n" + READ + CALL, "get_db", "may be something else", id="rebound in an arm"),
+    pytest.param("if x:\n    db = maker()\n" + READ + CALL, "get_db", "no name in this function", id="rebound in an arm"),
+    pytest.param("if x:\n    db = db\n" + READ + CALL, "get_db", "may be something else", id="rebound"),
     pytest.param("await db.begin()\n" + READ + CALL, "get_db", "begun by hand", id="begun by hand"),
     pytest.param(READ + CALL, "get_begun", "begun by hand", id="begun by hand in the provider"),
 ]
@@ -198,14 +200,8 @@ def test_lazy_attributes_of_sync_sessions(argument: str, lazy: bool, tmp_path: P
 def test_who_else_may_use_the_session(tmp_path: Path) -> None:
     source = HEAD + textwrap.dedent(
         """
-        shared = maker()
-
         async def given(db: AsyncSession):
             await db.execute(select(1))
-            await client.get("/")
-
-        async def global_session():
-            await shared.execute(select(1))
             await client.get("/")
 
         @app.get("/called")
@@ -226,6 +222,23 @@ def test_who_else_may_use_the_session(tmp_path: Path) -> None:
     flow = flow_of(tmp_path, {"app.py": source})
     doubts = {hold.function.name: flow.release(hold).doubts for hold in flow.holds}
     assert "the callers' transactions are not known" in doubts["given"]
-    assert "the session is shared" in doubts["global_session"]
     assert "the handler is also called directly" in doubts["called"]
     assert "the handler is registered more than once" in doubts["twice"]
+
+
+@pytest.mark.xfail(strict=True, reason="the kind of a module's session is not known, so it is taken for a connection")
+def test_a_session_of_the_module_is_shared(tmp_path: Path) -> None:
+    source = """
+        shared = maker()
+
+        async def f():
+            db = shared
+            await db.commit()
+            await db.execute(select(1))
+            await client.get("/")
+    """
+    flow = flow_of(tmp_path, source)
+    (hold,) = flow.holds
+    verdict = flow.release(hold)
+    assert verdict.statement == "await db.commit()"
+    assert "the session is shared" in verdict.doubts
