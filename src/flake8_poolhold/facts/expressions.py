@@ -109,9 +109,11 @@ def _formatted(node: cst.FormattedString, spans: Spans) -> Expression:
     for part in node.parts:
         if isinstance(part, cst.FormattedStringExpression):
             parts.append(lower(part.expression, spans))
-            for inner in part.format_spec or ():
-                if isinstance(inner, cst.FormattedStringExpression):
-                    parts.append(lower(inner.expression, spans))
+            parts += [
+                lower(inner.expression, spans)
+                for inner in part.format_spec or ()
+                if isinstance(inner, cst.FormattedStringExpression)
+            ]
     return _compute(parts)
 
 

@@ -52,6 +52,12 @@ class Flow:
         """Waits that start while a connection is held, one for each wait expression and holder."""
         return _distinct(self._mine(self._analysis.events.holds))
 
+    def same_pool(self, hold: Hold) -> bool:
+        """Whether the second checkout behind a hold may be of the same pool: sync and async holders never share one."""
+        classes = self._analysis.holders.classes
+        held, made = classes.get(hold.kind), classes.get(hold.waiting.wait.library)
+        return held is not None and made is not None and held.is_async == made.is_async
+
     @property
     def idle_waits(self) -> list[Hold]:
         """Waits in a session that is open, has never checked out, and is used later."""
@@ -103,9 +109,10 @@ class Flow:
 
 
 def _distinct(holds: list[Hold]) -> list[Hold]:
-    best: dict[tuple[str, int, int, str], Hold] = {}
+    best: dict[tuple[str, int, int, str, bool], Hold] = {}
     for hold in holds:
-        key = (hold.function.path, hold.span[0], hold.span[1], hold.name)
+        is_checkout = hold.waiting.wait.kind == "checkout"
+        key = (hold.function.path, hold.span[0], hold.span[1], hold.name, is_checkout)
         known = best.get(key)
         # A loop meets its wait several times: what speaks against a release may show in a later turn only.
         state = hold.state if known is None else join_states(known.state, hold.state)

@@ -20,6 +20,17 @@ def reach(frame: Frame, state: State, wait: Wait, path: str, span: tree.Span, *,
     meet(frame, state, Waiting(wait, path, (step,), (), frozenset(), blocking), span)
 
 
+def queue_for_connection(frame: Frame, state: State, place: Place, span: tree.Span) -> None:
+    """A holder that the function made checks out: it waits for the pool, with what others hold meanwhile."""
+    if frame.muted:
+        return
+    kind = frame.known[place].kind if place in frame.known else ""
+    wait = Wait(library=kind, kind="checkout", typical="", driver=False)
+    step = frame.step(span, "a second connection is checked out", "wait")
+    others = State(state.env, state.heap, {other: held for other, held in state.holders.items() if other != place})
+    meet(frame, others, Waiting(wait, kind, (step,), (), frozenset(), False), span)
+
+
 def display(path: str) -> str:
     """A dotted path for people: `httpx.AsyncClient.post`."""
     return path.replace("()", "")

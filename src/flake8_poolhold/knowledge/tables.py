@@ -25,6 +25,7 @@ Kind = Literal[
     "subprocess",
     "client-stream",
     "database",
+    "checkout",
 ]
 
 DRIVERS = "drivers.toml"
