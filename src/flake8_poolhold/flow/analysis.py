@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from flake8_poolhold.flow import blocks, dependencies, names, releases, summaries
+from flake8_poolhold.flow import blocks, dependencies, names, releases, summaries, versions
 from flake8_poolhold.flow.frames import Analysis, Blocking, Escape, Frame, FunctionInfo, Hold, Unclosed
 from flake8_poolhold.flow.project import Project
 from flake8_poolhold.flow.states import State, join_states
@@ -133,6 +133,7 @@ def _interpret_handler(analysis: Analysis, info: FunctionInfo, route: dependenci
     frame = Frame(analysis, info.path, info, "call", reporting=True)
     state = State()
     dependencies.solve_handler(frame, state, info, route)
+    frame.streams = versions.held_while_streaming(analysis.project, info.path)
     for value in state.env.values():
         for option in options(value):
             if isinstance(option, Holder):

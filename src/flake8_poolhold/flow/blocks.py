@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, closures, contexts, expressions, names, objects
+from flake8_poolhold.flow import calls, closures, contexts, expressions, names, objects, waits
 from flake8_poolhold.flow.frames import Frame
 from flake8_poolhold.flow.states import State, merge
 from flake8_poolhold.flow.values import NONE, UNKNOWN, ClassOf, Suspended, Value, holders_in, join
@@ -65,6 +65,7 @@ def _return(frame: Frame, state: State, node: tree.Return) -> State | None:
     is_generator = frame.function is not None and frame.function.node.is_generator
     if not is_generator:
         frame.returns.append(value)
+        waits.send_response(frame, state, value, node.span)
         frame.escaped.update(holder.place for holder in holders_in(value))
     frame.returned_at.append(state)
     return None

@@ -259,11 +259,11 @@ def drive(frame: Frame, state: State, generator: Suspended, name: str, span: tre
 
 def delegate(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:
     """`yield from value`."""
-    yield_value(frame, state, item_of(frame, state, value, span, is_async=False))
+    yield_value(frame, state, item_of(frame, state, value, span, is_async=False), span)
     return UNKNOWN
 
 
-def yield_value(frame: Frame, state: State, value: Value) -> None:
+def yield_value(frame: Frame, state: State, value: Value, span: tree.Span) -> None:
     """A generator hands out `value`. Entered as a context manager it stops here; leaving one it starts here."""
     match frame.mode:
         case "enter":
@@ -280,6 +280,8 @@ def yield_value(frame: Frame, state: State, value: Value) -> None:
             state.holders = {}
             frame.may_raise(state)
         case "call":
+            if not holders_in(value):
+                waits.hand_out(frame, state, span)
             frame.escaped.update(holder.place for holder in holders_in(value))
             frame.yields.append(value)
             frame.may_raise(state)

@@ -153,7 +153,7 @@ def _yield(frame: Frame, state: State, node: tree.Yield) -> Value:
     value = evaluate(frame, state, node.value) if node.value is not None else NONE
     if node.delegates:
         return contexts.delegate(frame, state, value, node.span)
-    contexts.yield_value(frame, state, value)
+    contexts.yield_value(frame, state, value, node.span)
     return UNKNOWN
 
 

@@ -190,6 +190,8 @@ class Frame:
         self.idle_holds: list[Hold] = []
         self.not_none: frozenset[str] = frozenset()
         self.managed: set[Place] = set()
+        self.streams = False
+        """Whether a handler's session is still open while its response is sent."""
         self.stacked: list[Callable[[State], None]] = []
         self.escaped: set[Place] = set()
 

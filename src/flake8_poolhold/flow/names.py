@@ -14,6 +14,7 @@ from flake8_poolhold.flow.values import (
     UNKNOWN,
     ClassOf,
     FunctionOf,
+    Instance,
     Library,
     Literally,
     ModuleOf,
@@ -247,6 +248,17 @@ def is_mapped(analysis: Analysis, key: str) -> bool:
         path.endswith((".DeclarativeBase", ".SQLModel", ".DeclarativeBaseNoMeta", ".declarative_base()"))
         for path in mro(analysis, key)[1]
     )
+
+
+def response_class(analysis: Analysis, value: Value) -> str:
+    """The dotted path of the library class that a value is an instance of, directly or by inheritance; else empty."""
+    match value:
+        case Library(path=path):
+            return path
+        case Instance(cls=cls):
+            return next((path for path in mro(analysis, cls)[1] if path.endswith("Response")), "")
+        case _:
+            return ""
 
 
 def library_name(value: Value) -> str:

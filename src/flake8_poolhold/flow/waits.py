@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow import names
 from flake8_poolhold.flow.frames import Blocking, Frame, Hold, Waiting
 from flake8_poolhold.flow.states import FRESH, HELD, HolderState, State, compose
 from flake8_poolhold.flow.values import Holder, Instance, Loaded, Place, Series, Value, options
@@ -29,6 +30,43 @@ def queue_for_connection(frame: Frame, state: State, place: Place, span: tree.Sp
     step = frame.step(span, "a second connection is checked out", "wait")
     others = State(state.env, state.heap, {other: held for other, held in state.holders.items() if other != place})
     meet(frame, others, Waiting(wait, kind, (step,), (), frozenset(), False), span)
+
+
+_STREAMS = ("StreamingResponse", "FileResponse", "EventSourceResponse")
+
+
+def send_response(frame: Frame, state: State, value: Value, span: tree.Span) -> None:
+    """A handler returns a response that is sent piece by piece: its session stays open until the client has it all."""
+    if not frame.streams or frame.muted:
+        return
+    for option in options(value):
+        path = names.response_class(frame.analysis, option)
+        if not path.endswith(_STREAMS):
+            continue
+        wait = Wait(library="the client", kind="client-stream", typical="as long as the client reads", driver=False)
+        step = frame.step(span, f"{path.rpartition('.')[2]} is sent while the session is open", "wait")
+        mine = {place: held for place, held in state.holders.items() if place in frame.providers}
+        meet(frame, State(state.env, state.heap, mine), Waiting(wait, path, (step,), (), frozenset(), False), span)
+
+
+def hand_out(frame: Frame, state: State, span: tree.Span) -> None:
+    """A generator that is not a provider hands control to its consumer, with what it holds."""
+    if frame.muted or not frame.reporting or frame.function is None or frame.function.node.decorators:
+        return
+    mine = {place: held for place, held in state.holders.items() if place.origin.how == "new" and not held.streaming}
+    if not any(HELD in held.kinds for held in mine.values()) or _is_provider(frame):
+        return
+    wait = Wait(library="its consumer", kind="consumer", typical="as long as the consumer takes", driver=False)
+    step = frame.step(span, "control goes to the consumer", "wait")
+    for place, held in mine.items():
+        if HELD in held.kinds:
+            _hold(frame, state, place, held, Waiting(wait, "", (step,), (), frozenset(), False), span)
+
+
+def _is_provider(frame: Frame) -> bool:
+    """Whether the generator is somebody's dependency: it yields once, and its exit code releases."""
+    name = frame.function.name.rpartition(".")[2] if frame.function is not None else ""
+    return any(frame.analysis.project.naming(f"{marker}({name}") for marker in ("Depends", "Provide", "Security"))
 
 
 def display(path: str) -> str:

@@ -26,6 +26,7 @@ Kind = Literal[
     "client-stream",
     "database",
     "checkout",
+    "consumer",
 ]
 
 DRIVERS = "drivers.toml"

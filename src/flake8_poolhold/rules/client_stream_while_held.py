@@ -1,0 +1,77 @@
+"""A client is streamed to while the request's connection is checked out.
+
+## What it does
+Reports a handler that returns a streaming response, server-sent events or a file while the session that a dependency
+gave it has a connection checked out, and a websocket handler that receives or sends while a session has one.
+
+The version of FastAPI decides when a dependency with `yield` exits. Up to 0.105 and from 0.118 on, that is after the
+last byte was sent; from 0.106 to 0.117, before the first. The version is read from the project's lock file or
+requirements; where there is none, a new one is assumed. A websocket keeps its dependencies open in every version.
+
+## Why is this bad?
+The client decides how long the connection is held. A slow reader, a sleeping phone or an open event stream keeps it for
+minutes; as many of them as the pool has connections stop the service.
+
+## Example
+```python
+from fastapi import APIRouter, Depends
+from fastapi.responses import StreamingResponse
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+router = APIRouter()
+
+@router.get("/export")
+async def export(db: AsyncSession = Depends(get_db)) -> StreamingResponse:
+    users = (await db.scalars(select(User))).all()
+    return StreamingResponse(f"{user.name}\\n" for user in users)
+```
+
+## Use instead
+```python
+from fastapi import APIRouter, Depends
+from fastapi.responses import StreamingResponse
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+router = APIRouter()
+
+@router.get("/export")
+async def export(db: AsyncSession = Depends(get_db)) -> StreamingResponse:
+    users = (await db.scalars(select(User))).all()
+    await db.commit()
+    return StreamingResponse(f"{user.name}\\n" for user in users)
+```
+
+## Fix safety
+No fix is offered. Commit or close before the response is returned, let the stream open its own short sessions, or, from
+FastAPI 0.121 on, give all dependencies on the provider `scope="function"`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from flake8_poolhold.registry import rule
+from flake8_poolhold.rules import _wording
+
+if TYPE_CHECKING:
+    from flake8_poolhold.finding import Finding
+    from flake8_poolhold.flow.analysis import Flow
+
+
+@rule(code="PHL103")
+def client_stream_while_held(flow: Flow) -> Iterator[Finding]:
+    for hold in flow.holds:
+        if hold.waiting.wait.kind != "client-stream":
+            continue
+        yield _wording.finding(
+            "PHL103",
+            "client-stream-while-held",
+            f"`{hold.name}` keeps a pooled connection for as long as the client listens; commit or close it first",
+            hold.function,
+            hold.span,
+            trail=(*_wording.checkout_steps(hold), *_wording.wait_steps(hold.waiting)),
+            notes=(*_wording.whole_way(hold.waiting), *_wording.release_notes(flow, hold)),
+        )
