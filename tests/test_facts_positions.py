@@ -18,7 +18,7 @@ ODD = {
     "tabs": "async def f():\n\tif x:\n\t\tawait g(\n\t\t\th()\n\t\t)\n",
     "CRLF": "async def f():\r\n    await g()\r\n    with a() as b:\r\n        c()\r\n",
     "form feed": "x()\n\x0c\nasync def f():\n    await g()\n",
-    "wide characters": "é = f('日本', g())\nasync def h():\n    '𝒳'; await é(f(), '🎉', g())\n",
+    "wide characters": "é = f('日本', g())\nasync def h():\n    '\U0001d4b3'; await é(f(), '🎉', g())\n",
     "combining characters": "x = f('e\u0301'), g()\n",
     "decorators": "@a()\n@b(\n    c(),\n)\nasync def f():\n    await d()\n",
     "multi-line": "x = f(\n    a,\n    g(\n        b\n    ),\n)(h)\n",
@@ -30,7 +30,8 @@ ODD = {
     "nested f-string": "x = f'{f(1)} {g(2):>{h(3)}}'\n",
     "triple quotes": 'x = f("""a\nb""", g())\n',
     "blocks on one line": "if f(): g()\nwhile a(): b()\nfor i in c(): d()\n",
-    "for and with": "async def f():\n    async for x in g():\n        async with h() as i, j():\n            k()\n    for y in l(): pass\n",
+    "for and with": "async def f():\n    async for x in g():\n        async with h() as i, j():\n            k()\n"
+    "    for y in l(): pass\n",
     "parenthesized with": "with (\n    a() as b,\n    c() as d,\n):\n    e()\n",
     "lambda and comprehension": "x = [f(y) for y in g() if h(y)]\nz = lambda a=i(): j(a)\n",
     "chains": "x = a().b().c(d()).e\n",
@@ -46,7 +47,8 @@ ODD = {
     "annotations": "def f(a: g() = h(), *b: i()) -> j():\n    x: k() = l()\n",
 }
 
-NAMES = {ast.Call: "Call", ast.Await: "Await", ast.For: "For", ast.AsyncFor: "For", ast.With: "With", ast.AsyncWith: "With",
+NAMES = {ast.Call: "Call", ast.Await: "Await", ast.For: "For", ast.AsyncFor: "For", ast.With: "With",
+         ast.AsyncWith: "With",
          ast.Yield: "Yield", ast.YieldFrom: "Yield", ast.Return: "Return", ast.Raise: "Raise"}  # fmt: skip
 BLOCKS = frozenset({"For", "With"})
 

@@ -8,23 +8,31 @@ import pytest
 from snippets import Files, case, found, holds, marks
 
 ARGUMENTS = [
-    case("a positional argument", """
+    case(
+        "a positional argument",
+        """
         async def work(x, db: AsyncSession):
             await db.execute(select(1))
 
         async def f(db: AsyncSession):
             await work(1, db)
             await client.get("/")  # error: PHL101
-    """),
-    case("a keyword argument", """
+    """,
+    ),
+    case(
+        "a keyword argument",
+        """
         async def work(*, x=1, db: AsyncSession):
             await db.execute(select(1))
 
         async def f(db: AsyncSession):
             await work(db=db)
             await client.get("/")  # error: PHL101
-    """),
-    case("a starred list", """
+    """,
+    ),
+    case(
+        "a starred list",
+        """
         async def work(x, db: AsyncSession):
             await db.execute(select(1))
 
@@ -32,8 +40,11 @@ ARGUMENTS = [
             rest = [1, db]
             await work(*rest)
             await client.get("/")  # error: PHL101
-    """),
-    case("a starred dict", """
+    """,
+    ),
+    case(
+        "a starred dict",
+        """
         async def work(x, db: AsyncSession):
             await db.execute(select(1))
 
@@ -41,8 +52,11 @@ ARGUMENTS = [
             rest = {"db": db}
             await work(1, **rest)
             await client.get("/")  # error: PHL101
-    """),
-    case("*args passes through", """
+    """,
+    ),
+    case(
+        "*args passes through",
+        """
         async def work(x, db: AsyncSession):
             await db.execute(select(1))
 
@@ -52,8 +66,11 @@ ARGUMENTS = [
         async def f(db: AsyncSession):
             await through(1, db)
             await client.get("/")  # error: PHL101
-    """),
-    case("**kwargs passes through", """
+    """,
+    ),
+    case(
+        "**kwargs passes through",
+        """
         async def work(x, db: AsyncSession):
             await db.execute(select(1))
 
@@ -63,44 +80,64 @@ ARGUMENTS = [
         async def f(db: AsyncSession):
             await through(db=db)
             await client.get("/")  # error: PHL101
-    """, wrong="a session inside a dict that is passed on is not the caller's session"),
-    case("a dict with the session is passed on", """
+    """,
+        wrong="a session inside a dict that is passed on is not the caller's session",
+    ),
+    case(
+        "a dict with the session is passed on",
+        """
         async def work(box):
             await box["db"].execute(select(1))
 
         async def f(db: AsyncSession):
             await work({"db": db})
             await client.get("/")  # error: PHL101
-    """, wrong="a session inside a dict that is passed on is not the caller's session"),
-    case("a list with the session is passed on", """
+    """,
+        wrong="a session inside a dict that is passed on is not the caller's session",
+    ),
+    case(
+        "a list with the session is passed on",
+        """
         async def work(box):
             await box[0].execute(select(1))
 
         async def f(db: AsyncSession):
             await work([db])
             await client.get("/")  # error: PHL101
-    """),
-    case("typed *args", """
+    """,
+    ),
+    case(
+        "typed *args",
+        """
         async def work(*sessions: AsyncSession, **others: AsyncSession):
             for one in sessions:
                 await one.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a list of unknown items gives no argument", """
+    """,
+    ),
+    case(
+        "a list of unknown items gives no argument",
+        """
         async def work(x, db: AsyncSession):
             await db.execute(select(1))
 
         async def f(db: AsyncSession, xs):
             await work(*xs, **xs)
             await client.get("/")
-    """),
-    case("a default that is a factory", """
+    """,
+    ),
+    case(
+        "a default that is a factory",
+        """
         async def work(make=maker):
             async with make() as db:
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a release in the callee", """
+    """,
+    ),
+    case(
+        "a release in the callee",
+        """
         async def done(db: AsyncSession):
             await db.commit()
 
@@ -108,8 +145,11 @@ ARGUMENTS = [
             await db.execute(select(1))
             await done(db)
             await client.get("/")
-    """),
-    case("the wait in the callee meets the hold of the caller", """
+    """,
+    ),
+    case(
+        "the wait in the callee meets the hold of the caller",
+        """
         async def work(db: AsyncSession):
             await client.get("/")
             await db.execute(select(1))
@@ -117,8 +157,11 @@ ARGUMENTS = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await work(db)  # error: PHL101
-    """),
-    case("the callee releases before it waits", """
+    """,
+    ),
+    case(
+        "the callee releases before it waits",
+        """
         async def work(db: AsyncSession):
             await db.commit()
             await client.get("/")
@@ -126,8 +169,11 @@ ARGUMENTS = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await work(db)
-    """),
-    case("the callee releases on one path before it waits", """
+    """,
+    ),
+    case(
+        "the callee releases on one path before it waits",
+        """
         async def work(db: AsyncSession, x):
             if x > 1:
                 await db.commit()
@@ -136,8 +182,11 @@ ARGUMENTS = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await work(db, 2)  # error: PHL101
-    """),
-    case("the callee releases another session than the one that is held", """
+    """,
+    ),
+    case(
+        "the callee releases another session than the one that is held",
+        """
         async def work(db: AsyncSession):
             await db.commit()
             await client.get("/")
@@ -145,8 +194,11 @@ ARGUMENTS = [
         async def f(a: AsyncSession, b: AsyncSession):
             await a.execute(select(1))
             await work(b)  # error: PHL101
-    """),
-    case("the hold is reported where it is seen first", """
+    """,
+    ),
+    case(
+        "the hold is reported where it is seen first",
+        """
         async def work(db: AsyncSession):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
@@ -154,8 +206,11 @@ ARGUMENTS = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await work(db)
-    """),
-    case("two sessions in one call", """
+    """,
+    ),
+    case(
+        "two sessions in one call",
+        """
         async def work(a: AsyncSession, b: AsyncSession):
             await a.execute(select(1))
             await a.commit()
@@ -167,8 +222,11 @@ ARGUMENTS = [
             await client.get("/1")
             await work(b=a, a=b)
             await client.get("/2")  # error: PHL101
-    """),
-    case("the same session twice", """
+    """,
+    ),
+    case(
+        "the same session twice",
+        """
         async def work(a: AsyncSession, b: AsyncSession):
             await a.execute(select(1))
             await b.commit()
@@ -176,25 +234,38 @@ ARGUMENTS = [
         async def f(a: AsyncSession):
             await work(a, a)
             await client.get("/1")
-    """, wrong="two parameters that are one session are joined instead of run in order"),
-    case("a library call that gets the session may query", """
+    """,
+        wrong="two parameters that are one session are joined instead of run in order",
+    ),
+    case(
+        "a library call that gets the session may query",
+        """
         from elsewhere import audit
 
         async def f(db: AsyncSession):
             await audit(db)
             await client.get("/")  # error: PHL101
-    """),
-    case("an unknown callable that gets the session may query", """
+    """,
+    ),
+    case(
+        "an unknown callable that gets the session may query",
+        """
         async def f(db: AsyncSession, audit):
             await audit(db)
             await client.get("/")  # error: PHL101
-    """),
-    case("an unknown method that is not awaited does nothing to an async session", """
+    """,
+    ),
+    case(
+        "an unknown method that is not awaited does nothing to an async session",
+        """
         async def f(db: AsyncSession, audit):
             audit.register(db)
             await client.get("/")
-    """),
-    case("a session that is logged or inspected is not queried", """
+    """,
+    ),
+    case(
+        "a session that is logged or inspected is not queried",
+        """
         import logging
         log = logging.getLogger(__name__)
 
@@ -202,16 +273,22 @@ ARGUMENTS = [
             log.info("session %s", db)
             print(db, isinstance(db, AsyncSession), id(db))
             await client.get("/")
-    """),
-    case("an awaited method that a session does not have", """
+    """,
+    ),
+    case(
+        "an awaited method that a session does not have",
+        """
         async def f(db: AsyncSession):
             await db.whatever(1)
             await client.get("/")
-    """),
+    """,
+    ),
 ]
 
 CALLABLES = [
-    case("partial", """
+    case(
+        "partial",
+        """
         async def work(db: AsyncSession, x):
             await db.execute(select(x))
 
@@ -219,16 +296,22 @@ CALLABLES = [
             go = functools.partial(work, db)
             await go(1)
             await client.get("/")  # error: PHL101
-    """),
-    case("partial with a keyword", """
+    """,
+    ),
+    case(
+        "partial with a keyword",
+        """
         async def work(x, db: AsyncSession):
             await db.execute(select(x))
 
         async def f(db: AsyncSession):
             await functools.partial(work, db=db)(1)
             await client.get("/")  # error: PHL101
-    """),
-    case("partial of a class, a factory and an unknown thing", """
+    """,
+    ),
+    case(
+        "partial of a class, a factory and an unknown thing",
+        """
         class Box:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -238,8 +321,11 @@ CALLABLES = [
                 await functools.partial(Box)(db).db.execute(select(1))
                 functools.partial(x)()
                 await functools.partial(client.get, "/")()  # error: PHL101
-    """),
-    case("a bound method", """
+    """,
+    ),
+    case(
+        "a bound method",
+        """
         class Repo:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -250,16 +336,22 @@ CALLABLES = [
             load = Repo(db).load
             await load()
             await client.get("/")  # error: PHL101
-    """),
-    case("a bound method of the session", """
+    """,
+    ),
+    case(
+        "a bound method of the session",
+        """
         async def f(db: AsyncSession):
             run, stop = db.execute, db.commit
             await run(select(1))
             await client.get("/1")  # error: PHL101
             await stop()
             await client.get("/2")
-    """),
-    case("classmethod, staticmethod, property", """
+    """,
+    ),
+    case(
+        "classmethod, staticmethod, property",
+        """
         class Repo:
             @classmethod
             def of(cls, db: AsyncSession):
@@ -285,8 +377,11 @@ CALLABLES = [
         async def c(db: AsyncSession):
             await Repo().touch(db)
             await client.get("/")  # error: PHL101
-    """),
-    case("a classmethod called on an instance", """
+    """,
+    ),
+    case(
+        "a classmethod called on an instance",
+        """
         class Repo:
             @classmethod
             async def touch(cls, db: AsyncSession):
@@ -295,8 +390,11 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await Repo().touch(db)
             await client.get("/")  # error: PHL101
-    """),
-    case("a method called through its class", """
+    """,
+    ),
+    case(
+        "a method called through its class",
+        """
         class Repo:
             async def touch(self, db: AsyncSession):
                 await db.execute(select(1))
@@ -304,8 +402,11 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await Repo.touch(Repo(), db)
             await client.get("/")  # error: PHL101
-    """),
-    case("super", """
+    """,
+    ),
+    case(
+        "super",
+        """
         class Base:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -325,8 +426,11 @@ CALLABLES = [
             async def make(cls, db: AsyncSession):
                 await super().make(db)
                 await client.get("/")  # error: PHL101
-    """),
-    case("super of a class without project bases", """
+    """,
+    ),
+    case(
+        "super of a class without project bases",
+        """
         class Repo(dict):
             async def load(self):
                 await super().load()
@@ -335,8 +439,11 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await Repo().load()
-    """),
-    case("__call__", """
+    """,
+    ),
+    case(
+        "__call__",
+        """
         class Load:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -346,16 +453,22 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await Load(db)()
             await client.get("/")  # error: PHL101
-    """),
-    case("an instance without __call__", """
+    """,
+    ),
+    case(
+        "an instance without __call__",
+        """
         class Nothing: ...
 
         async def f(db: AsyncSession):
             await db.execute(select(1))
             Nothing()(db)
             await Nothing()
-    """),
-    case("a callback", """
+    """,
+    ),
+    case(
+        "a callback",
+        """
         async def twice(job):
             await job()
             await job()
@@ -363,8 +476,11 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await twice(ask)  # error: PHL101
-    """),
-    case("a callback that queries", """
+    """,
+    ),
+    case(
+        "a callback that queries",
+        """
         async def run(job, db: AsyncSession):
             await job(db)
 
@@ -374,16 +490,22 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await run(load, db)
             await client.get("/")  # error: PHL101
-    """),
-    case("a callback with the session captured", """
+    """,
+    ),
+    case(
+        "a callback with the session captured",
+        """
         async def run(job):
             return await job()
 
         async def f(db: AsyncSession):
             await run(lambda: db.execute(select(1)))
             await client.get("/")  # error: PHL101
-    """),
-    case("a closure that is returned", """
+    """,
+    ),
+    case(
+        "a closure that is returned",
+        """
         def loader(db: AsyncSession):
             async def load():
                 await db.execute(select(1))
@@ -392,8 +514,11 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await loader(db)()
             await client.get("/")  # error: PHL101
-    """),
-    case("a closure sees the variable as it is when it runs", """
+    """,
+    ),
+    case(
+        "a closure sees the variable as it is when it runs",
+        """
         async def f(db: AsyncSession):
             current = None
             async def load():
@@ -401,8 +526,11 @@ CALLABLES = [
             current = db
             await load()
             await client.get("/")  # error: PHL101
-    """),
-    case("a choice of functions", """
+    """,
+    ),
+    case(
+        "a choice of functions",
+        """
         async def one(db: AsyncSession):
             await db.execute(select(1))
 
@@ -413,8 +541,11 @@ CALLABLES = [
             go = one if x else two
             await go(db)
             await client.get("/")  # error: PHL101
-    """),
-    case("each of a choice of functions releases", """
+    """,
+    ),
+    case(
+        "each of a choice of functions releases",
+        """
         async def one(db: AsyncSession):
             await db.commit()
 
@@ -425,8 +556,11 @@ CALLABLES = [
             await db.execute(select(1))
             await (one if x else two)(db)
             await client.get("/")
-    """),
-    case("one of a choice of functions releases", """
+    """,
+    ),
+    case(
+        "one of a choice of functions releases",
+        """
         async def one(db: AsyncSession):
             await db.commit()
 
@@ -437,8 +571,12 @@ CALLABLES = [
             await db.execute(select(1))
             await (two if x else one)(db)
             await client.get("/")  # error: PHL101
-    """, wrong="the options of a choice of functions are run one after the other"),
-    case("a dispatch table", """
+    """,
+        wrong="the options of a choice of functions are run one after the other",
+    ),
+    case(
+        "a dispatch table",
+        """
         async def one(db: AsyncSession):
             await db.execute(select(1))
 
@@ -450,8 +588,11 @@ CALLABLES = [
         async def f(db: AsyncSession, x):
             await JOBS[x](db)
             await client.get("/")  # error: PHL101
-    """),
-    case("a decorator of the project", """
+    """,
+    ),
+    case(
+        "a decorator of the project",
+        """
         def with_session(function):
             @functools.wraps(function)
             async def wrapper(*args, **kwargs):
@@ -471,8 +612,11 @@ CALLABLES = [
         async def f():
             await load(1)
             await client.get("/")
-    """),
-    case("a decorator that holds around the function", """
+    """,
+    ),
+    case(
+        "a decorator that holds around the function",
+        """
         def audited(function):
             async def wrapper(*args):
                 async with maker() as db:
@@ -486,8 +630,11 @@ CALLABLES = [
 
         async def f():
             await call()
-    """),
-    case("a decorator with arguments", """
+    """,
+    ),
+    case(
+        "a decorator with arguments",
+        """
         def retry(times):
             def decorate(function):
                 async def wrapper(*args):
@@ -503,8 +650,11 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await call()  # error: PHL101
-    """),
-    case("a decorator of a library is looked through", """
+    """,
+    ),
+    case(
+        "a decorator of a library is looked through",
+        """
         from tenacity import retry
 
         @retry(stop=3)
@@ -514,8 +664,11 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await call()  # error: PHL101
-    """),
-    case("a decorated nested function", """
+    """,
+    ),
+    case(
+        "a decorated nested function",
+        """
         def plain(function):
             return function
 
@@ -525,8 +678,11 @@ CALLABLES = [
                 await db.execute(select(1))
             await load()
             await client.get("/")  # error: PHL101
-    """),
-    case("a decorated method", """
+    """,
+    ),
+    case(
+        "a decorated method",
+        """
         def logged(function):
             async def wrapper(*args):
                 return await function(*args)
@@ -542,8 +698,11 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await Repo(db).load()
             await client.get("/")  # error: PHL101
-    """, wrong="the receiver of a method behind a decorator of the project is lost"),
-    case("a decorated method that waits", """
+    """,
+    ),
+    case(
+        "a decorated method that waits",
+        """
         def logged(function):
             async def wrapper(self, *args):
                 return await function(self, *args)
@@ -557,8 +716,11 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await Api().call("/")  # error: PHL101
-    """),
-    case("a decorated method that is given the session", """
+    """,
+    ),
+    case(
+        "a decorated method that is given the session",
+        """
         def logged(function):
             async def wrapper(self, *args):
                 return await function(self, *args)
@@ -573,16 +735,22 @@ CALLABLES = [
             await db.execute(select(1))
             await Repo().done(db)
             await client.get("/")
-    """),
-    case("a query that is passed on", """
+    """,
+    ),
+    case(
+        "a query that is passed on",
+        """
         async def timed(job):
             return await job
 
         async def f(db: AsyncSession):
             await timed(db.execute(select(1)))
             await client.get("/1")  # error: PHL101
-    """, wrong="a coroutine of a session that is passed on is not run"),
-    case("a release that is passed on", """
+    """,
+    ),
+    case(
+        "a release that is passed on",
+        """
         async def timed(job):
             return await job
 
@@ -590,24 +758,33 @@ CALLABLES = [
             await db.execute(select(1))
             await timed(db.commit())
             await client.get("/")
-    """, wrong="a coroutine of a session that is passed on is not run"),
-    case("a coroutine of the project that is passed on", """
+    """,
+    ),
+    case(
+        "a coroutine of the project that is passed on",
+        """
         async def timed(job):
             return await job
 
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await timed(ask())  # error: PHL101
-    """, wrong="a coroutine of the project that is passed on is not run"),
-    case("a request that is passed on", """
+    """,
+    ),
+    case(
+        "a request that is passed on",
+        """
         async def timed(job):
             return await job
 
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await timed(client.get("/2"))  # error: PHL101
-    """),
-    case("a helper returns a coroutine", """
+    """,
+    ),
+    case(
+        "a helper returns a coroutine",
+        """
         def load(db: AsyncSession):
             return db.execute(select(1))
 
@@ -617,16 +794,22 @@ CALLABLES = [
         async def f(db: AsyncSession):
             await load(db)
             await call()  # error: PHL101
-    """),
-    case("a helper returns a coroutine of the project", """
+    """,
+    ),
+    case(
+        "a helper returns a coroutine of the project",
+        """
         def call():
             return ask()
 
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await call()  # error: PHL101
-    """),
-    case("a helper returns the session", """
+    """,
+    ),
+    case(
+        "a helper returns the session",
+        """
         async def opened(db: AsyncSession):
             await db.execute(select(1))
             return db
@@ -635,8 +818,11 @@ CALLABLES = [
             same = await opened(db)
             await same.commit()
             await client.get("/")
-    """),
-    case("a helper makes the session", """
+    """,
+    ),
+    case(
+        "a helper makes the session",
+        """
         async def opened():
             db = maker()
             await db.execute(select(1))
@@ -648,11 +834,14 @@ CALLABLES = [
                 await client.get("/")  # error: PHL101
             finally:
                 await db.close()
-    """),
+    """,
+    ),
 ]
 
 RECURSION = [
-    case("direct recursion", """
+    case(
+        "direct recursion",
+        """
         async def walk(db: AsyncSession, n: int):
             if n:
                 await walk(db, n - 1)
@@ -661,8 +850,11 @@ RECURSION = [
         async def f(db: AsyncSession):
             await walk(db, 3)
             await client.get("/")  # error: PHL101
-    """),
-    case("mutual recursion", """
+    """,
+    ),
+    case(
+        "mutual recursion",
+        """
         async def even(db: AsyncSession, n: int):
             if n:
                 return await odd(db, n - 1)
@@ -676,8 +868,11 @@ RECURSION = [
         async def f(db: AsyncSession):
             await even(db, 3)
             await client.get("/")  # error: PHL101
-    """),
-    case("recursion that waits", """
+    """,
+    ),
+    case(
+        "recursion that waits",
+        """
         async def walk(db: AsyncSession, n: int):
             if n:
                 await walk(db, n - 1)
@@ -687,8 +882,11 @@ RECURSION = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await walk(db, 3)  # error: PHL101
-    """),
-    case("a recursive provider", """
+    """,
+    ),
+    case(
+        "a recursive provider",
+        """
         async def provider(db=Depends(lambda: provider())):
             yield db
 
@@ -696,8 +894,11 @@ RECURSION = [
         async def f(db: AsyncSession = Depends(provider)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a name defined by itself", """
+    """,
+    ),
+    case(
+        "a name defined by itself",
+        """
         again = again or client
         loop = lambda: loop()
 
@@ -705,7 +906,8 @@ RECURSION = [
             await db.execute(select(1))
             loop()
             await again.get("/")  # error: PHL101
-    """),
+    """,
+    ),
 ]
 
 

@@ -8,27 +8,38 @@ import pytest
 from snippets import Files, case, found, marks
 
 BLOCKS = [
-    case("a block closes", """
+    case(
+        "a block closes",
+        """
         async def f():
             async with maker() as db:
                 await db.execute(select(1))
             await client.get("/")
-    """),
-    case("a wait in the block", """
+    """,
+    ),
+    case(
+        "a wait in the block",
+        """
         async def f():
             async with maker() as db:
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a block over an existing session", """
+    """,
+    ),
+    case(
+        "a block over an existing session",
+        """
         async def f():
             db = maker()
             async with db:
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("a context manager function", """
+    """,
+    ),
+    case(
+        "a context manager function",
+        """
         @contextlib.asynccontextmanager
         async def scope():
             async with maker() as db:
@@ -40,8 +51,11 @@ BLOCKS = [
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("a context manager function that holds from the start", """
+    """,
+    ),
+    case(
+        "a context manager function that holds from the start",
+        """
         @contextlib.asynccontextmanager
         async def scope():
             async with maker() as db:
@@ -52,8 +66,11 @@ BLOCKS = [
             async with scope():
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("a context manager function with a finally", """
+    """,
+    ),
+    case(
+        "a context manager function with a finally",
+        """
         @contextlib.asynccontextmanager
         async def scope():
             db = maker()
@@ -70,8 +87,11 @@ BLOCKS = [
             async with scope() as db:
                 await db.execute(select(1))
             await client.get("/")
-    """),
-    case("a context manager around the caller's session", """
+    """,
+    ),
+    case(
+        "a context manager around the caller's session",
+        """
         @contextlib.asynccontextmanager
         async def transaction(db: AsyncSession):
             try:
@@ -86,8 +106,11 @@ BLOCKS = [
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("a context manager that waits when it is left", """
+    """,
+    ),
+    case(
+        "a context manager that waits when it is left",
+        """
         @contextlib.asynccontextmanager
         async def notify():
             yield
@@ -96,8 +119,11 @@ BLOCKS = [
         async def f(db: AsyncSession):
             async with notify():  # error: PHL101
                 await db.execute(select(1))
-    """),
-    case("a context manager that waits when it is entered", """
+    """,
+    ),
+    case(
+        "a context manager that waits when it is entered",
+        """
         @contextlib.asynccontextmanager
         async def notify():
             await client.get("/")
@@ -108,8 +134,11 @@ BLOCKS = [
                 await db.execute(select(1))
             async with notify():  # error: PHL101
                 await db.commit()
-    """),
-    case("several yields", """
+    """,
+    ),
+    case(
+        "several yields",
+        """
         @contextlib.asynccontextmanager
         async def scope(x):
             if x:
@@ -123,8 +152,11 @@ BLOCKS = [
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("a sync context manager function", """
+    """,
+    ),
+    case(
+        "a sync context manager function",
+        """
         @contextlib.contextmanager
         def scope():
             with sync_maker() as db:
@@ -135,8 +167,11 @@ BLOCKS = [
                 db.execute(select(1))
                 httpx.get("/")  # error: PHL101
             httpx.get("/")
-    """),
-    case("a context manager over another", """
+    """,
+    ),
+    case(
+        "a context manager over another",
+        """
         @contextlib.asynccontextmanager
         async def inner():
             async with maker() as db:
@@ -153,8 +188,11 @@ BLOCKS = [
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("a class", """
+    """,
+    ),
+    case(
+        "a class",
+        """
         class UnitOfWork:
             async def __aenter__(self):
                 self.db = maker()
@@ -167,8 +205,11 @@ BLOCKS = [
                 await work.db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("a class that commits in a method", """
+    """,
+    ),
+    case(
+        "a class that commits in a method",
+        """
         class UnitOfWork:
             async def __aenter__(self):
                 self.db = maker()
@@ -183,8 +224,11 @@ BLOCKS = [
                 await work.db.execute(select(1))
                 await work.commit()
                 await client.get("/")
-    """),
-    case("a sync class", """
+    """,
+    ),
+    case(
+        "a sync class",
+        """
         class UnitOfWork:
             def __enter__(self):
                 self.db = sync_maker()
@@ -197,8 +241,11 @@ BLOCKS = [
                 db.execute(select(1))
                 httpx.get("/")  # error: PHL101
             httpx.get("/")
-    """),
-    case("a class without __aenter__", """
+    """,
+    ),
+    case(
+        "a class without __aenter__",
+        """
         class Odd: ...
         class Inherited(httpx.AsyncClient): ...
 
@@ -207,40 +254,56 @@ BLOCKS = [
             async with Odd() as odd, Inherited() as own:
                 await odd.get("/")
                 await own.get("/")  # error: PHL101
-    """),
-    case("an exit stack", """
+    """,
+    ),
+    case(
+        "an exit stack",
+        """
         async def f():
             async with contextlib.AsyncExitStack() as stack:
                 db = await stack.enter_async_context(maker())
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("a sync exit stack", """
+    """,
+    ),
+    case(
+        "a sync exit stack",
+        """
         def f():
             with contextlib.ExitStack() as stack:
                 db = stack.enter_context(sync_maker())
                 db.execute(select(1))
                 httpx.get("/")  # error: PHL101
             httpx.get("/")
-    """),
-    case("a callback on an exit stack", """
+    """,
+    ),
+    case(
+        "a callback on an exit stack",
+        """
         async def f():
             async with contextlib.AsyncExitStack() as stack:
                 db = maker()
                 stack.push_async_callback(db.close)
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a callback on an exit stack runs when it is left", """
+    """,
+    ),
+    case(
+        "a callback on an exit stack runs when it is left",
+        """
         async def f():
             async with contextlib.AsyncExitStack() as stack:
                 db = maker()
                 stack.push_async_callback(db.close)
                 await db.execute(select(1))
             await client.get("/")
-    """, wrong="callbacks of an exit stack are not run when it is left"),
-    case("nested exit stacks", """
+    """,
+        wrong="callbacks of an exit stack are not run when it is left",
+    ),
+    case(
+        "nested exit stacks",
+        """
         async def f():
             async with contextlib.AsyncExitStack() as outer:
                 a = await outer.enter_async_context(maker())
@@ -250,8 +313,11 @@ BLOCKS = [
                 await client.get("/1")
                 await a.execute(select(1))
                 await client.get("/2")  # error: PHL101
-    """),
-    case("closing and nullcontext", """
+    """,
+    ),
+    case(
+        "closing and nullcontext",
+        """
         async def f():
             async with contextlib.aclosing(maker()) as db:
                 await db.execute(select(1))
@@ -262,28 +328,40 @@ BLOCKS = [
             with contextlib.closing(sync_maker()) as db:
                 db.execute(select(1))
             httpx.get("/")
-    """),
-    case("nullcontext keeps the session open", """
+    """,
+    ),
+    case(
+        "nullcontext keeps the session open",
+        """
         async def f(db: AsyncSession):
             async with contextlib.nullcontext(db) as same:
                 await same.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("nullcontext or a transaction", """
+    """,
+    ),
+    case(
+        "nullcontext or a transaction",
+        """
         async def f(db: AsyncSession, x):
             async with (contextlib.nullcontext() if x else db.begin()):
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a choice of blocks", """
+    """,
+    ),
+    case(
+        "a choice of blocks",
+        """
         async def f(x):
             one, other = maker(), maker()
             async with (one if x else other) as db:
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("an awaited block", """
+    """,
+    ),
+    case(
+        "an awaited block",
+        """
         async def scope():
             return maker()
 
@@ -292,8 +370,11 @@ BLOCKS = [
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("the coroutine of an aiohttp client", """
+    """,
+    ),
+    case(
+        "the coroutine of an aiohttp client",
+        """
         import aiohttp
 
         async def f(db: AsyncSession):
@@ -302,29 +383,41 @@ BLOCKS = [
                 async with session.get("/") as response:  # error: PHL101
                     await db.commit()
                     await response.json()
-    """),
-    case("timeouts and semaphores are no waits", """
+    """,
+    ),
+    case(
+        "timeouts and semaphores are no waits",
+        """
         limit = asyncio.Semaphore(3)
 
         async def f(db: AsyncSession):
             await db.execute(select(1))
             async with asyncio.timeout(3):
                 await db.flush()
-    """),
-    case("an unknown block", """
+    """,
+    ),
+    case(
+        "an unknown block",
+        """
         async def f(db: AsyncSession, tracer):
             async with tracer.span("x") as span:
                 await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("an unknown block that is given the session", """
+    """,
+    ),
+    case(
+        "an unknown block that is given the session",
+        """
         from elsewhere import tracked
 
         async def f(db: AsyncSession):
             async with tracked(db):
                 await client.get("/")  # error: PHL101
-    """),
-    case("an own decorator that makes a context manager", """
+    """,
+    ),
+    case(
+        "an own decorator that makes a context manager",
+        """
         from elsewhere import my_asynccontextmanager
 
         @my_asynccontextmanager
@@ -336,8 +429,11 @@ BLOCKS = [
             async with scope() as db:
                 await db.execute(select(1))
             await client.get("/")
-    """),
-    case("a context manager method", """
+    """,
+    ),
+    case(
+        "a context manager method",
+        """
         class Database:
             def __init__(self):
                 self.maker = async_sessionmaker(engine)
@@ -353,33 +449,46 @@ BLOCKS = [
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
+    """,
+    ),
 ]
 
 GENERATORS = [
-    case("a loop over a provider is a block", """
+    case(
+        "a loop over a provider is a block",
+        """
         async def f():
             async for db in get_db():
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("break out of a loop over a provider", """
+    """,
+    ),
+    case(
+        "break out of a loop over a provider",
+        """
         async def f():
             async for db in get_db():
                 await db.execute(select(1))
                 break
             await client.get("/")
-    """),
-    case("behind a loop over a provider that is left by break", """
+    """,
+    ),
+    case(
+        "behind a loop over a provider that is left by break",
+        """
         async def f(other: AsyncSession):
             async for db in get_db():
                 await db.execute(select(1))
                 break
             await other.execute(select(1))
             await client.get("/")  # error: PHL101
-    """, wrong="`break` in a loop over a provider is taken for one of the loop around it"),
-    case("a loop over a provider in another loop", """
+    """,
+        wrong="`break` in a loop over a provider is taken for one of the loop around it",
+    ),
+    case(
+        "a loop over a provider in another loop",
+        """
         async def f(other: AsyncSession, xs):
             for x in xs:
                 async for db in get_db():
@@ -388,8 +497,12 @@ GENERATORS = [
                 await other.execute(select(1))
                 await client.get("/")  # error: PHL101
                 await other.commit()
-    """, wrong="`break` in a loop over a provider is taken for one of the loop around it"),
-    case("a sync provider", """
+    """,
+        wrong="`break` in a loop over a provider is taken for one of the loop around it",
+    ),
+    case(
+        "a sync provider",
+        """
         def get_sync():
             db = sync_maker()
             try:
@@ -402,8 +515,11 @@ GENERATORS = [
                 db.execute(select(1))
                 httpx.get("/")  # error: PHL101
             httpx.get("/")
-    """),
-    case("next of a provider", """
+    """,
+    ),
+    case(
+        "next of a provider",
+        """
         def get_sync():
             db = sync_maker()
             try:
@@ -415,20 +531,29 @@ GENERATORS = [
             db = next(get_sync())
             db.execute(select(1))
             httpx.get("/")  # error: PHL101
-    """),
-    case("anext of a provider", """
+    """,
+    ),
+    case(
+        "anext of a provider",
+        """
         async def f():
             db = await anext(get_db())
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("__anext__ of a provider", """
+    """,
+    ),
+    case(
+        "__anext__ of a provider",
+        """
         async def f():
             db = await get_db().__anext__()
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """, wrong="`__anext__` of a generator of the project is not followed"),
-    case("a generator that waits", """
+    """,
+    ),
+    case(
+        "a generator that waits",
+        """
         async def lines():
             async with client.stream("GET", "/") as response:
                 async for line in response.aiter_lines():
@@ -438,8 +563,11 @@ GENERATORS = [
             await db.execute(select(1))
             async for line in lines():  # error: PHL101
                 pass
-    """),
-    case("a generator that waits at its next turn", """
+    """,
+    ),
+    case(
+        "a generator that waits at its next turn",
+        """
         async def lines():
             async for line in client.stream("GET", "/").aiter_lines():
                 yield line
@@ -447,8 +575,11 @@ GENERATORS = [
         async def f(db: AsyncSession):
             async for line in lines():  # error: PHL101
                 await db.execute(select(line))
-    """),
-    case("a generator that queries", """
+    """,
+    ),
+    case(
+        "a generator that queries",
+        """
         async def rows(db: AsyncSession):
             async for row in await db.stream(select(1)):
                 yield row
@@ -456,32 +587,44 @@ GENERATORS = [
         async def f(db: AsyncSession):
             async for row in rows(db):
                 await client.get(row)  # error: PHL101
-    """),
-    case("a generator that is not iterated does nothing", """
+    """,
+    ),
+    case(
+        "a generator that is not iterated does nothing",
+        """
         async def rows(db: AsyncSession):
             yield await db.execute(select(1))
 
         async def f(db: AsyncSession):
             pending = rows(db)
             await client.get("/")
-    """),
-    case("a comprehension over a generator", """
+    """,
+    ),
+    case(
+        "a comprehension over a generator",
+        """
         async def rows(db: AsyncSession):
             yield await db.execute(select(1))
 
         async def f(db: AsyncSession):
             all_rows = [row async for row in rows(db)]
             await client.get("/")  # error: PHL101
-    """),
-    case("list of a sync generator", """
+    """,
+    ),
+    case(
+        "list of a sync generator",
+        """
         def rows(db: Session):
             yield db.execute(select(1))
 
         def f(db: Session):
             list(rows(db))
             httpx.get("/")  # error: PHL101
-    """),
-    case("yield from", """
+    """,
+    ),
+    case(
+        "yield from",
+        """
         def inner(db: Session):
             yield db.execute(select(1))
 
@@ -491,14 +634,20 @@ GENERATORS = [
         def f(db: Session):
             for row in outer(db):
                 httpx.get(row)  # error: PHL101
-    """),
-    case("yield from an unknown thing", """
+    """,
+    ),
+    case(
+        "yield from an unknown thing",
+        """
         def f(db: Session, xs):
             db.execute(select(1))
             yield from xs
             httpx.get("/")  # error: PHL101
-    """),
-    case("an iterator class", """
+    """,
+    ),
+    case(
+        "an iterator class",
+        """
         class Rows:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -510,8 +659,11 @@ GENERATORS = [
         async def f(db: AsyncSession):
             async for row in Rows(db):
                 await client.get(row)  # error: PHL101
-    """),
-    case("an iterable class with a generator", """
+    """,
+    ),
+    case(
+        "an iterable class with a generator",
+        """
         class Rows:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -521,8 +673,11 @@ GENERATORS = [
         async def f(db: AsyncSession):
             async for row in Rows(db):
                 await client.get(row)  # error: PHL101
-    """),
-    case("a sync iterable class", """
+    """,
+    ),
+    case(
+        "a sync iterable class",
+        """
         class Sessions:
             def __init__(self, sessions: list[Session]):
                 self.sessions = sessions
@@ -533,8 +688,11 @@ GENERATORS = [
             for one in Sessions([db]):
                 one.execute(select(1))
             httpx.get("/")  # error: PHL101
-    """),
-    case("a stream of a client", """
+    """,
+    ),
+    case(
+        "a stream of a client",
+        """
         from openai import AsyncOpenAI
         llm = AsyncOpenAI()
 
@@ -543,27 +701,39 @@ GENERATORS = [
             await db.execute(select(1))
             async for chunk in stream:  # error: PHL101
                 print(chunk)
-    """),
-    case("a choice of streams", """
+    """,
+    ),
+    case(
+        "a choice of streams",
+        """
         async def f(db: AsyncSession, x):
             stream = client.stream("GET", "/1").aiter_lines() if x else client.stream("GET", "/2").aiter_bytes()
             await db.execute(select(1))
             async for chunk in stream:  # error: PHL101
                 print(chunk)
-    """),
-    case("a list of rows", """
+    """,
+    ),
+    case(
+        "a list of rows",
+        """
         async def f(db: AsyncSession):
             for row in [await db.execute(select(1))]:
                 await client.get(row)  # error: PHL101
-    """),
-    case("an unknown iterable that was given the session", """
+    """,
+    ),
+    case(
+        "an unknown iterable that was given the session",
+        """
         from elsewhere import paginate
 
         async def f(db: AsyncSession):
             async for page in paginate(db):
                 await client.get(page)  # error: PHL101
-    """),
-    case("a generator that releases while it is consumed", """
+    """,
+    ),
+    case(
+        "a generator that releases while it is consumed",
+        """
         async def pages(db: AsyncSession):
             await db.execute(select(1))
             await db.commit()
@@ -572,8 +742,11 @@ GENERATORS = [
         async def f(db: AsyncSession):
             async for page in pages(db):
                 await client.get(page)
-    """),
-    case("a generator that holds while it is consumed", """
+    """,
+    ),
+    case(
+        "a generator that holds while it is consumed",
+        """
         async def pages(db: AsyncSession):
             await db.execute(select(1))
             yield 1
@@ -582,38 +755,57 @@ GENERATORS = [
         async def f(db: AsyncSession):
             async for page in pages(db):
                 await client.get(page)  # error: PHL101
-    """, wrong="a generator is run to its end before the loop's body"),
+    """,
+        wrong="a generator is run to its end before the loop's body",
+    ),
 ]
 
 TASKS = [
-    case("gather with calls", """
+    case(
+        "gather with calls",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await asyncio.gather(client.get("/1"), ask())  # error: PHL101
-    """),
-    case("gather with a list", """
+    """,
+    ),
+    case(
+        "gather with a list",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             jobs = [ask(), ask()]
             await asyncio.gather(*jobs)  # error: PHL101
-    """),
-    case("gather with a comprehension", """
+    """,
+    ),
+    case(
+        "gather with a comprehension",
+        """
         async def f(db: AsyncSession, xs):
             await db.execute(select(1))
             await asyncio.gather(*[client.get(x) for x in xs])  # error: PHL101
-    """),
-    case("gather with a generator expression", """
+    """,
+    ),
+    case(
+        "gather with a generator expression",
+        """
         async def f(db: AsyncSession, xs):
             await db.execute(select(1))
             await asyncio.gather(*(client.get(x) for x in xs), return_exceptions=True)  # error: PHL101
-    """),
-    case("gather of unknown things", """
+    """,
+    ),
+    case(
+        "gather of unknown things",
+        """
         async def f(db: AsyncSession, xs):
             await db.execute(select(1))
             await asyncio.gather(*xs)
             await asyncio.wait(xs)
-    """),
-    case("gather that queries", """
+    """,
+    ),
+    case(
+        "gather that queries",
+        """
         async def load():
             async with maker() as db:
                 return await db.scalar(select(1))
@@ -621,8 +813,11 @@ TASKS = [
         async def f(db: AsyncSession):
             await asyncio.gather(db.execute(select(1)), load())
             await client.get("/")  # error: PHL101
-    """),
-    case("results of gather", """
+    """,
+    ),
+    case(
+        "results of gather",
+        """
         async def make():
             return client
 
@@ -630,66 +825,97 @@ TASKS = [
             await db.execute(select(1))
             a, b = await asyncio.gather(make(), make())
             await a.get("/")  # error: PHL101
-    """),
-    case("wait_for and shield", """
+    """,
+    ),
+    case(
+        "wait_for and shield",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await asyncio.wait_for(ask(), 3)  # error: PHL101
             await asyncio.shield(ask())  # error: PHL101
             await asyncio.wait_for(asyncio.shield(client.get("/")), timeout=2)  # error: PHL101
-    """),
-    case("shield around the release", """
+    """,
+    ),
+    case(
+        "shield around the release",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await asyncio.shield(db.close())
             await client.get("/")
-    """),
-    case("a task that is awaited", """
+    """,
+    ),
+    case(
+        "a task that is awaited",
+        """
         async def f(db: AsyncSession):
             task = asyncio.create_task(ask())
             await db.execute(select(1))
             await task  # error: PHL101
-    """),
-    case("a task that is not awaited", """
+    """,
+    ),
+    case(
+        "a task that is not awaited",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             task = asyncio.create_task(ask())
             asyncio.ensure_future(client.get("/"))
             asyncio.create_task()
-    """),
-    case("a task by the loop", """
+    """,
+    ),
+    case(
+        "a task by the loop",
+        """
         async def f(db: AsyncSession):
             task = asyncio.get_running_loop().create_task(ask())
             await db.execute(select(1))
             await asyncio.wait([task])  # error: PHL101
-    """),
-    case("a task of an unknown coroutine", """
+    """,
+    ),
+    case(
+        "a task of an unknown coroutine",
+        """
         async def f(db: AsyncSession, job):
             await db.execute(select(1))
             await asyncio.create_task(job())
-    """),
-    case("a task group", """
+    """,
+    ),
+    case(
+        "a task group",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             async with asyncio.TaskGroup() as group:
                 task = group.create_task(ask())
             await task  # error: PHL101
-    """),
-    case("a task group waits when it is left", """
+    """,
+    ),
+    case(
+        "a task group waits when it is left",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             async with asyncio.TaskGroup() as group:  # error: PHL101
                 group.create_task(ask())
-    """, wrong="a task group does not wait for its tasks when it is left"),
-    case("an anyio task group", """
+    """,
+        wrong="a task group does not wait for its tasks when it is left",
+    ),
+    case(
+        "an anyio task group",
+        """
         import anyio
 
         async def f(db: AsyncSession):
             async with anyio.create_task_group() as group:
                 task = group.start_soon(ask)
             await db.execute(select(1))
-    """),
-    case("asyncio.run", """
+    """,
+    ),
+    case(
+        "asyncio.run",
+        """
         async def work():
             async with maker() as db:
                 await db.execute(select(1))
@@ -705,8 +931,11 @@ TASKS = [
             db.execute(select(1))
             asyncio.run(plain())  # error: PHL101
             asyncio.run()
-    """),
-    case("anyio.run and async_to_sync", """
+    """,
+    ),
+    case(
+        "anyio.run and async_to_sync",
+        """
         import anyio
         from asgiref.sync import async_to_sync
 
@@ -715,8 +944,11 @@ TASKS = [
             anyio.run(ask)  # error: PHL101
             anyio.run()
             anyio.from_thread.run(ask)  # error: PHL101
-    """),
-    case("threads", """
+    """,
+    ),
+    case(
+        "threads",
+        """
         import anyio
         from fastapi.concurrency import run_in_threadpool
         from asgiref.sync import sync_to_async
@@ -731,8 +963,11 @@ TASKS = [
             await run_in_threadpool(fetch)  # error: PHL101
             await anyio.to_thread.run_sync(fetch, cancellable=True)  # error: PHL101
             await asyncio.to_thread()
-    """),
-    case("a sync session in a thread", """
+    """,
+    ),
+    case(
+        "a sync session in a thread",
+        """
         def load():
             with sync_maker() as db:
                 db.execute(select(1))
@@ -740,26 +975,37 @@ TASKS = [
 
         async def f():
             await asyncio.to_thread(load)
-    """),
-    case("a query in a thread", """
+    """,
+    ),
+    case(
+        "a query in a thread",
+        """
         def load(db: Session):
             db.execute(select(1))
 
         async def f(db: Session):
             await asyncio.to_thread(load, db)
             await client.get("/")  # error: PHL101
-    """),
-    case("sleep is its own rule", """
+    """,
+    ),
+    case(
+        "sleep is its own rule",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await asyncio.sleep(1)  # error: PHL104
-    """),
-    case("as_completed", """
+    """,
+    ),
+    case(
+        "as_completed",
+        """
         async def f(db: AsyncSession, xs):
             await db.execute(select(1))
             for job in asyncio.as_completed([ask() for x in xs]):
                 await job  # error: PHL101
-    """, wrong="the items of `as_completed` are not known"),
+    """,
+        wrong="the items of `as_completed` are not known",
+    ),
 ]
 
 

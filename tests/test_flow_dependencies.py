@@ -13,27 +13,38 @@ async def user(db: AsyncSession = Depends(get_db)):
 """
 
 FORMS = [
-    case("a default", """
+    case(
+        "a default",
+        """
         @app.get("/")
         async def f(db: AsyncSession = Depends(get_db)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a default without annotation", """
+    """,
+    ),
+    case(
+        "a default without annotation",
+        """
         @app.get("/")
         async def f(db=Depends(get_db)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("Annotated", """
+    """,
+    ),
+    case(
+        "Annotated",
+        """
         from typing import Annotated
 
         @app.get("/")
         async def f(db: Annotated[AsyncSession, Depends(get_db)]):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("an alias of Annotated", """
+    """,
+    ),
+    case(
+        "an alias of Annotated",
+        """
         from typing import Annotated
         Db = Annotated[AsyncSession, "doc", Depends(get_db)]
 
@@ -41,26 +52,40 @@ FORMS = [
         async def f(db: Db, name: str = "x"):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("the dependency keyword", """
+    """,
+    ),
+    case(
+        "the dependency keyword",
+        """
         @app.get("/")
         async def f(db: AsyncSession = Depends(dependency=get_db)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("Security", AUTH + """
+    """,
+    ),
+    case(
+        "Security",
+        AUTH
+        + """
 @app.get("/")
 async def f(me=Security(user, scopes=["me"])):
     await client.get("/")  # error: PHL101
-    """),
-    case("an auth dependency leaves the shared session held", AUTH + """
+    """,
+    ),
+    case(
+        "an auth dependency leaves the shared session held",
+        AUTH
+        + """
 @app.get("/")
 async def f(me=Depends(user), db: AsyncSession = Depends(get_db)):
     await client.get("/")  # error: PHL101
     await db.commit()
     await client.get("/")
-    """),
-    case("an auth dependency of its own session", """
+    """,
+    ),
+    case(
+        "an auth dependency of its own session",
+        """
         async def user():
             async with maker() as db:
                 return await db.scalar(select(1))
@@ -68,22 +93,34 @@ async def f(me=Depends(user), db: AsyncSession = Depends(get_db)):
         @app.get("/")
         async def f(me=Depends(user)):
             await client.get("/")
-    """),
-    case("use_cache=False gives another session", AUTH + """
+    """,
+    ),
+    case(
+        "use_cache=False gives another session",
+        AUTH
+        + """
 @app.get("/")
 async def f(me=Depends(user), db: AsyncSession = Depends(get_db, use_cache=False)):
     await db.commit()
     await client.get("/")  # error: PHL101
-    """),
-    case("nested dependencies", AUTH + """
+    """,
+    ),
+    case(
+        "nested dependencies",
+        AUTH
+        + """
 async def admin(me=Depends(user)):
     return me
 
 @app.get("/")
 async def f(me=Depends(admin)):
     await client.get("/")  # error: PHL101
-    """),
-    case("a dependency that releases", AUTH + """
+    """,
+    ),
+    case(
+        "a dependency that releases",
+        AUTH
+        + """
 async def admin(me=Depends(user), db: AsyncSession = Depends(get_db)):
     await db.commit()
     return me
@@ -91,29 +128,44 @@ async def admin(me=Depends(user), db: AsyncSession = Depends(get_db)):
 @app.get("/")
 async def f(me=Depends(admin)):
     await client.get("/")
-    """),
-    case("a dependency that waits", AUTH + """
+    """,
+    ),
+    case(
+        "a dependency that waits",
+        AUTH
+        + """
 async def verify(me=Depends(user)):
     await client.get("/")
 
 @app.get("/")
 async def f(me=Depends(verify)):  # error: PHL101
     return me
-    """),
-    case("a dependency that waits before the query", AUTH + """
+    """,
+    ),
+    case(
+        "a dependency that waits before the query",
+        AUTH
+        + """
 async def verify():
     await client.get("/")
 
 @app.get("/")
 async def f(token=Depends(verify), me=Depends(user)):
     return me
-    """),
-    case("dependencies of the route", AUTH + """
+    """,
+    ),
+    case(
+        "dependencies of the route",
+        AUTH
+        + """
 @app.get("/", dependencies=[Depends(user)])
 async def f():
     await client.get("/")  # error: PHL101
-    """),
-    case("a repository provider", """
+    """,
+    ),
+    case(
+        "a repository provider",
+        """
         class Repo:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -129,8 +181,11 @@ async def f():
             await client.get("/1")  # error: PHL101
             await db.commit()
             await client.get("/2")
-    """),
-    case("a class as a dependency", """
+    """,
+    ),
+    case(
+        "a class as a dependency",
+        """
         class Service:
             def __init__(self, db: AsyncSession = Depends(get_db)):
                 self.db = db
@@ -150,8 +205,11 @@ async def f():
         async def h(service: Service = Depends(Service)):
             await service.load()
             await client.get("/")  # error: PHL101
-    """),
-    case("a dataclass as a dependency", """
+    """,
+    ),
+    case(
+        "a dataclass as a dependency",
+        """
         from dataclasses import dataclass
 
         @dataclass
@@ -164,8 +222,11 @@ async def f():
         async def f(service: Service = Depends()):
             await service.db.scalar(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a callable instance", """
+    """,
+    ),
+    case(
+        "a callable instance",
+        """
         class Checker:
             def __init__(self, role):
                 self.role = role
@@ -181,8 +242,11 @@ async def f():
         @app.get("/2")
         async def g(x=Depends(NotCallable())):
             await client.get("/")
-    """),
-    case("a bound method as a dependency", """
+    """,
+    ),
+    case(
+        "a bound method as a dependency",
+        """
         class Auth:
             async def user(self, db: AsyncSession = Depends(get_db)):
                 await db.execute(select(1))
@@ -192,30 +256,43 @@ async def f():
         @app.get("/1")
         async def f(me=Depends(auth.user)):
             await client.get("/")  # error: PHL101
-    """),
-    case("a library's dependency", """
+    """,
+    ),
+    case(
+        "a library's dependency",
+        """
         from fastapi.security import OAuth2PasswordBearer
         scheme = OAuth2PasswordBearer("x")
 
         @app.get("/1")
         async def f(token=Depends(scheme), x=Depends(httpx.get), y=Depends(unknown)):
             await client.get("/")
-    """),
-    case("a partial as a dependency", """
+    """,
+    ),
+    case(
+        "a partial as a dependency",
+        """
         async def load(x, db: AsyncSession = Depends(get_db)):
             await db.execute(select(x))
 
         @app.get("/1")
         async def f(x=Depends(functools.partial(load, 1))):
             await client.get("/")  # error: PHL101
-    """),
-    case("a sessionmaker as a dependency", """
+    """,
+    ),
+    case(
+        "a sessionmaker as a dependency",
+        """
         @app.get("/1")
         async def f(db: AsyncSession = Depends(maker)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """, select=("PHL101",)),
-    case("a function that makes dependencies", """
+    """,
+        select=("PHL101",),
+    ),
+    case(
+        "a function that makes dependencies",
+        """
         def needs(role):
             async def check(db: AsyncSession = Depends(get_db)):
                 await db.execute(select(role))
@@ -224,8 +301,11 @@ async def f():
         @app.get("/1", dependencies=[Depends(needs("x"))])
         async def f():
             await client.get("/")  # error: PHL101
-    """),
-    case("a sync provider runs in a thread", """
+    """,
+    ),
+    case(
+        "a sync provider runs in a thread",
+        """
         def get_sync():
             with sync_maker() as db:
                 httpx.get("/")
@@ -235,8 +315,11 @@ async def f():
         async def f(db: Session = Depends(get_sync)):
             db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a provider that always raises", """
+    """,
+    ),
+    case(
+        "a provider that always raises",
+        """
         async def forbidden():
             raise ValueError
 
@@ -244,38 +327,56 @@ async def f():
         async def f(x=Depends(forbidden), db: AsyncSession = Depends(get_db)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("an untyped marker says what the provider gives", """
+    """,
+    ),
+    case(
+        "an untyped marker says what the provider gives",
+        """
         async def helper(db=Depends(get_db)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a marker without a known provider", """
+    """,
+    ),
+    case(
+        "a marker without a known provider",
+        """
         from elsewhere import provide
 
         @app.get("/1")
         async def f(db: AsyncSession = Depends(provide)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("an untyped marker without a known provider, used as a session", """
+    """,
+    ),
+    case(
+        "an untyped marker without a known provider, used as a session",
+        """
         from elsewhere import provide
 
         async def f(db=Depends(provide)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """, wrong="an untyped parameter with an unknown provider is not judged by its use"),
+    """,
+        wrong="an untyped parameter with an unknown provider is not judged by its use",
+    ),
 ]
 
 ROUTERS = [
-    case("dependencies of the application", AUTH + """
+    case(
+        "dependencies of the application",
+        AUTH
+        + """
 main = FastAPI(dependencies=[Depends(user)])
 
 @main.get("/")
 async def f():
     await client.get("/")  # error: PHL101
-    """),
-    case("dependencies of a router", AUTH + """
+    """,
+    ),
+    case(
+        "dependencies of a router",
+        AUTH
+        + """
 router = APIRouter(dependencies=[Depends(user)])
 
 @router.post("/")
@@ -285,8 +386,12 @@ async def f():
 @app.post("/")
 async def g():
     await client.get("/")
-    """),
-    case("dependencies of include_router", AUTH + """
+    """,
+    ),
+    case(
+        "dependencies of include_router",
+        AUTH
+        + """
 router = APIRouter()
 other = APIRouter()
 
@@ -302,31 +407,48 @@ app.include_router(router, prefix="/x", dependencies=[Depends(user)])
 app.include_router(other)
 app.include_router()
 include_router(router)
-    """),
-    case("nested routers in other files", {
-        "db.py": HEAD + AUTH,
-        "leaf.py": "from db import *\nrouter = APIRouter()\n\n@router.get('/')\nasync def f():\n"
-        "    await client.get('/')  # error: PHL101\n",
-        "middle.py": "from fastapi import APIRouter\nimport leaf\nrouter = APIRouter()\nrouter.include_router(leaf.router)\n",
-        "main.py": "from db import user\nfrom fastapi import Depends, FastAPI\nfrom middle import router\napp = FastAPI()\n"
-        "app.include_router(router, dependencies=[Depends(user)])\n",
-    }),
-    case("an application that is made in a function", {
-        "db.py": HEAD + AUTH,
-        "leaf.py": "from db import *\nrouter = APIRouter()\n\n@router.get('/')\nasync def f():\n"
-        "    await client.get('/')  # error: PHL101\n",
-        "main.py": "from fastapi import Depends, FastAPI\ndef create_app():\n    from db import user\n    from leaf import router\n"
-        "    app = FastAPI(dependencies=[Depends(user)])\n    app.include_router(router)\n    return app\n",
-    }),
-    case("a router that includes itself", AUTH + """
+    """,
+    ),
+    case(
+        "nested routers in other files",
+        {
+            "db.py": HEAD + AUTH,
+            "leaf.py": "from db import *\nrouter = APIRouter()\n\n@router.get('/')\nasync def f():\n"
+            "    await client.get('/')  # error: PHL101\n",
+            "middle.py": "from fastapi import APIRouter\nimport leaf\nrouter = APIRouter()\n"
+            "router.include_router(leaf.router)\n",
+            "main.py": "from db import user\nfrom fastapi import Depends, FastAPI\nfrom middle import router\n"
+            "app = FastAPI()\n"
+            "app.include_router(router, dependencies=[Depends(user)])\n",
+        },
+    ),
+    case(
+        "an application that is made in a function",
+        {
+            "db.py": HEAD + AUTH,
+            "leaf.py": "from db import *\nrouter = APIRouter()\n\n@router.get('/')\nasync def f():\n"
+            "    await client.get('/')  # error: PHL101\n",
+            "main.py": "from fastapi import Depends, FastAPI\ndef create_app():\n    from db import user\n"
+            "    from leaf import router\n"
+            "    app = FastAPI(dependencies=[Depends(user)])\n    app.include_router(router)\n    return app\n",
+        },
+    ),
+    case(
+        "a router that includes itself",
+        AUTH
+        + """
 router = APIRouter()
 router.include_router(router, dependencies=[Depends(user)])
 
 @router.get("/")
 async def f():
     await client.get("/")  # error: PHL101
-    """),
-    case("include_router of something else", AUTH + """
+    """,
+    ),
+    case(
+        "include_router of something else",
+        AUTH
+        + """
 from elsewhere import other
 app.include_router(other, dependencies=[Depends(user)])
 other.include_router(APIRouter(), dependencies=[Depends(user)])
@@ -334,8 +456,11 @@ other.include_router(APIRouter(), dependencies=[Depends(user)])
 @app.get("/")
 async def f():
     await client.get("/")
-    """),
-    case("a handler of an unknown router", """
+    """,
+    ),
+    case(
+        "a handler of an unknown router",
+        """
         from elsewhere import router
 
         def setup(router):
@@ -348,13 +473,21 @@ async def f():
         async def f(db: AsyncSession = Depends(get_db)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a handler of an unknown router with an auth dependency", AUTH + """
+    """,
+    ),
+    case(
+        "a handler of an unknown router with an auth dependency",
+        AUTH
+        + """
 @routers["x"].get("/")
 async def f(me=Depends(user)):
     await client.get("/")  # error: PHL101
-    """),
-    case("a decorator that looks like a route", AUTH + """
+    """,
+    ),
+    case(
+        "a decorator that looks like a route",
+        AUTH
+        + """
 @cache.get("/")
 async def f(me):
     await client.get("/")
@@ -366,8 +499,12 @@ async def g(me):
 @app.on_event("startup")
 async def h():
     await client.get("/")
-    """),
-    case("a handler in a function", AUTH + """
+    """,
+    ),
+    case(
+        "a handler in a function",
+        AUTH
+        + """
 def create():
     own = FastAPI()
 
@@ -375,13 +512,21 @@ def create():
     async def f(me=Depends(user)):
         await client.get("/")  # error: PHL101
     return own
-    """, wrong="handlers registered inside a function are not seen as handlers"),
-    case("a websocket", AUTH + """
+    """,
+        wrong="handlers registered inside a function are not seen as handlers",
+    ),
+    case(
+        "a websocket",
+        AUTH
+        + """
 @app.websocket("/ws")
 async def f(websocket, me=Depends(user)):
     await client.get("/")  # error: PHL101
-    """),
-    case("a sync handler", """
+    """,
+    ),
+    case(
+        "a sync handler",
+        """
         def get_sync():
             with sync_maker() as db:
                 yield db
@@ -390,8 +535,11 @@ async def f(websocket, me=Depends(user)):
         def f(db: Session = Depends(get_sync)):
             db.execute(select(1))
             httpx.get("/")  # error: PHL101
-    """),
-    case("a method as a handler", """
+    """,
+    ),
+    case(
+        "a method as a handler",
+        """
         class Views:
             router = APIRouter()
 
@@ -399,8 +547,12 @@ async def f(websocket, me=Depends(user)):
             async def f(self, db: AsyncSession = Depends(get_db)):
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a router in a list of routers", AUTH + """
+    """,
+    ),
+    case(
+        "a router in a list of routers",
+        AUTH
+        + """
 routers = [APIRouter(), APIRouter()]
 
 @routers[0].get("/")
@@ -409,28 +561,43 @@ async def f():
 
 for router in routers:
     app.include_router(router, dependencies=[Depends(user)])
-    """, wrong="`include_router` in a loop is not understood"),
-    case("dependencies in a name", AUTH + """
+    """,
+        wrong="`include_router` in a loop is not understood",
+    ),
+    case(
+        "dependencies in a name",
+        AUTH
+        + """
 GUARD = [Depends(user)]
 router = APIRouter(dependencies=GUARD)
 
 @router.get("/")
 async def f():
     await client.get("/")  # error: PHL101
-    """),
-    case("add_api_route", AUTH + """
+    """,
+    ),
+    case(
+        "add_api_route",
+        AUTH
+        + """
 async def f(me=Depends(user)):
     await client.get("/")  # error: PHL101
 
 app.add_api_route("/", f)
-    """, wrong="`add_api_route` is not understood"),
-    case("a router of two arms", AUTH + """
+    """,
+        wrong="`add_api_route` is not understood",
+    ),
+    case(
+        "a router of two arms",
+        AUTH
+        + """
 router = APIRouter() if app else APIRouter(dependencies=[Depends(user)])
 
 @router.get("/")
 async def f():
     await client.get("/")  # error: PHL101
-    """),
+    """,
+    ),
 ]
 
 
@@ -453,6 +620,8 @@ def test_the_hold_names_the_provider_and_its_checkout(tmp_path: Path) -> None:
 
 
 def test_a_session_of_the_handler_is_spelled_by_its_parameter(tmp_path: Path) -> None:
-    source = AUTH + "\n\n@app.get('/')\nasync def f(me=Depends(user), session=Depends(get_db)):\n    await client.get('/')\n"
+    source = (
+        AUTH + "\n\n@app.get('/')\nasync def f(me=Depends(user), session=Depends(get_db)):\n    await client.get('/')\n"
+    )
     (hold,) = holds(tmp_path, source)
     assert (hold.name, hold.expression, hold.keeps_loaded) == ("session", "session", True)

@@ -9,79 +9,125 @@ from snippets import Files, case, check, flow_of, found, holds, marks
 
 EFFECTS = [
     *(
-        case(f"AsyncSession.{name} acquires", f"""
+        case(
+            f"AsyncSession.{name} acquires",
+            f"""
             async def f(db: AsyncSession, x):
                 await db.{name}
                 await client.get("/")  # error: PHL101
-        """)
+        """,
+        )
         for name in (
-            "execute(x)", "scalar(x)", "scalars(x)", "stream(x)", "stream_scalars(x)", "get(x, 1)", "get_one(x, 1)",
-            "refresh(x)", "merge(x)", "connection()",
+            "execute(x)",
+            "scalar(x)",
+            "scalars(x)",
+            "stream(x)",
+            "stream_scalars(x)",
+            "get(x, 1)",
+            "get_one(x, 1)",
+            "refresh(x)",
+            "merge(x)",
+            "connection()",
         )
     ),
     *(
-        case(f"AsyncSession.{name} releases", f"""
+        case(
+            f"AsyncSession.{name} releases",
+            f"""
             async def f(db: AsyncSession, x):
                 await db.execute(x)
                 await db.{name}
                 await client.get("/")
-        """)
+        """,
+        )
         for name in ("commit()", "rollback()", "close()", "aclose()", "reset()", "invalidate()")
     ),
     *(
-        case(f"AsyncSession.{name} alone does nothing", f"""
+        case(
+            f"AsyncSession.{name} alone does nothing",
+            f"""
             async def f(db: AsyncSession, x):
                 {name}
                 await client.get("/")
-        """)
+        """,
+        )
         for name in (
-            "db.add(x)", "db.expunge(x)", "db.add_all([x])", "await db.flush()", "await db.delete(x)", "x = db.new",
-            "db.expire_all()", "db.no_autoflush", "db.begin()", "db.begin_nested()", "x in db",
+            "db.add(x)",
+            "db.expunge(x)",
+            "db.add_all([x])",
+            "await db.flush()",
+            "await db.delete(x)",
+            "x = db.new",
+            "db.expire_all()",
+            "db.no_autoflush",
+            "db.begin()",
+            "db.begin_nested()",
+            "x in db",
         )
     ),
-    case("flush of something pending acquires", """
+    case(
+        "flush of something pending acquires",
+        """
         async def f(db: AsyncSession, x):
             db.add(x)
             await db.flush()
             await client.get("/")  # error: PHL101
-    """),
-    case("a savepoint of something pending acquires", """
+    """,
+    ),
+    case(
+        "a savepoint of something pending acquires",
+        """
         async def f(db: AsyncSession, x):
             await db.execute(x)
             async with db.begin_nested():
                 await client.get("/1")  # error: PHL101
             await client.get("/2")  # error: PHL101
-    """),
-    case("begin checks nothing out", """
+    """,
+    ),
+    case(
+        "begin checks nothing out",
+        """
         async def f(db: AsyncSession):
             async with db.begin():
                 await client.get("/")
                 await db.execute(select(1))
             await client.get("/")
-    """),
-    case("a query in begin holds to its end", """
+    """,
+    ),
+    case(
+        "a query in begin holds to its end",
+        """
         async def f(db: AsyncSession):
             async with db.begin():
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("begin awaited by hand", """
+    """,
+    ),
+    case(
+        "begin awaited by hand",
+        """
         async def f(db: AsyncSession):
             transaction = await db.begin()
             await client.get("/1")
             await db.execute(select(1))
             await client.get("/2")  # error: PHL101
-    """),
-    case("the factory's begin", """
+    """,
+    ),
+    case(
+        "the factory's begin",
+        """
         async def f():
             async with maker.begin() as db:
                 await client.get("/1")
                 await db.execute(select(1))
                 await client.get("/2")  # error: PHL101
             await client.get("/3")
-    """),
-    case("a connection holds from its start", """
+    """,
+    ),
+    case(
+        "a connection holds from its start",
+        """
         async def f():
             async with engine.connect() as connection:
                 await client.get("/1")  # error: PHL101
@@ -90,15 +136,21 @@ EFFECTS = [
                 await connection.rollback()
                 await client.get("/3")  # error: PHL101
             await client.get("/4")
-    """),
-    case("engine.begin", """
+    """,
+    ),
+    case(
+        "engine.begin",
+        """
         async def f():
             async with engine.begin() as connection:
                 await connection.execute(text("SELECT 1"))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("a connection that is awaited and closed", """
+    """,
+    ),
+    case(
+        "a connection that is awaited and closed",
+        """
         async def f():
             connection = await engine.connect()
             try:
@@ -106,8 +158,12 @@ EFFECTS = [
             finally:
                 await connection.close()
             await client.get("/2")
-    """, wrong="FALSE ALARM: a failed `await engine.connect()` is taken to leave a connection open (PHL401)"),
-    case("a connection that is started", """
+    """,
+        wrong="FALSE ALARM: a failed `await engine.connect()` is taken to leave a connection open (PHL401)",
+    ),
+    case(
+        "a connection that is started",
+        """
         async def f():
             connection = engine.connect()
             await client.get("/0")
@@ -116,8 +172,12 @@ EFFECTS = [
                 await client.get("/1")  # error: PHL101
             finally:
                 await connection.close()
-    """, wrong="FALSE ALARM: a failed `await connection.start()` is taken to leave a connection open (PHL401)"),
-    case("a sync connection", """
+    """,
+        wrong="FALSE ALARM: a failed `await connection.start()` is taken to leave a connection open (PHL401)",
+    ),
+    case(
+        "a sync connection",
+        """
         def f():
             connection = sync_engine.connect()
             try:
@@ -128,22 +188,31 @@ EFFECTS = [
             with sync_engine.begin() as other:
                 httpx.get("/3")  # error: PHL101
             httpx.get("/4")
-    """),
-    case("other methods of an engine", """
+    """,
+    ),
+    case(
+        "other methods of an engine",
+        """
         async def f():
             await engine.dispose()
             engine.sync_engine
             await client.get("/")
-    """),
-    case("a connection parameter", """
+    """,
+    ),
+    case(
+        "a connection parameter",
+        """
         async def f(connection: AsyncConnection):
             await client.get("/")
 
         async def g():
             async with engine.connect() as connection:
                 await f(connection)  # error: PHL101
-    """),
-    case("a session bound to a connection releases nothing", """
+    """,
+    ),
+    case(
+        "a session bound to a connection releases nothing",
+        """
         async def f():
             async with engine.connect() as connection:
                 db = AsyncSession(connection)
@@ -151,24 +220,34 @@ EFFECTS = [
                 await db.commit()
                 await db.close()
                 await client.get("/")  # error: PHL101
-    """, select=("PHL101",)),
-    case("a factory bound to a connection", """
+    """,
+        select=("PHL101",),
+    ),
+    case(
+        "a factory bound to a connection",
+        """
         async def f():
             async with engine.connect() as connection:
                 async with async_sessionmaker(bind=connection)() as db:
                     await db.execute(select(1))
                     await db.commit()
                     await client.get("/")  # error: PHL101
-    """),
-    case("a factory whose call binds a connection", """
+    """,
+    ),
+    case(
+        "a factory whose call binds a connection",
+        """
         async def f():
             async with engine.connect() as connection:
                 async with maker(bind=connection) as db:
                     await db.execute(select(1))
                     await db.commit()
                     await client.get("/")  # error: PHL101
-    """),
-    case("a query is lazy", """
+    """,
+    ),
+    case(
+        "a query is lazy",
+        """
         def f(db: Session):
             query = db.query(int).filter(1).order_by(2)
             httpx.get("/1")
@@ -177,18 +256,27 @@ EFFECTS = [
             db.commit()
             for row in query:
                 httpx.get("/3")  # error: PHL101
-    """),
-    case("a query that writes", """
+    """,
+    ),
+    case(
+        "a query that writes",
+        """
         def f(db: Session):
             db.query(int).filter(1).update({})
             httpx.get("/2")  # error: PHL101
-    """),
-    case("a query that locks", """
+    """,
+    ),
+    case(
+        "a query that locks",
+        """
         def f(db: Session):
             db.query(int).with_for_update().first()
             httpx.get("/2")  # error: PHL101
-    """),
-    case("a query that is returned", """
+    """,
+    ),
+    case(
+        "a query that is returned",
+        """
         def users(db: Session):
             return db.query(int)
 
@@ -197,8 +285,11 @@ EFFECTS = [
             httpx.get("/1")
             query.count()
             httpx.get("/2")  # error: PHL101
-    """),
-    case("run_sync", """
+    """,
+    ),
+    case(
+        "run_sync",
+        """
         def load(session, x):
             session.execute(select(x))
 
@@ -209,14 +300,20 @@ EFFECTS = [
         async def g(db: AsyncSession):
             await db.run_sync(lambda session: session.query(int).all())
             await client.get("/")  # error: PHL101
-    """),
-    case("the sync session of an async one", """
+    """,
+    ),
+    case(
+        "the sync session of an async one",
+        """
         async def f(db: AsyncSession):
             db.sync_session.add(1)
             await db.sync_session.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a sync session in a sync function", """
+    """,
+    ),
+    case(
+        "a sync session in a sync function",
+        """
         def f(db: Session):
             db.execute(select(1))
             httpx.get("/1")  # error: PHL101
@@ -229,29 +326,41 @@ EFFECTS = [
                 db.flush()
                 httpx.get("/1")  # error: PHL101
             httpx.get("/2")
-    """),
-    case("a stream", """
+    """,
+    ),
+    case(
+        "a stream",
+        """
         async def f(db: AsyncSession):
             result = await db.stream(select(1))
             async for row in result:
                 await client.get(row)  # error: PHL101
-    """),
-    case("commit then refresh holds again", """
+    """,
+    ),
+    case(
+        "commit then refresh holds again",
+        """
         async def f(db: AsyncSession, x):
             await db.commit()
             await client.get("/1")
             await db.refresh(x)
             await client.get("/2")  # error: PHL101
-    """),
-    case("a failed statement keeps the connection", """
+    """,
+    ),
+    case(
+        "a failed statement keeps the connection",
+        """
         async def f(db: AsyncSession):
             try:
                 await db.execute(select(1))
             except Exception:
                 pass
             await client.get("/")  # error: PHL101
-    """),
-    case("an attribute of what was loaded", """
+    """,
+    ),
+    case(
+        "an attribute of what was loaded",
+        """
         async def f(db: AsyncSession, other: AsyncSession):
             user = await other.get(int, 1)
             await other.commit()
@@ -260,35 +369,54 @@ EFFECTS = [
             user.tags.append(1)
             user.rename("x")
             await client.get(user.url)
-    """),
+    """,
+    ),
 ]
 
 OPEN = [
-    case("PHL102 an open session that is used later", """
+    case(
+        "PHL102 an open session that is used later",
+        """
         async def f():
             async with maker() as db:
                 await client.get("/")  # error: PHL102
                 await db.execute(select(1))
-    """, select=("PHL102",)),
-    case("PHL102 not when it is never used", """
+    """,
+        select=("PHL102",),
+    ),
+    case(
+        "PHL102 not when it is never used",
+        """
         async def f():
             async with maker() as db:
                 await client.get("/")
-    """, select=("PHL102",)),
-    case("PHL102 not after a release", """
+    """,
+        select=("PHL102",),
+    ),
+    case(
+        "PHL102 not after a release",
+        """
         async def f():
             async with maker() as db:
                 await db.execute(select(1))
                 await db.commit()
                 await client.get("/")
                 await db.execute(select(1))
-    """, select=("PHL102",)),
-    case("PHL102 not in a caller's session", """
+    """,
+        select=("PHL102",),
+    ),
+    case(
+        "PHL102 not in a caller's session",
+        """
         async def f(db: AsyncSession):
             await client.get("/")
             await db.execute(select(1))
-    """, select=("PHL102",)),
-    case("PHL102 used in a helper", """
+    """,
+        select=("PHL102",),
+    ),
+    case(
+        "PHL102 used in a helper",
+        """
         async def store(db: AsyncSession):
             db.add(1)
 
@@ -296,34 +424,50 @@ OPEN = [
             async with maker() as db:
                 await ask()  # error: PHL102
                 await store(db)
-    """, select=("PHL102",)),
-    case("PHL401 no path closes", """
+    """,
+        select=("PHL102",),
+    ),
+    case(
+        "PHL401 no path closes",
+        """
         async def f():
             db = maker()  # error: PHL401
             await db.execute(select(1))
-    """),
-    case("PHL401 one path does not close", """
+    """,
+    ),
+    case(
+        "PHL401 one path does not close",
+        """
         async def f(x):
             db = maker()  # error: PHL401
             await db.execute(select(1))
             if x:
                 await db.close()
-    """),
-    case("PHL401 an exception leaves it open", """
+    """,
+    ),
+    case(
+        "PHL401 an exception leaves it open",
+        """
         async def f(x):
             db = maker()  # error: PHL401
             await db.execute(select(1))
             await db.close()
-    """),
-    case("PHL401 closed in a finally", """
+    """,
+    ),
+    case(
+        "PHL401 closed in a finally",
+        """
         async def f(x):
             db = maker()
             try:
                 await db.execute(select(1))
             finally:
                 await db.close()
-    """),
-    case("PHL401 closed in both arms", """
+    """,
+    ),
+    case(
+        "PHL401 closed in both arms",
+        """
         async def f(x):
             db = maker()
             try:
@@ -332,8 +476,11 @@ OPEN = [
             except BaseException:
                 await db.close()
                 raise
-    """),
-    case("PHL401 closed by a helper", """
+    """,
+    ),
+    case(
+        "PHL401 closed by a helper",
+        """
         async def done(db: AsyncSession):
             await db.close()
 
@@ -343,59 +490,88 @@ OPEN = [
                 await db.execute(select(1))
             finally:
                 await done(db)
-    """),
-    case("PHL401 returned", """
+    """,
+    ),
+    case(
+        "PHL401 returned",
+        """
         async def f(x):
             db = maker()
             await db.execute(select(1))
             return db
-    """),
-    case("PHL401 returned in a tuple", """
+    """,
+    ),
+    case(
+        "PHL401 returned in a tuple",
+        """
         async def f(x):
             db = maker()
             await db.execute(select(1))
             return {"db": [db, x]}
-    """),
-    case("PHL401 stored in an object that lives on", """
+    """,
+    ),
+    case(
+        "PHL401 stored in an object that lives on",
+        """
         class Job:
             async def open(self):
                 db = maker()
                 await db.execute(select(1))
                 self.db = db
-    """),
-    case("PHL401 stored in a list that lives on", """
+    """,
+    ),
+    case(
+        "PHL401 stored in a list that lives on",
+        """
         async def f(sessions: list):
             db = maker()
             await db.execute(select(1))
             sessions.append(db)
-    """, wrong="a session that is put into a caller's list is taken for lost"),
-    case("PHL401 put into a global", """
+    """,
+        wrong="a session that is put into a caller's list is taken for lost",
+    ),
+    case(
+        "PHL401 put into a global",
+        """
         current = None
 
         async def f():
             global current
             current = maker()
             await current.execute(select(1))
-    """, wrong="a session that is put into a module's name is taken for lost"),
-    case("PHL401 yielded", """
+    """,
+        wrong="a session that is put into a module's name is taken for lost",
+    ),
+    case(
+        "PHL401 yielded",
+        """
         async def f():
             db = maker()
             await db.execute(select(1))
             yield db
-    """),
-    case("PHL401 never used", """
+    """,
+    ),
+    case(
+        "PHL401 never used",
+        """
         async def f():
             db = maker()
-    """),
-    case("PHL401 wrapped in a library's object", """
+    """,
+    ),
+    case(
+        "PHL401 wrapped in a library's object",
+        """
         from elsewhere import Wrapper
 
         async def f():
             db = maker()
             await db.execute(select(1))
             return Wrapper(db)
-    """),
-    case("PHL401 wrapped in an own object that is returned", """
+    """,
+    ),
+    case(
+        "PHL401 wrapped in an own object that is returned",
+        """
         class Repo:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -404,15 +580,21 @@ OPEN = [
             db = maker()
             await db.execute(select(1))
             return Repo(db)
-    """),
-    case("PHL401 closed through a container", """
+    """,
+    ),
+    case(
+        "PHL401 closed through a container",
+        """
         async def f():
             db = maker()
             stack = contextlib.AsyncExitStack()
             await stack.enter_async_context(db)
             await db.execute(select(1))
-    """),
-    case("PHL401 a closure closes", """
+    """,
+    ),
+    case(
+        "PHL401 a closure closes",
+        """
         async def f():
             db = maker()
             async def done():
@@ -421,7 +603,9 @@ OPEN = [
                 await db.execute(select(1))
             finally:
                 await done()
-    """, wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost"),
+    """,
+        wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost",
+    ),
 ]
 
 
@@ -436,7 +620,9 @@ def test_open_sessions(files: Files, select: tuple[str, ...], tmp_path: Path) ->
 
 
 ESCAPES = [
-    case("every way to carry the request's session", """
+    case(
+        "every way to carry the request's session",
+        """
         class Repo:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -462,8 +648,11 @@ ESCAPES = [
             tasks.add_task(work, 1)
             tasks.add_task(work, maker)
             tasks.add_task(work, [[[[db]]]])
-    """),
-    case("an own session that nobody closes early is the task's", """
+    """,
+    ),
+    case(
+        "an own session that nobody closes early is the task's",
+        """
         async def work(db): ...
 
         @app.get("/")
@@ -471,19 +660,26 @@ ESCAPES = [
             db = maker()
             tasks.add_task(work, db)
             tasks.add_task(tasks, 1)
-    """),
-    case("a block closes before the task runs", """
+    """,
+    ),
+    case(
+        "a block closes before the task runs",
+        """
         async def work(db): ...
 
         @app.get("/")
         async def f(tasks: BackgroundTasks):
             async with maker() as db:
                 tasks.add_task(work, db)  # error: PHL201
-    """),
-    case("a task at import", """
+    """,
+    ),
+    case(
+        "a task at import",
+        """
         from starlette.background import BackgroundTask
         later = BackgroundTask(print, maker())
-    """),
+    """,
+    ),
 ]
 
 

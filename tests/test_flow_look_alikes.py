@@ -8,7 +8,9 @@ import pytest
 from snippets import Files, case, found
 
 SILENT = [
-    case("a closure commits the session of its function", """
+    case(
+        "a closure commits the session of its function",
+        """
         async def f():
             async with maker() as db:
                 async def done():
@@ -16,8 +18,12 @@ SILENT = [
                 await db.execute(select(1))
                 await done()
                 await client.get("/")
-    """, wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost"),
-    case("a closure commits the session of a handler", """
+    """,
+        wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost",
+    ),
+    case(
+        "a closure commits the session of a handler",
+        """
         @app.get("/")
         async def f(db: AsyncSession = Depends(get_db)):
             async def done():
@@ -25,24 +31,35 @@ SILENT = [
             await db.execute(select(1))
             await done()
             await client.get("/")
-    """, wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost"),
-    case("a lambda commits the session of a handler", """
+    """,
+        wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost",
+    ),
+    case(
+        "a lambda commits the session of a handler",
+        """
         @app.get("/")
         async def f(db: AsyncSession = Depends(get_db)):
             done = lambda: db.commit()
             await db.execute(select(1))
             await done()
             await client.get("/")
-    """, wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost"),
-    case("a closure commits a parameter", """
+    """,
+        wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost",
+    ),
+    case(
+        "a closure commits a parameter",
+        """
         async def f(db: AsyncSession):
             async def done():
                 await db.commit()
             await db.execute(select(1))
             await done()
             await client.get("/")
-    """),
-    case("a decorated function releases what it was given", """
+    """,
+    ),
+    case(
+        "a decorated function releases what it was given",
+        """
         def timed(function):
             @functools.wraps(function)
             async def wrapper(*args, **kwargs):
@@ -58,8 +75,11 @@ SILENT = [
             await db.execute(select(1))
             await done(db)
             await client.get("/")
-    """),
-    case("a decorated function releases what it was given by keyword", """
+    """,
+    ),
+    case(
+        "a decorated function releases what it was given by keyword",
+        """
         def timed(function):
             @functools.wraps(function)
             async def wrapper(*args, **kwargs):
@@ -75,8 +95,12 @@ SILENT = [
             await db.execute(select(1))
             await done(db=db)
             await client.get("/")
-    """, wrong="FALSE ALARM: a session inside `**kwargs` is not the caller's session"),
-    case("a decorated method releases its own session", """
+    """,
+        wrong="FALSE ALARM: a session inside `**kwargs` is not the caller's session",
+    ),
+    case(
+        "a decorated method releases its own session",
+        """
         def timed(function):
             @functools.wraps(function)
             async def wrapper(self, *args, **kwargs):
@@ -94,8 +118,12 @@ SILENT = [
             await db.execute(select(1))
             await Repo(db).done()
             await client.get("/")
-    """, wrong="FALSE ALARM: the receiver of a method behind a decorator of the project is lost"),
-    case("a base class keeps the session, a mixin commits", """
+    """,
+        wrong="FALSE ALARM: the receiver of a method behind a decorator of the project is lost",
+    ),
+    case(
+        "a base class keeps the session, a mixin commits",
+        """
         class Base:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -109,8 +137,11 @@ SILENT = [
                 await self.db.execute(select(1))
                 await self.done()
                 await client.get("/")
-    """),
-    case("a unit of work commits at its end", """
+    """,
+    ),
+    case(
+        "a unit of work commits at its end",
+        """
         class UnitOfWork:
             def __init__(self, make=maker):
                 self.make = make
@@ -128,8 +159,11 @@ SILENT = [
             async with UnitOfWork() as work:
                 await work.db.execute(select(1))
             await client.get("/")
-    """),
-    case("a retry loop releases on each failure", """
+    """,
+    ),
+    case(
+        "a retry loop releases on each failure",
+        """
         async def f(db: AsyncSession):
             for attempt in range(3):
                 try:
@@ -139,8 +173,11 @@ SILENT = [
                 except ValueError:
                     await db.rollback()
             await client.get("/")
-    """),
-    case("a loop that always commits before the call of the next turn", """
+    """,
+    ),
+    case(
+        "a loop that always commits before the call of the next turn",
+        """
         async def f(db: AsyncSession):
             while True:
                 job = await db.scalar(select(1))
@@ -150,8 +187,11 @@ SILENT = [
                     continue
                 await db.commit()
                 await client.get("/work")
-    """),
-    case("a flag tells whether it was queried", """
+    """,
+    ),
+    case(
+        "a flag tells whether it was queried",
+        """
         async def f(db: AsyncSession, x):
             queried = False
             if x:
@@ -160,58 +200,86 @@ SILENT = [
             if queried:
                 await db.commit()
             await client.get("/")
-    """, wrong="FALSE ALARM: a variable that tells which path was taken is not followed"),
-    case("the same condition twice", """
+    """,
+        wrong="FALSE ALARM: a variable that tells which path was taken is not followed",
+    ),
+    case(
+        "the same condition twice",
+        """
         async def f(db: AsyncSession, x):
             if x:
                 await db.execute(select(1))
             if x:
                 await db.commit()
             await client.get("/")
-    """, wrong="FALSE ALARM: the same condition asked twice is not known to give the same answer"),
-    case("in_transaction guards the commit", """
+    """,
+        wrong="FALSE ALARM: the same condition asked twice is not known to give the same answer",
+    ),
+    case(
+        "in_transaction guards the commit",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             if db.in_transaction():
                 await db.commit()
             await client.get("/")
-    """, wrong="FALSE ALARM: `in_transaction()` is not known to hold where a connection is held"),
-    case("suppress around the release", """
+    """,
+        wrong="FALSE ALARM: `in_transaction()` is not known to hold where a connection is held",
+    ),
+    case(
+        "suppress around the release",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             with contextlib.suppress(ValueError):
                 await db.commit()
             await client.get("/")
-    """),
-    case("a timeout around the release", """
+    """,
+    ),
+    case(
+        "a timeout around the release",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             async with asyncio.timeout(3):
                 await db.commit()
             await client.get("/")
-    """),
-    case("gather releases two sessions", """
+    """,
+    ),
+    case(
+        "gather releases two sessions",
+        """
         async def f(a: AsyncSession, b: AsyncSession):
             await a.execute(select(1))
             await b.execute(select(1))
             await asyncio.gather(a.commit(), b.commit())
             await client.get("/")
-    """),
-    case("gather over sessions in a comprehension", """
+    """,
+    ),
+    case(
+        "gather over sessions in a comprehension",
+        """
         async def f(sessions: list[AsyncSession]):
             for one in sessions:
                 await one.execute(select(1))
             await asyncio.gather(*[one.commit() for one in sessions])
             await client.get("/")
-    """),
-    case("release for each session in a loop", """
+    """,
+    ),
+    case(
+        "release for each session in a loop",
+        """
         async def f(a: AsyncSession, b: AsyncSession):
             await a.execute(select(1))
             for one in (a, b):
                 await one.commit()
             await client.get("/")
-    """, wrong="FALSE ALARM: a loop over a tuple of two sessions may release either, not both"),
-    case("two sessions, one of them is committed", """
+    """,
+        wrong="FALSE ALARM: a loop over a tuple of two sessions may release either, not both",
+    ),
+    case(
+        "two sessions, one of them is committed",
+        """
         async def f(x):
             async with maker() as a:
                 user = await a.scalar(select(1))
@@ -219,16 +287,22 @@ SILENT = [
                 await b.execute(select(1))
                 await b.commit()
                 await client.get(user)
-    """),
-    case("a rebound variable", """
+    """,
+    ),
+    case(
+        "a rebound variable",
+        """
         async def f():
             async with maker() as db:
                 await db.execute(select(1))
             db = maker()
             await client.get("/")
             await db.close()
-    """),
-    case("a conditional session of its own", """
+    """,
+    ),
+    case(
+        "a conditional session of its own",
+        """
         async def f(db: AsyncSession | None = None):
             own = db is None
             session = db or maker()
@@ -241,8 +315,12 @@ SILENT = [
         async def g():
             await f()
             await client.get("/")
-    """, wrong="FALSE ALARM: a variable that tells whose session it is, is not followed"),
-    case("a background job opens its own session", """
+    """,
+        wrong="FALSE ALARM: a variable that tells whose session it is, is not followed",
+    ),
+    case(
+        "a background job opens its own session",
+        """
         async def job():
             async with maker() as db:
                 await db.execute(select(1))
@@ -250,49 +328,70 @@ SILENT = [
         async def f():
             asyncio.create_task(job())
             await client.get("/")
-    """),
-    case("a task that is cancelled and awaited", """
+    """,
+    ),
+    case(
+        "a task that is cancelled and awaited",
+        """
         async def f(db: AsyncSession):
             task = asyncio.create_task(asyncio.Event().wait())
             await db.execute(select(1))
             await db.commit()
             task.cancel()
             await task
-    """),
-    case("a query in a nested function that is only defined", """
+    """,
+    ),
+    case(
+        "a query in a nested function that is only defined",
+        """
         async def f(db: AsyncSession):
             async def load():
                 await db.execute(select(1))
             await client.get("/")
             return load
-    """),
-    case("a dict or object with a method of the same name", """
+    """,
+    ),
+    case(
+        "a dict or object with a method of the same name",
+        """
         class Http:
             async def execute(self, x): ...
 
         async def f(http: Http):
             await http.execute(select(1))
             await client.get("/")
-    """),
-    case("an httpx client named session or db", """
+    """,
+    ),
+    case(
+        "an httpx client named session or db",
+        """
         async def f(db: httpx.AsyncClient, session: httpx.AsyncClient):
             await db.get("/")
             await session.post("/")
-    """),
-    case("a mock in a test", """
+    """,
+    ),
+    case(
+        "a mock in a test",
+        """
         from unittest.mock import AsyncMock
 
         async def test_f():
             db = AsyncMock(spec=AsyncSession)
             await db.execute(select(1))
             await client.get("/")
-    """),
-    case("statements are built without a session", """
+    """,
+    ),
+    case(
+        "statements are built without a session",
+        """
         async def f():
             query = select(1).where(func.now() > 1)
             await client.get(str(query))
-    """),
-    case("a provider of another kind", """
+    """,
+    ),
+    case(
+        "a provider of another kind",
+        """
         async def get_client():
             async with httpx.AsyncClient() as http:
                 yield http
@@ -300,8 +399,11 @@ SILENT = [
         @app.get("/")
         async def f(http: httpx.AsyncClient = Depends(get_client)):
             await http.get("/")
-    """),
-    case("a dependency that closes before the handler", """
+    """,
+    ),
+    case(
+        "a dependency that closes before the handler",
+        """
         async def user():
             async with maker() as db:
                 return await db.scalar(select(1))
@@ -310,8 +412,11 @@ SILENT = [
         async def f(me=Depends(user), db: AsyncSession = Depends(get_db)):
             await client.get("/")
             await db.execute(select(1))
-    """),
-    case("a session made and closed by hand", """
+    """,
+    ),
+    case(
+        "a session made and closed by hand",
+        """
         async def f():
             db = maker()
             try:
@@ -319,8 +424,11 @@ SILENT = [
             finally:
                 await db.close()
             await client.get("/")
-    """),
-    case("close in a helper of the module behind a wrapper class", """
+    """,
+    ),
+    case(
+        "close in a helper of the module behind a wrapper class",
+        """
         class Closer:
             async def close(self, db: AsyncSession):
                 await db.close()
@@ -334,41 +442,59 @@ SILENT = [
             finally:
                 await closer.close(db)
             await client.get("/")
-    """),
-    case("a lock object and a queue are no network", """
+    """,
+    ),
+    case(
+        "a lock object and a queue are no network",
+        """
         async def f(db: AsyncSession, queue: asyncio.Queue):
             await db.execute(select(1))
             async with asyncio.Lock():
                 queue.put_nowait(1)
-    """),
-    case("a stream is read after the release", """
+    """,
+    ),
+    case(
+        "a stream is read after the release",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await db.commit()
             async with client.stream("GET", "/") as response:
                 async for line in response.aiter_lines():
                     print(line)
-    """),
-    case("a request is built while held, sent after", """
+    """,
+    ),
+    case(
+        "a request is built while held, sent after",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             request = client.build_request("GET", "/")
             await db.commit()
             await client.send(request)
-    """),
-    case("reading the response while held", """
+    """,
+    ),
+    case(
+        "reading the response while held",
+        """
         async def f(db: AsyncSession):
             response = await client.get("/")
             await db.execute(select(1))
             print(response.json(), response.text, response.status_code)
             await response.aread()
-    """),
-    case("closing a client while held", """
+    """,
+    ),
+    case(
+        "closing a client while held",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await client.aclose()
-    """),
-    case("a release in the else of a try", """
+    """,
+    ),
+    case(
+        "a release in the else of a try",
+        """
         async def f(db: AsyncSession):
             try:
                 await db.execute(select(1))
@@ -377,8 +503,11 @@ SILENT = [
             else:
                 await db.commit()
             await client.get("/")
-    """),
-    case("sys.exit and a typed NoReturn end the path", """
+    """,
+    ),
+    case(
+        "sys.exit and a typed NoReturn end the path",
+        """
         import sys
         from typing import NoReturn
         from elsewhere import stop
@@ -394,15 +523,23 @@ SILENT = [
                 await db.execute(select(1))
                 sys.exit(1)
             await client.get("/")
-    """, wrong="FALSE ALARM: `sys.exit()` and functions annotated `NoReturn` are taken to return"),
-    case("an assertion that never holds", """
+    """,
+        wrong="FALSE ALARM: `sys.exit()` and functions annotated `NoReturn` are taken to return",
+    ),
+    case(
+        "an assertion that never holds",
+        """
         async def f(db: AsyncSession, x):
             if x:
                 await db.execute(select(1))
                 assert False, "unreachable"
             await client.get("/")
-    """, wrong="FALSE ALARM: `assert False` is taken to go on"),
-    case("assert_never ends the path", """
+    """,
+        wrong="FALSE ALARM: `assert False` is taken to go on",
+    ),
+    case(
+        "assert_never ends the path",
+        """
         from typing import assert_never
 
         async def f(db: AsyncSession, x):
@@ -415,8 +552,12 @@ SILENT = [
                 case _:
                     assert_never(x)
             await client.get("/")
-    """, wrong="FALSE ALARM: `assert_never` is taken to return"),
-    case("an enum is matched completely", """
+    """,
+        wrong="FALSE ALARM: `assert_never` is taken to return",
+    ),
+    case(
+        "an enum is matched completely",
+        """
         async def f(db: AsyncSession, x: bool):
             await db.execute(select(1))
             match x:
@@ -425,8 +566,11 @@ SILENT = [
                 case _:
                     raise ValueError
             await client.get("/")
-    """),
-    case("a match on a known name", """
+    """,
+    ),
+    case(
+        "a match on a known name",
+        """
         async def f(db: AsyncSession, x):
             match x:
                 case [first, *_] | {"a": first}:
@@ -434,8 +578,11 @@ SILENT = [
                     await db.commit()
                 case object(y=z) as whole:
                     await client.get(z)
-    """),
-    case("while with else", """
+    """,
+    ),
+    case(
+        "while with else",
+        """
         async def f(db: AsyncSession, n):
             while n:
                 n -= 1
@@ -446,8 +593,11 @@ SILENT = [
             else:
                 await db.rollback()
             await client.get("/")
-    """),
-    case("a session of sqlalchemy's own streaming result is left by its block", """
+    """,
+    ),
+    case(
+        "a session of sqlalchemy's own streaming result is left by its block",
+        """
         async def f():
             async with maker() as db:
                 async with db.begin():
@@ -455,8 +605,11 @@ SILENT = [
                     rows = [row async for row in result]
             for row in rows:
                 await client.get(row)
-    """),
-    case("a commit by keyword dispatch", """
+    """,
+    ),
+    case(
+        "a commit by keyword dispatch",
+        """
         class Repo:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -467,29 +620,44 @@ SILENT = [
             await db.execute(select(1))
             await Repo(db).commit()
             await client.get("/")
-    """, wrong="FALSE ALARM: `__getattr__` that forwards to the session is not followed"),
-    case("a release through getattr", """
+    """,
+        wrong="FALSE ALARM: `__getattr__` that forwards to the session is not followed",
+    ),
+    case(
+        "a release through getattr",
+        """
         async def f(db: AsyncSession, x):
             await db.execute(select(1))
             await getattr(db, "commit" if x else "rollback")()
             await client.get("/")
-    """, wrong="FALSE ALARM: `getattr` with a computed name is not followed"),
-    case("an exit stack is closed by hand", """
+    """,
+        wrong="FALSE ALARM: `getattr` with a computed name is not followed",
+    ),
+    case(
+        "an exit stack is closed by hand",
+        """
         async def f():
             stack = contextlib.AsyncExitStack()
             db = await stack.enter_async_context(maker())
             await db.execute(select(1))
             await stack.aclose()
             await client.get("/")
-    """, wrong="FALSE ALARM: `aclose()` of an exit stack does not leave what was entered"),
-    case("a session is made in a dict of options", """
+    """,
+        wrong="FALSE ALARM: `aclose()` of an exit stack does not leave what was entered",
+    ),
+    case(
+        "a session is made in a dict of options",
+        """
         async def f():
             options = dict(db=maker())
             async with options["db"] as db:
                 await db.execute(select(1))
             await client.get("/")
-    """),
-    case("remove of a scoped session in a finally", """
+    """,
+    ),
+    case(
+        "remove of a scoped session in a finally",
+        """
         from sqlalchemy.orm import scoped_session
         scoped = scoped_session(sync_maker)
 
@@ -499,8 +667,11 @@ SILENT = [
             finally:
                 scoped.remove()
             httpx.get("/")
-    """),
-    case("a context variable gives the session", """
+    """,
+    ),
+    case(
+        "a context variable gives the session",
+        """
         from contextvars import ContextVar
         current: ContextVar[AsyncSession] = ContextVar("current")
 
@@ -508,8 +679,11 @@ SILENT = [
             await current.get().execute(select(1))
             await current.get().commit()
             await client.get("/")
-    """),
-    case("a property that makes a session each time", """
+    """,
+    ),
+    case(
+        "a property that makes a session each time",
+        """
         class Db:
             @property
             def session(self):
@@ -519,8 +693,11 @@ SILENT = [
             async with db.session as one:
                 await one.execute(select(1))
             await client.get("/")
-    """),
-    case("a helper that opens, queries and closes", """
+    """,
+    ),
+    case(
+        "a helper that opens, queries and closes",
+        """
         class Store:
             def __init__(self, make: async_sessionmaker[AsyncSession]):
                 self.make = make
@@ -531,16 +708,22 @@ SILENT = [
         async def f(store: Store):
             await store.load()
             await client.get("/")
-    """),
-    case("a recursive function that always releases", """
+    """,
+    ),
+    case(
+        "a recursive function that always releases",
+        """
         async def f(db: AsyncSession, n):
             await db.execute(select(1))
             await db.commit()
             if n:
                 await f(db, n - 1)
             await client.get("/")
-    """),
-    case("mutual recursion that always releases", """
+    """,
+    ),
+    case(
+        "mutual recursion that always releases",
+        """
         async def f(db: AsyncSession, n):
             await db.execute(select(1))
             await db.commit()
@@ -551,7 +734,8 @@ SILENT = [
         async def g(db: AsyncSession, n):
             await client.get("/")
             await f(db, n)
-    """),
+    """,
+    ),
 ]
 
 

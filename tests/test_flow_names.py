@@ -28,118 +28,234 @@ START = "from sqlalchemy import select\nfrom sqlalchemy.ext.asyncio import Async
 
 def user(imports: str, call: str = "ask()", session: str = "db: AsyncSession") -> str:
     """A module that holds a session and makes a call that it imports."""
-    return f"{START}{imports}\nasync def f({session}):\n    await db.execute(select(1))\n    await {call}  # error: PHL101\n"
+    body = f"    await db.execute(select(1))\n    await {call}  # error: PHL101\n"
+    return f"{START}{imports}\nasync def f({session}):\n{body}"
 
 
 MODULES = [
     case("absolute import", {"app.py": user("from llm import ask"), "llm.py": LLM}),
     case("import of a module", {"app.py": user("import llm", "llm.ask()"), "llm.py": LLM}),
-    case("import of a submodule", {"app.py": user("import svc.llm", "svc.llm.ask()"), "svc/__init__.py": "", "svc/llm.py": LLM}),
-    case("import of a submodule with an alias", {
-        "app.py": user("import svc.llm as model", "model.ask()"), "svc/__init__.py": "", "svc/llm.py": LLM,
-    }),
+    case(
+        "import of a submodule",
+        {"app.py": user("import svc.llm", "svc.llm.ask()"), "svc/__init__.py": "", "svc/llm.py": LLM},
+    ),
+    case(
+        "import of a submodule with an alias",
+        {
+            "app.py": user("import svc.llm as model", "model.ask()"),
+            "svc/__init__.py": "",
+            "svc/llm.py": LLM,
+        },
+    ),
     case("alias", {"app.py": user("from llm import ask as go", "go()"), "llm.py": LLM}),
-    case("re-export", {
-        "app.py": user("from svc import ask"), "svc/__init__.py": "from svc.llm import ask", "svc/llm.py": LLM,
-    }),
-    case("re-export of a re-export with aliases", {
-        "app.py": user("from svc import go as stop", "stop()"),
-        "svc/__init__.py": "from .inner import run as go",
-        "svc/inner.py": "from .llm import ask as run",
-        "svc/llm.py": LLM,
-    }),
+    case(
+        "re-export",
+        {
+            "app.py": user("from svc import ask"),
+            "svc/__init__.py": "from svc.llm import ask",
+            "svc/llm.py": LLM,
+        },
+    ),
+    case(
+        "re-export of a re-export with aliases",
+        {
+            "app.py": user("from svc import go as stop", "stop()"),
+            "svc/__init__.py": "from .inner import run as go",
+            "svc/inner.py": "from .llm import ask as run",
+            "svc/llm.py": LLM,
+        },
+    ),
     case("star import", {"app.py": user("from llm import *"), "llm.py": LLM}),
-    case("star import of a star import", {
-        "app.py": user("from svc import *"), "svc/__init__.py": "from .llm import *\nfrom json import *", "svc/llm.py": LLM,
-    }),
-    case("a member that comes from a star import", {
-        "app.py": user("from svc import ask"), "svc/__init__.py": "from .llm import *", "svc/llm.py": LLM,
-    }),
-    case("relative import", {
-        "svc/__init__.py": "", "svc/app.py": user("from .llm import ask"), "svc/llm.py": LLM,
-    }),
-    case("relative import from the parent", {
-        "svc/__init__.py": "", "svc/api/__init__.py": "",
-        "svc/api/app.py": user("from ..llm import ask\nfrom .. import llm"), "svc/llm.py": LLM,
-    }),
-    case("relative import of a module", {
-        "svc/__init__.py": "", "svc/api/__init__.py": "",
-        "svc/api/app.py": user("from .. import llm", "llm.ask()"), "svc/llm.py": LLM,
-    }),
-    case("relative import that leads nowhere", {
-        "app.py": START + "from ...nowhere import ask\nasync def f(db: AsyncSession):\n"
-        "    await db.execute(select(1))\n    await ask()\n",
-    }),
-    case("try import", {
-        "app.py": user("try:\n    from fast_llm import ask\nexcept ImportError:\n    from llm import ask"), "llm.py": LLM,
-    }),
-    case("platform branches", {
-        "app.py": user(
-            "import sys\nif sys.platform == 'win32':\n    from llm import ask\nelse:\n    async def ask():\n        pass"
-        ),
-        "llm.py": LLM,
-    }),
-    case("import in a function", {
-        "app.py": f"{START}async def f(db: AsyncSession):\n    from llm import ask as go\n"
-        "    await db.execute(select(1))\n    await go()  # error: PHL101\n",
-        "llm.py": LLM,
-    }),
-    case("star import in a class does nothing", {
-        "app.py": user("from llm import ask\ndef g():\n    import json as ask"), "llm.py": LLM,
-    }),
+    case(
+        "star import of a star import",
+        {
+            "app.py": user("from svc import *"),
+            "svc/__init__.py": "from .llm import *\nfrom json import *",
+            "svc/llm.py": LLM,
+        },
+    ),
+    case(
+        "a member that comes from a star import",
+        {
+            "app.py": user("from svc import ask"),
+            "svc/__init__.py": "from .llm import *",
+            "svc/llm.py": LLM,
+        },
+    ),
+    case(
+        "relative import",
+        {
+            "svc/__init__.py": "",
+            "svc/app.py": user("from .llm import ask"),
+            "svc/llm.py": LLM,
+        },
+    ),
+    case(
+        "relative import from the parent",
+        {
+            "svc/__init__.py": "",
+            "svc/api/__init__.py": "",
+            "svc/api/app.py": user("from ..llm import ask\nfrom .. import llm"),
+            "svc/llm.py": LLM,
+        },
+    ),
+    case(
+        "relative import of a module",
+        {
+            "svc/__init__.py": "",
+            "svc/api/__init__.py": "",
+            "svc/api/app.py": user("from .. import llm", "llm.ask()"),
+            "svc/llm.py": LLM,
+        },
+    ),
+    case(
+        "relative import that leads nowhere",
+        {
+            "app.py": START + "from ...nowhere import ask\nasync def f(db: AsyncSession):\n"
+            "    await db.execute(select(1))\n    await ask()\n",
+        },
+    ),
+    case(
+        "try import",
+        {
+            "app.py": user("try:\n    from fast_llm import ask\nexcept ImportError:\n    from llm import ask"),
+            "llm.py": LLM,
+        },
+    ),
+    case(
+        "platform branches",
+        {
+            "app.py": user(
+                "import sys\nif sys.platform == 'win32':\n    from llm import ask\n"
+                "else:\n    async def ask():\n        pass"
+            ),
+            "llm.py": LLM,
+        },
+    ),
+    case(
+        "import in a function",
+        {
+            "app.py": f"{START}async def f(db: AsyncSession):\n    from llm import ask as go\n"
+            "    await db.execute(select(1))\n    await go()  # error: PHL101\n",
+            "llm.py": LLM,
+        },
+    ),
+    case(
+        "star import in a class does nothing",
+        {
+            "app.py": user("from llm import ask\ndef g():\n    import json as ask"),
+            "llm.py": LLM,
+        },
+    ),
     case("namespace package", {"app.py": user("from svc.llm import ask"), "svc/llm.py": LLM}),
     case("member of a namespace package", {"app.py": user("from svc import llm", "llm.ask()"), "svc/llm.py": LLM}),
-    case("a member of a namespace package that is not there", {
-        "app.py": START + "from svc import nothing\nasync def f(db: AsyncSession):\n"
-        "    await db.execute(select(1))\n    await nothing()\n",
-        "svc/llm.py": LLM,
-    }),
-    case("src layout", {
-        "pyproject.toml": "", "src/app/__init__.py": "", "src/app/main.py": user("from app.llm import ask"), "src/app/llm.py": LLM,
-    }),
-    case("src layout seen from the tests", {
-        "pyproject.toml": "", "src/app/__init__.py": "", "tests/test_main.py": user("from app.llm import ask"), "src/app/llm.py": LLM,
-    }),
-    case("backend layout", {
-        "README.md": "", "backend/app/__init__.py": "", "backend/app/api/__init__.py": "",
-        "backend/app/api/routes.py": user("from app.llm import ask"), "backend/app/llm.py": LLM,
-    }),
-    case("two services with modules of one name", {
-        "one/main.py": user("from llm import ask"), "one/llm.py": LLM,
-        "two/main.py": START + "from llm import ask\nasync def f(db: AsyncSession):\n"
-        "    await db.execute(select(1))\n    await ask()\n",
-        "two/llm.py": "async def ask():\n    return 1\n",
-    }),
-    case("a monorepo with project files", {
-        "libs/llm/pyproject.toml": "", "libs/llm/llm_client/__init__.py": LLM,
-        "apps/api/main.py": user("from llm_client import ask"),
-    }, wrong="a folder with a project file but no modules of its own is no import root"),
-    case("stub files", {"app.py": user("from llm import client", "client.get('/')"), "llm.pyi": "import httpx\nclient: httpx.AsyncClient\n"}),
-    case("a module without a package is no package", {
-        "app.py": START + "import llm\nasync def f(db: AsyncSession):\n    await db.execute(select(1))\n    await llm.ask.more()\n",
-        "llm.py": "ask = 3\n",
-    }),
-    case("a project module that shadows a library", {
-        "app.py": START + "import httpx\nasync def f(db: AsyncSession):\n    await db.execute(select(1))\n"
-        "    await httpx.AsyncClient().get('/')\n",
-        "httpx.py": "class AsyncClient:\n    async def get(self, path):\n        return path\n",
-    }),
-    case("circular imports", {
-        "app.py": user("from llm import ask\nx = 1"), "llm.py": f"from app import x\nfrom app import y as z\n{LLM}",
-    }),
-    case("a file with a syntax error is unknown", {
-        "app.py": START + "from broken import ask\nasync def f(db: AsyncSession):\n    await db.execute(select(1))\n    await ask()\n",
-        "broken.py": "x = 1\n",
-    }),
+    case(
+        "a member of a namespace package that is not there",
+        {
+            "app.py": START + "from svc import nothing\nasync def f(db: AsyncSession):\n"
+            "    await db.execute(select(1))\n    await nothing()\n",
+            "svc/llm.py": LLM,
+        },
+    ),
+    case(
+        "src layout",
+        {
+            "pyproject.toml": "",
+            "src/app/__init__.py": "",
+            "src/app/main.py": user("from app.llm import ask"),
+            "src/app/llm.py": LLM,
+        },
+    ),
+    case(
+        "src layout seen from the tests",
+        {
+            "pyproject.toml": "",
+            "src/app/__init__.py": "",
+            "tests/test_main.py": user("from app.llm import ask"),
+            "src/app/llm.py": LLM,
+        },
+    ),
+    case(
+        "backend layout",
+        {
+            "README.md": "",
+            "backend/app/__init__.py": "",
+            "backend/app/api/__init__.py": "",
+            "backend/app/api/routes.py": user("from app.llm import ask"),
+            "backend/app/llm.py": LLM,
+        },
+    ),
+    case(
+        "two services with modules of one name",
+        {
+            "one/main.py": user("from llm import ask"),
+            "one/llm.py": LLM,
+            "two/main.py": START + "from llm import ask\nasync def f(db: AsyncSession):\n"
+            "    await db.execute(select(1))\n    await ask()\n",
+            "two/llm.py": "async def ask():\n    return 1\n",
+        },
+    ),
+    case(
+        "a monorepo with project files",
+        {
+            "libs/llm/pyproject.toml": "",
+            "libs/llm/llm_client/__init__.py": LLM,
+            "apps/api/main.py": user("from llm_client import ask"),
+        },
+        wrong="a folder with a project file but no modules of its own is no import root",
+    ),
+    case(
+        "stub files",
+        {
+            "app.py": user("from llm import client", "client.get('/')"),
+            "llm.pyi": "import httpx\nclient: httpx.AsyncClient\n",
+        },
+    ),
+    case(
+        "a module without a package is no package",
+        {
+            "app.py": START
+            + "import llm\nasync def f(db: AsyncSession):\n    await db.execute(select(1))\n    await llm.ask.more()\n",
+            "llm.py": "ask = 3\n",
+        },
+    ),
+    case(
+        "a project module that shadows a library",
+        {
+            "app.py": START + "import httpx\nasync def f(db: AsyncSession):\n    await db.execute(select(1))\n"
+            "    await httpx.AsyncClient().get('/')\n",
+            "httpx.py": "class AsyncClient:\n    async def get(self, path):\n        return path\n",
+        },
+    ),
+    case(
+        "circular imports",
+        {
+            "app.py": user("from llm import ask\nx = 1"),
+            "llm.py": f"from app import x\nfrom app import y as z\n{LLM}",
+        },
+    ),
+    case(
+        "a file with a syntax error is unknown",
+        {
+            "app.py": START + "from broken import ask\nasync def f(db: AsyncSession):\n"
+            "    await db.execute(select(1))\n    await ask()\n",
+            "broken.py": "x = 1\n",
+        },
+    ),
 ]
 
 GLOBALS = [
-    case("a session factory in another module", {
-        "db.py": DB,
-        "app.py": f"from db import maker\n{LLM}\n{START}async def f():\n    async with maker() as db:\n"
-        "        await db.execute(select(1))\n        await ask()  # error: PHL101\n",
-    }),
-    case("a module global set in an init function", """
+    case(
+        "a session factory in another module",
+        {
+            "db.py": DB,
+            "app.py": f"from db import maker\n{LLM}\n{START}async def f():\n    async with maker() as db:\n"
+            "        await db.execute(select(1))\n        await ask()  # error: PHL101\n",
+        },
+    ),
+    case(
+        "a module global set in an init function",
+        """
         sessions = None
 
         def init(url: str):
@@ -151,16 +267,22 @@ GLOBALS = [
             async with sessions() as db:
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a module global declared by its annotation", """
+    """,
+    ),
+    case(
+        "a module global declared by its annotation",
+        """
         sessions: async_sessionmaker[AsyncSession] | None = None
 
         async def f():
             async with sessions() as db:
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a module global set from a typed parameter", """
+    """,
+    ),
+    case(
+        "a module global set from a typed parameter",
+        """
         sessions = None
         http = None
 
@@ -174,35 +296,50 @@ GLOBALS = [
             async with sessions() as db:
                 await db.execute(select(1))
                 await http.get("/")  # error: PHL101
-    """),
-    case("a global without a binding at import", {
-        "state.py": "import httpx\ndef init():\n    global http\n    http = httpx.AsyncClient()\n",
-        "app.py": user("from state import http\nimport state", "http.get('/')"),
-    }),
-    case("a client in the module", """
+    """,
+    ),
+    case(
+        "a global without a binding at import",
+        {
+            "state.py": "import httpx\ndef init():\n    global http\n    http = httpx.AsyncClient()\n",
+            "app.py": user("from state import http\nimport state", "http.get('/')"),
+        },
+    ),
+    case(
+        "a client in the module",
+        """
         http = httpx.AsyncClient()
         first, second = http, http
 
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await second.get("/")  # error: PHL101
-    """),
-    case("an annotated client in the module", """
+    """,
+    ),
+    case(
+        "an annotated client in the module",
+        """
         from elsewhere import make
         http: httpx.AsyncClient
 
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await http.get("/")  # error: PHL101
-    """),
-    case("a session in the module", """
+    """,
+    ),
+    case(
+        "a session in the module",
+        """
         db = maker()
 
         async def f():
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a scoped session", """
+    """,
+    ),
+    case(
+        "a scoped session",
+        """
         from sqlalchemy.orm import scoped_session
         scoped = scoped_session(sync_maker)
 
@@ -215,16 +352,22 @@ GLOBALS = [
         def g():
             scoped().execute(select(1))
             httpx.get("/")  # error: PHL101
-    """),
-    case("an async scoped session", """
+    """,
+    ),
+    case(
+        "an async scoped session",
+        """
         from sqlalchemy.ext.asyncio import async_scoped_session
         scoped = async_scoped_session(maker, scopefunc=asyncio.current_task)
 
         async def f():
             await scoped.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("many bindings of a name", """
+    """,
+    ),
+    case(
+        "many bindings of a name",
+        """
         def pick(): ...
         async def go(): ...
         async def go():
@@ -235,13 +378,19 @@ GLOBALS = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await go()  # error: PHL101
-    """),
-    case("a parameter hides a module's name", """
+    """,
+    ),
+    case(
+        "a parameter hides a module's name",
+        """
         async def f(db: AsyncSession, client):
             await db.execute(select(1))
             await client.get("/")
-    """),
-    case("a local variable hides a module's name", """
+    """,
+    ),
+    case(
+        "a local variable hides a module's name",
+        """
         class Cache:
             async def get(self, key): ...
 
@@ -249,8 +398,11 @@ GLOBALS = [
             client = Cache()
             await db.execute(select(1))
             await client.get("/")
-    """),
-    case("nonsense is unknown", """
+    """,
+    ),
+    case(
+        "nonsense is unknown",
+        """
         for loop_variable in range(3):
             pass
 
@@ -259,11 +411,14 @@ GLOBALS = [
             await loop_variable.get("/")
             await missing_name.get("/")
             await (3).get("/")
-    """),
+    """,
+    ),
 ]
 
 TYPES = [
-    case("ways to annotate a session", """
+    case(
+        "ways to annotate a session",
+        """
         import typing
         import typing as t
         from typing import Annotated, ClassVar, Final, NewType, Optional, TypeAlias, Union
@@ -339,8 +494,11 @@ TYPES = [
         async def p(db: typing.Union["sa.AsyncSession", int]):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("PEP 695", """
+    """,
+    ),
+    case(
+        "PEP 695",
+        """
         type Db = AsyncSession
         type Maybe[T] = T | None
         type Dep = "AsyncSession"
@@ -363,23 +521,34 @@ TYPES = [
         async def h(repo: Repo[int]):
             await repo.db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("an alias that is a string", """
+    """,
+    ),
+    case(
+        "an alias that is a string",
+        """
         from typing import TypeAlias
         Db: TypeAlias = "AsyncSession"
 
         async def f(db: Db):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """, wrong="the string value of a `TypeAlias` is not read as a type"),
-    case("a generic alias gives its argument", """
+    """,
+        wrong="the string value of a `TypeAlias` is not read as a type",
+    ),
+    case(
+        "a generic alias gives its argument",
+        """
         type Maybe[T] = T | None
 
         async def f(db: Maybe[AsyncSession]):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """, wrong="type parameters of an alias are not substituted"),
-    case("TYPE_CHECKING", """
+    """,
+        wrong="type parameters of an alias are not substituted",
+    ),
+    case(
+        "TYPE_CHECKING",
+        """
         from typing import TYPE_CHECKING
         if TYPE_CHECKING:
             from sqlalchemy.ext.asyncio import AsyncSession as Db
@@ -387,8 +556,11 @@ TYPES = [
         async def f(db: "Db"):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a parameter that is a factory", """
+    """,
+    ),
+    case(
+        "a parameter that is a factory",
+        """
         from collections.abc import Callable
         from contextlib import AbstractAsyncContextManager
         from typing import Coroutine, Awaitable
@@ -433,8 +605,11 @@ TYPES = [
             async with make()() as db:
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a field that is a factory", """
+    """,
+    ),
+    case(
+        "a field that is a factory",
+        """
         class Maker:
             make: async_sessionmaker[AsyncSession]
             own: sessionmaker
@@ -444,8 +619,11 @@ TYPES = [
                     await client.get("/")  # error: PHL101
                 with self.own() as db:
                     await client.get("/")
-    """),
-    case("lists of sessions and clients", """
+    """,
+    ),
+    case(
+        "lists of sessions and clients",
+        """
         async def f(db: AsyncSession, clients: list[httpx.AsyncClient], sessions: tuple[AsyncSession, ...]):
             await db.execute(select(1))
             for one in clients:
@@ -453,13 +631,20 @@ TYPES = [
             await db.commit()
             await sessions[0].execute(select(1))
             await clients[0].get("/")  # error: PHL101
-    """),
-    case("a typed dict of clients", """
+    """,
+    ),
+    case(
+        "a typed dict of clients",
+        """
         async def f(db: AsyncSession, clients: dict[str, httpx.AsyncClient]):
             await db.execute(select(1))
             await clients["a"].get("/")  # error: PHL101
-    """, wrong="the values of an annotated dict are not known"),
-    case("a returned type", """
+    """,
+        wrong="the values of an annotated dict are not known",
+    ),
+    case(
+        "a returned type",
+        """
         from elsewhere import container
 
         def http() -> httpx.AsyncClient:
@@ -472,8 +657,12 @@ TYPES = [
             db = await session()
             await db.execute(select(1))
             await http().get("/")  # error: PHL101
-    """, wrong="the declared type is not asked when the returned value comes from an unknown library"),
-    case("a returned type of an unknown value", """
+    """,
+        wrong="the declared type is not asked when the returned value comes from an unknown library",
+    ),
+    case(
+        "a returned type of an unknown value",
+        """
         def http(container) -> httpx.AsyncClient:
             return container["client"]
 
@@ -484,8 +673,11 @@ TYPES = [
             db = await session(container)
             await db.execute(select(1))
             await http(container).get("/")  # error: PHL101
-    """),
-    case("a returned iterator type", """
+    """,
+    ),
+    case(
+        "a returned iterator type",
+        """
         from collections.abc import AsyncIterator
 
         async def provider(container) -> AsyncIterator[AsyncSession]:
@@ -495,8 +687,11 @@ TYPES = [
         async def f(db=Depends(provider)):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a subclass of AsyncSession", """
+    """,
+    ),
+    case(
+        "a subclass of AsyncSession",
+        """
         class Db(AsyncSession):
             async def load(self):
                 return await self.scalar(select(1))
@@ -521,8 +716,11 @@ TYPES = [
             async with Db(engine) as db:
                 await db.load()
                 await client.get("/")  # error: PHL101
-    """),
-    case("a factory of a subclass knows its methods", """
+    """,
+    ),
+    case(
+        "a factory of a subclass knows its methods",
+        """
         class Db(AsyncSession):
             async def load(self):
                 return await self.scalar(select(1))
@@ -533,8 +731,12 @@ TYPES = [
             async with own() as db:
                 await db.load()
                 await client.get("/")  # error: PHL101
-    """, wrong="a factory with `class_` forgets the methods of the project's session class"),
-    case("sqlmodel", """
+    """,
+        wrong="a factory with `class_` forgets the methods of the project's session class",
+    ),
+    case(
+        "sqlmodel",
+        """
         import sqlmodel
         from sqlmodel import Session as ModelSession
         from sqlmodel.ext.asyncio.session import AsyncSession as ModelAsyncSession
@@ -551,8 +753,11 @@ TYPES = [
         def h(db: sqlmodel.Session):
             db.exec(select(1))
             httpx.get("/")  # error: PHL101
-    """),
-    case("flask style and legacy makers", """
+    """,
+    ),
+    case(
+        "flask style and legacy makers",
+        """
         legacy = sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
         bound = sessionmaker(bind=engine)
         odd = sessionmaker(**{"bind": engine, "expire_on_commit": False})
@@ -566,8 +771,11 @@ TYPES = [
             async with bound() as db:
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("types that are no sessions", """
+    """,
+    ),
+    case(
+        "types that are no sessions",
+        """
         from typing import Any, Literal
         import aiohttp
 
@@ -581,19 +789,25 @@ TYPES = [
 
         async def h(engine: "create_async_engine"):
             await client.get("/")
-    """),
+    """,
+    ),
 ]
 
 CLASSES = [
-    case("a field from __init__", """
+    case(
+        "a field from __init__",
+        """
         class Repo:
             def __init__(self, db: AsyncSession) -> None:
                 self.db = db
             async def load(self):
                 await self.db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a dataclass", """
+    """,
+    ),
+    case(
+        "a dataclass",
+        """
         from dataclasses import dataclass
 
         @dataclass
@@ -613,8 +827,11 @@ CLASSES = [
             await repo.db.execute(select(1))
             await db.commit()
             await client.get("/")
-    """),
-    case("an inherited dataclass", """
+    """,
+    ),
+    case(
+        "an inherited dataclass",
+        """
         from dataclasses import dataclass
 
         @dataclass
@@ -630,8 +847,11 @@ CLASSES = [
             await repo.db.execute(select(1))
             await db.commit()
             await client.get("/")
-    """),
-    case("a class attribute", """
+    """,
+    ),
+    case(
+        "a class attribute",
+        """
         class Api:
             http = httpx.AsyncClient()
             sessions: async_sessionmaker[AsyncSession]
@@ -644,8 +864,11 @@ CLASSES = [
             await db.execute(select(1))
             await Api.http.get("/")  # error: PHL101
             await Api.missing.get("/")
-    """),
-    case("inheritance", """
+    """,
+    ),
+    case(
+        "inheritance",
+        """
         class Base:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -660,8 +883,11 @@ CLASSES = [
         async def f(db: AsyncSession):
             await Repo(db).load()
             await client.get("/")  # error: PHL101
-    """),
-    case("a generic base", """
+    """,
+    ),
+    case(
+        "a generic base",
+        """
         from typing import Generic, TypeVar
         T = TypeVar("T")
 
@@ -678,8 +904,11 @@ CLASSES = [
         async def f(repo: Repo):
             await repo.load()
             await client.get("/")  # error: PHL101
-    """),
-    case("an abstract method stands for its implementations", """
+    """,
+    ),
+    case(
+        "an abstract method stands for its implementations",
+        """
         from abc import ABC, abstractmethod
 
         class Client(ABC):
@@ -697,8 +926,11 @@ CLASSES = [
         async def f(db: AsyncSession, llm: Client):
             await db.execute(select(1))
             await llm.complete()  # error: PHL101
-    """),
-    case("a method that raises NotImplementedError is abstract", """
+    """,
+    ),
+    case(
+        "a method that raises NotImplementedError is abstract",
+        """
         class Client:
             async def complete(self):
                 raise NotImplementedError
@@ -713,8 +945,11 @@ CLASSES = [
             await db.execute(select(1))
             await llm.complete()  # error: PHL101
             await llm.other()
-    """),
-    case("a protocol stands for the classes that fit it", """
+    """,
+    ),
+    case(
+        "a protocol stands for the classes that fit it",
+        """
         from typing import Protocol
 
         class Client(Protocol):
@@ -734,8 +969,11 @@ CLASSES = [
             await db.execute(select(1))
             await llm.complete()
             await llm.close()
-    """),
-    case("a service and its repository share one session", """
+    """,
+    ),
+    case(
+        "a service and its repository share one session",
+        """
         class Repo:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -753,8 +991,11 @@ CLASSES = [
                 await self.repo.load()
                 await self.db.commit()
                 await client.get("/")
-    """),
-    case("two repositories share one session", """
+    """,
+    ),
+    case(
+        "two repositories share one session",
+        """
         class Repo:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -771,8 +1012,11 @@ CLASSES = [
                 await self.one.load()
                 await self.two.done()
                 await client.get("/")
-    """),
-    case("a service with two sessions", """
+    """,
+    ),
+    case(
+        "a service with two sessions",
+        """
         class Service:
             def __init__(self, db: AsyncSession, other: AsyncSession):
                 self.db = db
@@ -781,16 +1025,22 @@ CLASSES = [
                 await self.db.execute(select(1))
                 await self.other.commit()
                 await client.get("/")  # error: PHL101
-    """),
-    case("a field that a method sets", """
+    """,
+    ),
+    case(
+        "a field that a method sets",
+        """
         class Job:
             async def open(self):
                 self.db = maker()
             async def work(self):
                 await self.db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a field that a with statement sets", """
+    """,
+    ),
+    case(
+        "a field that a with statement sets",
+        """
         class Job:
             async def work(self):
                 async with maker() as self.db:
@@ -798,16 +1048,22 @@ CLASSES = [
                     await client.get("/")  # error: PHL101
             async def load(self):
                 await self.db.execute(select(1))
-    """),
-    case("a field that a tuple sets", """
+    """,
+    ),
+    case(
+        "a field that a tuple sets",
+        """
         class Job:
             def __init__(self, db: AsyncSession, x):
                 self.db, self.x = db, x
             async def work(self):
                 await self.db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a field of a field", """
+    """,
+    ),
+    case(
+        "a field of a field",
+        """
         class Clients:
             def __init__(self):
                 self.http = httpx.AsyncClient()
@@ -819,8 +1075,11 @@ CLASSES = [
             async def work(self):
                 await self.db.execute(select(1))
                 await self.clients.http.get("/")  # error: PHL101
-    """),
-    case("an untyped field that the caller has set", """
+    """,
+    ),
+    case(
+        "an untyped field that the caller has set",
+        """
         class Box:
             def __init__(self, thing):
                 self.thing = thing
@@ -830,8 +1089,11 @@ CLASSES = [
         async def f(db: AsyncSession):
             await Box(db).load()
             await client.get("/")  # error: PHL101
-    """),
-    case("a field of another object is set", """
+    """,
+    ),
+    case(
+        "a field of another object is set",
+        """
         class Box:
             db: AsyncSession
             def fill(self, other, db: AsyncSession):
@@ -842,8 +1104,11 @@ CLASSES = [
             box.db = db
             await box.db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a nested class as a namespace", """
+    """,
+    ),
+    case(
+        "a nested class as a namespace",
+        """
         class Outer:
             class Inner:
                 async def go(self):
@@ -851,8 +1116,11 @@ CLASSES = [
             async def f(self, db: AsyncSession):
                 await db.execute(select(1))
                 await Outer.Inner().go()  # error: PHL101
-    """),
-    case("a base of a library", """
+    """,
+    ),
+    case(
+        "a base of a library",
+        """
         class Own(httpx.AsyncClient):
             async def ask(self):
                 return await self.get("/")
@@ -862,8 +1130,11 @@ CLASSES = [
             await own.ask()  # error: PHL101
             await own.post("/")  # error: PHL101
             await Own.options("/")  # error: PHL101
-    """),
-    case("pydantic fields and enums are no waits", """
+    """,
+    ),
+    case(
+        "pydantic fields and enums are no waits",
+        """
         import enum
         import pydantic
 
@@ -878,8 +1149,11 @@ CLASSES = [
             model.model_dump()
             Kind.A.value
             await model.something()
-    """),
-    case("a property that queries", """
+    """,
+    ),
+    case(
+        "a property that queries",
+        """
         class Repo:
             def __init__(self, db: Session):
                 self.db = db
@@ -893,8 +1167,11 @@ CLASSES = [
         def f(repo: Repo):
             repo.user
             httpx.get("/")  # error: PHL101
-    """),
-    case("classes that inherit from each other", """
+    """,
+    ),
+    case(
+        "classes that inherit from each other",
+        """
         class A(B): ...
         class B(A):
             async def go(self):
@@ -903,8 +1180,11 @@ CLASSES = [
         async def f(db: AsyncSession, a: A):
             await db.execute(select(1))
             await a.go()  # error: PHL101
-    """),
-    case("a singleton of the module", """
+    """,
+    ),
+    case(
+        "a singleton of the module",
+        """
         class Llm:
             def __init__(self):
                 self.http = httpx.AsyncClient()
@@ -916,8 +1196,11 @@ CLASSES = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await llm.complete()  # error: PHL101
-    """),
-    case("a redefined method and __slots__", """
+    """,
+    ),
+    case(
+        "a redefined method and __slots__",
+        """
         class Repo:
             __slots__ = ("db",)
             name = "x"
@@ -928,16 +1211,22 @@ CLASSES = [
             async def load(self):
                 await self.db.execute(select(self.name))
                 await client.get("/")  # error: PHL101
-    """),
+    """,
+    ),
 ]
 
 EVIDENCE = [
-    case("an awaited statement", """
+    case(
+        "an awaited statement",
+        """
         async def f(db):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a builder with methods", """
+    """,
+    ),
+    case(
+        "a builder with methods",
+        """
         import sqlalchemy as sa
 
         async def f(db):
@@ -947,46 +1236,67 @@ EVIDENCE = [
         async def g(db):
             await db.execute(sa.select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a sync session", """
+    """,
+    ),
+    case(
+        "a sync session",
+        """
         def f(db):
             db.query(int).all()
             httpx.get("/")  # error: PHL101
-    """),
-    case("add and commit", """
+    """,
+    ),
+    case(
+        "add and commit",
+        """
         async def f(db, user):
             db.add(user)
             await db.flush()
             await client.get("/")  # error: PHL101
-    """),
-    case("commit and refresh", """
+    """,
+    ),
+    case(
+        "commit and refresh",
+        """
         async def f(db, user):
             await db.commit()
             await db.refresh(user)
             await client.get("/")  # error: PHL101
-    """),
-    case("scalars alone", """
+    """,
+    ),
+    case(
+        "scalars alone",
+        """
         async def f(db: "Any"):
             await db.scalars("x")
             await client.get("/")  # error: PHL101
-    """),
-    case("passed on", """
+    """,
+    ),
+    case(
+        "passed on",
+        """
         async def load(db: AsyncSession):
             await db.execute(select(1))
 
         async def f(db):
             await load(db)
             await client.get("/")  # error: PHL101
-    """),
-    case("passed on by keyword", """
+    """,
+    ),
+    case(
+        "passed on by keyword",
+        """
         async def load(x, *, db: AsyncSession):
             await db.execute(select(1))
 
         async def f(db):
             await load(1, db=db)
             await client.get("/")  # error: PHL101
-    """),
-    case("passed on twice", """
+    """,
+    ),
+    case(
+        "passed on twice",
+        """
         async def load(db: AsyncSession):
             await db.execute(select(1))
 
@@ -997,8 +1307,11 @@ EVIDENCE = [
             print(db, *rest)
             await middle(1, db)
             await client.get("/")  # error: PHL101
-    """),
-    case("passed on to a function that takes no session", """
+    """,
+    ),
+    case(
+        "passed on to a function that takes no session",
+        """
         def log(x): ...
 
         async def f(db):
@@ -1007,44 +1320,63 @@ EVIDENCE = [
             log(1, 2, db)
             await db.execute("x")
             await client.get("/")
-    """),
-    case("passed on to itself", """
+    """,
+    ),
+    case(
+        "passed on to itself",
+        """
         async def f(db, n):
             if n:
                 await f(db, n - 1)
             await client.get("/")
-    """),
-    case("an aiohttp session", """
+    """,
+    ),
+    case(
+        "an aiohttp session",
+        """
         async def f(session):
             async with session.get("/") as response:
                 await response.json()
             await session.post("/")
             await client.get("/")
-    """),
-    case("redis", """
+    """,
+    ),
+    case(
+        "redis",
+        """
         async def f(redis, session):
             await redis.execute("GET", "x")
             await redis.execute_command("SET")
             await session.commit()
             await client.get("/")
-    """),
-    case("a dict or set", """
+    """,
+    ),
+    case(
+        "a dict or set",
+        """
         async def f(db, session):
             db.update({"a": 1})
             session.add(3)
             db.get("a")
             await client.get("/")
-    """),
-    case("annotated with something else", """
+    """,
+    ),
+    case(
+        "annotated with something else",
+        """
         async def f(db: int, other: "Redis"):
             await db.execute(select(1))
             await client.get("/")
-    """),
-    case("*args is no session", """
+    """,
+    ),
+    case(
+        "*args is no session",
+        """
         async def f(*db):
             await db.execute(select(1))
             await client.get("/")
-    """),
+    """,
+    ),
 ]
 
 
@@ -1074,7 +1406,10 @@ def test_untyped_parameters(files: Files, select: tuple[str, ...], tmp_path: Pat
 
 
 def test_a_file_that_does_not_parse_is_unknown_to_those_that_import_it(tmp_path: Path) -> None:
-    files = {"app.py": HEAD + "from broken import helper\n\n\nasync def f():\n    await helper()\n", "broken.py": "def (:\n"}
+    files = {
+        "app.py": HEAD + "from broken import helper\n\n\nasync def f():\n    await helper()\n",
+        "broken.py": "def (:\n",
+    }
     result = check(tmp_path, files)
     assert result.findings == ()
     assert [problem.path for problem in result.problems] == ["broken.py"]

@@ -16,34 +16,46 @@ EVERY = ("PHL1", "PHL2", "PHL3", "PHL4")
 
 VALUES = st.sampled_from(
     [
-        "db", "other", "x", "None", "maker()", "db or maker()", "client", "[db, other]", "{'a': db}", "{x: other}", "Repo(db)",
-        "Repo(db).db", "lambda: db", "helper", "functools.partial(helper, db)", "get_db()", "scope(db)", "(db, x)", "engine",
-        "db if x else other", "(y := db)", "await helper(db)", "[z for z in (db, other)]", "Repo", "Repo(db).load", "box['a']",
-        "box.get(x)", "helper(db)", "self_made", "getattr(db, 'execute')", "maker", "asyncio.create_task(helper(db))",
+        "db", "other", "x", "None", "maker()", "db or maker()", "client", "[db, other]", "{'a': db}", "{x: other}",
+        "Repo(db)", "Repo(db).db", "lambda: db", "helper", "functools.partial(helper, db)", "get_db()", "scope(db)",
+        "(db, x)", "engine", "db if x else other", "(y := db)", "await helper(db)", "[z for z in (db, other)]",
+        "Repo", "Repo(db).load", "box['a']", "box.get(x)", "helper(db)", "self_made", "getattr(db, 'execute')",
+        "maker", "asyncio.create_task(helper(db))",
     ]
 )  # fmt: skip
 EXPRESSIONS = st.sampled_from(
     [
-        "await db.execute(select(1))", "await db.commit()", "await db.rollback()", "await db.close()", "await client.get('/')",
-        "db.add(x)", "await db.flush()", "await other.scalar(select(1))", "await other.commit()", "await helper(db)",
-        "await helper(other, x=db)", "await helper(*[db, other])", "await helper(**{'db': db})", "await Repo(db).load()",
-        "await asyncio.gather(helper(db), client.get('/'))", "await asyncio.gather(*[helper(y) for y in (db, x)])", "await y",
-        "await y()", "y()", "x and await db.commit()", "x or await client.get('/')", "[await client.get(z) async for z in rows(db)]",
-        "await asyncio.wait_for(helper(db), 3)", "await asyncio.to_thread(print, db)", "await recursive(db, x)", "await box['a'].commit()",
-        "box.append(db)", "box.update(a=db)", "await db.run_sync(lambda s: s.query(int).all())", "await y.execute(select(1))",
-        "await (y := db).commit()", "await asyncio.sleep(1)", "y.name = db", "yield db", "yield", "await later",
+        "await db.execute(select(1))", "await db.commit()", "await db.rollback()", "await db.close()",
+        "await client.get('/')", "db.add(x)", "await db.flush()", "await other.scalar(select(1))",
+        "await other.commit()", "await helper(db)", "await helper(other, x=db)", "await helper(*[db, other])",
+        "await helper(**{'db': db})", "await Repo(db).load()", "await asyncio.gather(helper(db), client.get('/'))",
+        "await asyncio.gather(*[helper(y) for y in (db, x)])", "await y", "await y()", "y()",
+        "x and await db.commit()", "x or await client.get('/')", "[await client.get(z) async for z in rows(db)]",
+        "await asyncio.wait_for(helper(db), 3)", "await asyncio.to_thread(print, db)", "await recursive(db, x)",
+        "await box['a'].commit()", "box.append(db)", "box.update(a=db)",
+        "await db.run_sync(lambda s: s.query(int).all())", "await y.execute(select(1))", "await (y := db).commit()",
+        "await asyncio.sleep(1)", "y.name = db", "yield db", "yield", "await later",
     ]
 )  # fmt: skip
 TARGETS = st.sampled_from(["y", "x", "db", "box", "other", "y.name", "box['a']", "y, x", "(y, *x)", "self_made"])
-TESTS = st.sampled_from(["x", "not x", "x is None", "db is not None", "x and y", "x or db is None", "x > 1", "await client.get('/')", "True"])
-ITEMS = st.sampled_from(
+TESTS = st.sampled_from(
     [
-        "maker() as y", "maker()", "db", "db.begin()", "db.begin_nested() as y", "engine.connect() as y", "engine.begin() as box",
-        "scope(db) as y", "get_db() as x", "maker.begin() as db", "contextlib.AsyncExitStack() as stack", "contextlib.aclosing(maker()) as y",
-        "contextlib.nullcontext(db) as y", "Repo(db) as y", "asyncio.timeout(3)", "client.stream('GET', '/') as y", "maker() as x, maker() as y",
+        "x", "not x", "x is None", "db is not None", "x and y", "x or db is None", "x > 1", "await client.get('/')",
+        "True",
     ]
 )  # fmt: skip
-ITERABLES = st.sampled_from(["rows(db)", "get_db()", "y", "[db, other]", "client.stream('GET', '/').aiter_lines()", "box.values()", "Repo(db)"])
+ITEMS = st.sampled_from(
+    [
+        "maker() as y", "maker()", "db", "db.begin()", "db.begin_nested() as y", "engine.connect() as y",
+        "engine.begin() as box", "scope(db) as y", "get_db() as x", "maker.begin() as db",
+        "contextlib.AsyncExitStack() as stack", "contextlib.aclosing(maker()) as y",
+        "contextlib.nullcontext(db) as y", "Repo(db) as y", "asyncio.timeout(3)", "client.stream('GET', '/') as y",
+        "maker() as x, maker() as y",
+    ]
+)  # fmt: skip
+ITERABLES = st.sampled_from(
+    ["rows(db)", "get_db()", "y", "[db, other]", "client.stream('GET', '/').aiter_lines()", "box.values()", "Repo(db)"]
+)
 
 PRELUDE = """
 class Repo:
@@ -90,7 +102,19 @@ def simple() -> st.SearchStrategy[list[str]]:
         st.builds("{} = {}".format, TARGETS, VALUES),
         st.builds("{} += {}".format, st.sampled_from(["x", "y", "y.name"]), VALUES),
         st.builds("return {}".format, VALUES),
-        st.sampled_from(["pass", "raise ValueError", "raise", "return", "del x", "assert x", "global box", "import httpx as y", "async_ = 1"]),
+        st.sampled_from(
+            [
+                "pass",
+                "raise ValueError",
+                "raise",
+                "return",
+                "del x",
+                "assert x",
+                "global G",
+                "import httpx as y",
+                "async_ = 1",
+            ]
+        ),
         st.sampled_from(["yield db", "yield"]),
     )
     return lines.map(lambda line: [line])
@@ -98,7 +122,9 @@ def simple() -> st.SearchStrategy[list[str]]:
 
 def compound(inner: st.SearchStrategy[list[str]]) -> st.SearchStrategy[list[str]]:
     """A statement with blocks, as lines."""
-    block = st.lists(inner, min_size=1, max_size=3).map(lambda parts: ["    " + line for part in parts for line in part])
+    block = st.lists(inner, min_size=1, max_size=3).map(
+        lambda parts: ["    " + line for part in parts for line in part]
+    )
     loops = st.lists(st.one_of(inner, st.sampled_from([["break"], ["continue"]])), min_size=1, max_size=3).map(
         lambda parts: ["    " + line for part in parts for line in part]
     )
@@ -108,15 +134,30 @@ def compound(inner: st.SearchStrategy[list[str]]) -> st.SearchStrategy[list[str]
         st.builds(lambda test, a: [f"while {test}:", *a], TESTS, loops),
         st.builds(lambda test, a, b: [f"while {test}:", *a, "else:", *b], TESTS, loops, block),
         st.builds(lambda target, it, a: [f"async for {target} in {it}:", *a], TARGETS, ITERABLES, loops),
-        st.builds(lambda target, it, a, b: [f"for {target} in {it}:", *a, "else:", *b], TARGETS, ITERABLES, loops, block),
+        st.builds(
+            lambda target, it, a, b: [f"for {target} in {it}:", *a, "else:", *b], TARGETS, ITERABLES, loops, block
+        ),
         st.builds(lambda item, a: [f"async with {item}:", *a], ITEMS, block),
         st.builds(lambda a, b: ["try:", *a, "except ValueError:", *b], block, block),
         st.builds(lambda a, b: ["try:", *a, "finally:", *b], block, block),
         st.builds(
             lambda a, b, c, d: ["try:", *a, "except (KeyError, Exception) as y:", *b, "else:", *c, "finally:", *d],
-            block, block, block, block,
-        ),  # fmt: skip
-        st.builds(lambda a, b: ["match x:", "    case [y, *_] if y:", *("    " + one for one in a), "    case _:", *("    " + one for one in b)], block, block),
+            block,
+            block,
+            block,
+            block,
+        ),
+        st.builds(
+            lambda a, b: [
+                "match x:",
+                "    case [y, *_] if y:",
+                *("    " + one for one in a),
+                "    case _:",
+                *("    " + one for one in b),
+            ],
+            block,
+            block,
+        ),
         st.builds(lambda a: ["async def later():", *a], block),
         st.builds(lambda a: ["class Inner:", "    async def later(self):", *("    " + one for one in a)], block),
     )
@@ -140,9 +181,12 @@ def program(target: list[str], helper: list[str]) -> str:
     indented = "\n".join("    " + line for line in target)
     other = "\n".join("    " + line for line in helper)
     return (
-        f"{HEAD}{PRELUDE}\n\nasync def target(db: AsyncSession, other: AsyncSession, x=None, y=None, box=None, later=None):\n{indented}\n\n\n"
+        f"{HEAD}{PRELUDE}\n\n"
+        "async def target(db: AsyncSession, other: AsyncSession, x=None, y=None, box=None, later=None):\n"
+        f"{indented}\n\n\n"
         f"async def helper(db, x=None, y=None, box=None, other=None, later=None):\n{other}\n\n\n"
-        "@app.get('/')\nasync def handler(x: int, db: AsyncSession = Depends(get_db)):\n    await target(db, maker(), x)\n"
+        "@app.get('/')\nasync def handler(x: int, db: AsyncSession = Depends(get_db)):\n"
+        "    await target(db, maker(), x)\n"
     )
 
 

@@ -43,7 +43,8 @@ async def user(db: AsyncSession = Depends(get_db)):
 
 def release(root: Path, body: str, *, provider: str = "get_db", extra: dict[str, str] | None = None) -> Release:
     """The verdict on the first hold of a handler with this body."""
-    handler = f"\n\n@app.get('/')\nasync def handler(x: int, db=Depends({provider})):\n{textwrap.indent(textwrap.dedent(body), '    ')}"
+    head = f"\n\n@app.get('/')\nasync def handler(x: int, db=Depends({provider})):\n"
+    handler = head + textwrap.indent(textwrap.dedent(body), "    ")
     flow = flow_of(root, {"app.py": HEAD + PROVIDERS + handler, **(extra or {})})
     mine = [hold for hold in flow.holds if hold.function.name == "handler"]
     first = min(mine, key=lambda hold: (hold.span, hold.name != "db"))
@@ -64,18 +65,30 @@ def test_a_sync_session_is_committed_without_await(tmp_path: Path) -> None:
 
 
 REFUSED = [
-    pytest.param("me = await user(db)\ndel db\n" + CALL, "get_db", "may be something else", id="the session's name is deleted"),
     pytest.param(
-        "async with engine.connect() as connection:\n    await client.get('/')\n", "get_db", "a connection outlives", id="connection"
+        "me = await user(db)\ndel db\n" + CALL, "get_db", "may be something else", id="the session's name is deleted"
+    ),
+    pytest.param(
+        "async with engine.connect() as connection:\n    await client.get('/')\n",
+        "get_db",
+        "a connection outlives",
+        id="connection",
     ),
     pytest.param("await db.execute(select(1).with_for_update())\n" + CALL, "get_db", "a lock", id="lock"),
-    pytest.param("async with db.begin():\n    await db.execute(select(1))\n    " + CALL, "get_db", "`begin()` block", id="begin"),
+    pytest.param(
+        "async with db.begin():\n    await db.execute(select(1))\n    " + CALL, "get_db", "`begin()` block", id="begin"
+    ),
     pytest.param(READ + CALL, "get_bound", "bound to a connection", id="bound"),
     pytest.param("rows = await db.stream(select(1))\n" + CALL, "get_db", "cursor is open", id="stream"),
     pytest.param(
-        "me = await db.get(int, 1)\n" + CALL + "print(me.name)\n", "get_expiring", "expires them", id="objects are read after it"
+        "me = await db.get(int, 1)\n" + CALL + "print(me.name)\n",
+        "get_expiring",
+        "expires them",
+        id="objects are read after it",
     ),
-    pytest.param("if x:\n    db = maker()\n" + READ + CALL, "get_db", "no name in this function", id="rebound in an arm"),
+    pytest.param(
+        "if x:\n    db = maker()\n" + READ + CALL, "get_db", "no name in this function", id="rebound in an arm"
+    ),
     pytest.param("if x:\n    db = db\n" + READ + CALL, "get_db", "may be something else", id="rebound"),
     pytest.param("await db.begin()\n" + READ + CALL, "get_db", "begun by hand", id="begun by hand"),
     pytest.param(READ + CALL, "get_begun", "begun by hand", id="begun by hand in the provider"),
@@ -100,13 +113,35 @@ DOUBTS = [
     pytest.param("db.add(1)\nawait db.flush()\n" + CALL, "get_db", "writes before the call", id="dirty"),
     pytest.param("await unknown(db)\n" + CALL, "get_db", "not understood", id="unsure"),
     pytest.param(READ + CALL, "get_expiring", "expires loaded objects", id="expiring"),
-    pytest.param("try:\n    await db.execute(select(1))\nexcept ValueError:\n    await client.get('/')\n", "get_db", "error handler", id="handler"),
-    pytest.param("try:\n    await db.execute(select(1))\nfinally:\n    await client.get('/')\n", "get_db", "error handler", id="finally"),
+    pytest.param(
+        "try:\n    await db.execute(select(1))\nexcept ValueError:\n    await client.get('/')\n",
+        "get_db",
+        "error handler",
+        id="handler",
+    ),
+    pytest.param(
+        "try:\n    await db.execute(select(1))\nfinally:\n    await client.get('/')\n",
+        "get_db",
+        "error handler",
+        id="finally",
+    ),
     pytest.param("asyncio.create_task(ask())\n" + READ + CALL, "get_db", "runs beside", id="task"),
     pytest.param(READ + CALL + "print(db.in_transaction())\n", "get_db", "in which transaction", id="asks"),
-    pytest.param("me = await db.get(int, 1)\nawait client.get(await me.awaitable_attrs.tags)\n", "get_db", "loaded when it is read", id="awaitable"),
-    pytest.param("me = await db.get(int, 1)\nme.name = 'x'\n" + CALL, "get_db", "writes before the call", id="object is changed"),
-    pytest.param("me = await db.get(int, 1)\nme.tags.append('x')\n" + CALL, "get_db", "writes before the call", id="list is changed"),
+    pytest.param(
+        "me = await db.get(int, 1)\nawait client.get(await me.awaitable_attrs.tags)\n",
+        "get_db",
+        "loaded when it is read",
+        id="awaitable",
+    ),
+    pytest.param(
+        "me = await db.get(int, 1)\nme.name = 'x'\n" + CALL, "get_db", "writes before the call", id="object is changed"
+    ),
+    pytest.param(
+        "me = await db.get(int, 1)\nme.tags.append('x')\n" + CALL,
+        "get_db",
+        "writes before the call",
+        id="list is changed",
+    ),
 ]
 
 
@@ -123,10 +158,19 @@ def test_doubts(body: str, provider: str, reason: str, tmp_path: Path) -> None:
         pytest.param("for one in range(3):\n    await db.execute(select(1))\n    await client.get('/')\n", id="loop"),
         pytest.param("while x:\n    await db.execute(select(1))\n    await client.get('/')\n", id="while"),
         pytest.param("if x:\n    await db.execute(select(1))\n    await client.get('/')\n", id="arm"),
-        pytest.param("match x:\n    case 1:\n        await db.execute(select(1))\n        await client.get('/')\n", id="match"),
-        pytest.param("async with asyncio.timeout(3):\n    await db.execute(select(1))\n    await client.get('/')\n", id="with"),
-        pytest.param("try:\n    await db.execute(select(1))\n    await client.get('/')\nexcept ValueError:\n    pass\n", id="try"),
-        pytest.param("for one in range(3):\n    pass\nelse:\n    await db.execute(select(1))\n    await client.get('/')\n", id="else"),
+        pytest.param(
+            "match x:\n    case 1:\n        await db.execute(select(1))\n        await client.get('/')\n", id="match"
+        ),
+        pytest.param(
+            "async with asyncio.timeout(3):\n    await db.execute(select(1))\n    await client.get('/')\n", id="with"
+        ),
+        pytest.param(
+            "try:\n    await db.execute(select(1))\n    await client.get('/')\nexcept ValueError:\n    pass\n", id="try"
+        ),
+        pytest.param(
+            "for one in range(3):\n    pass\nelse:\n    await db.execute(select(1))\n    await client.get('/')\n",
+            id="else",
+        ),
         pytest.param("rows = [await client.get(x) for x in [await db.scalar(select(1))]]\n", id="comprehension"),
     ],
 )
@@ -136,8 +180,16 @@ def test_the_place_of_the_wait_is_found_in_every_block(body: str, tmp_path: Path
 
 
 HABITS = [
-    pytest.param("from sqlalchemy import event\n@event.listens_for(object, 'after_commit')\ndef on(session): ...\n", "listens to commits", id="listener"),
-    pytest.param("from sqlalchemy import event\nevent.listen(object, 'commit', print)\n", "listens to commits", id="listen to a connection"),
+    pytest.param(
+        "from sqlalchemy import event\n@event.listens_for(object, 'after_commit')\ndef on(session): ...\n",
+        "listens to commits",
+        id="listener",
+    ),
+    pytest.param(
+        "from sqlalchemy import event\nevent.listen(object, 'commit', print)\n",
+        "listens to commits",
+        id="listen to a connection",
+    ),
     pytest.param("options = {'autobegin': False}\n", "autobegin", id="autobegin"),
     pytest.param("make = sessionmaker(autobegin=False)\n", "autobegin", id="autobegin keyword"),
     pytest.param("create_engine(isolation_level='SERIALIZABLE')\n", "isolation level", id="isolation"),
@@ -145,7 +197,9 @@ HABITS = [
     pytest.param("maker.configure(expire_on_commit=True)\n", "changed after", id="configure"),
     pytest.param("session.expire_on_commit = True\n", "changed after", id="assignment"),
     pytest.param(
-        "from sqlalchemy.ext.asyncio import AsyncSession\nclass Own(AsyncSession):\n    async def commit(self): ...\n", "overrides", id="own commit"
+        "from sqlalchemy.ext.asyncio import AsyncSession\nclass Own(AsyncSession):\n    async def commit(self): ...\n",
+        "overrides",
+        id="own commit",
     ),
 ]
 
@@ -215,8 +269,7 @@ def test_who_else_may_use_the_session(tmp_path: Path) -> None:
             await db.execute(select(1))
             await client.get("/")
 
-        async def other():
-            await called(None)
+        REGISTERED = [called]
         """
     )
     flow = flow_of(tmp_path, {"app.py": source})

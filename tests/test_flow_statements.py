@@ -8,29 +8,43 @@ import pytest
 from snippets import Files, case, found, marks
 
 STATEMENTS = [
-    case("query then call", """
+    case(
+        "query then call",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("call then query", """
+    """,
+    ),
+    case(
+        "call then query",
+        """
         async def f(db: AsyncSession):
             await client.get("/")
             await db.execute(select(1))
-    """),
-    case("commit between", """
+    """,
+    ),
+    case(
+        "commit between",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await db.commit()
             await client.get("/")
-    """),
-    case("an if without else may hold", """
+    """,
+    ),
+    case(
+        "an if without else may hold",
+        """
         async def f(db: AsyncSession, x: int):
             if x > 1:
                 await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("every arm releases", """
+    """,
+    ),
+    case(
+        "every arm releases",
+        """
         async def f(db: AsyncSession, x: int):
             await db.execute(select(1))
             if x == 1:
@@ -40,8 +54,11 @@ STATEMENTS = [
             else:
                 await db.close()
             await client.get("/")
-    """),
-    case("one elif does not release", """
+    """,
+    ),
+    case(
+        "one elif does not release",
+        """
         async def f(db: AsyncSession, x: int):
             await db.execute(select(1))
             if x == 1:
@@ -51,8 +68,11 @@ STATEMENTS = [
             else:
                 await db.close()
             await client.get("/")  # error: PHL101
-    """),
-    case("the arm that releases may call", """
+    """,
+    ),
+    case(
+        "the arm that releases may call",
+        """
         async def f(db: AsyncSession, x: int):
             await db.execute(select(1))
             if x:
@@ -60,43 +80,61 @@ STATEMENTS = [
                 await client.get("/1")
             else:
                 await client.get("/2")  # error: PHL101
-    """),
-    case("a release on a raising branch hides nothing", """
+    """,
+    ),
+    case(
+        "a release on a raising branch hides nothing",
+        """
         async def f(db: AsyncSession, x: int):
             await db.execute(select(1))
             if x:
                 await db.rollback()
                 raise ValueError
             await client.get("/")  # error: PHL101
-    """),
-    case("an early return ends its path", """
+    """,
+    ),
+    case(
+        "an early return ends its path",
+        """
         async def f(db: AsyncSession, x: int):
             if x:
                 await db.execute(select(1))
                 return
             await client.get("/")
-    """),
-    case("an early raise ends its path", """
+    """,
+    ),
+    case(
+        "an early raise ends its path",
+        """
         async def f(db: AsyncSession, x: int):
             if x:
                 await db.execute(select(1))
                 raise ValueError(x)
             await client.get("/")
-    """),
-    case("a query late in the body holds at the top of the next turn", """
+    """,
+    ),
+    case(
+        "a query late in the body holds at the top of the next turn",
+        """
         async def f(db: AsyncSession, xs: list):
             for x in xs:
                 await client.get(x)  # error: PHL101
                 await db.execute(select(1))
-    """),
-    case("each turn commits", """
+    """,
+    ),
+    case(
+        "each turn commits",
+        """
         async def f(db: AsyncSession, xs: list):
             for x in xs:
                 await client.get(x)
                 await db.execute(select(1))
                 await db.commit()
-    """),
-    case("continue skips the commit", """
+    """,
+    ),
+    case(
+        "continue skips the commit",
+        """
         async def f(db: AsyncSession, xs: list):
             for x in xs:
                 await client.get(x)  # error: PHL101
@@ -104,8 +142,11 @@ STATEMENTS = [
                 if x:
                     continue
                 await db.commit()
-    """),
-    case("break leaves before the commit", """
+    """,
+    ),
+    case(
+        "break leaves before the commit",
+        """
         async def f(db: AsyncSession, xs: list):
             for x in xs:
                 await db.execute(select(1))
@@ -113,8 +154,11 @@ STATEMENTS = [
                     break
                 await db.commit()
             await client.get("/")  # error: PHL101
-    """),
-    case("for else runs only without break", """
+    """,
+    ),
+    case(
+        "for else runs only without break",
+        """
         async def f(db: AsyncSession, xs: list):
             for x in xs:
                 await db.execute(select(1))
@@ -123,15 +167,21 @@ STATEMENTS = [
                 await db.commit()
             else:
                 await client.get("/")
-    """),
-    case("while with a condition", """
+    """,
+    ),
+    case(
+        "while with a condition",
+        """
         async def f(db: AsyncSession, x: int):
             while x:
                 await client.get("/")  # error: PHL101
                 await db.execute(select(x))
                 x -= 1
-    """),
-    case("while else after a release in each turn", """
+    """,
+    ),
+    case(
+        "while else after a release in each turn",
+        """
         async def f(db: AsyncSession, x: int):
             while x:
                 await db.execute(select(x))
@@ -139,15 +189,21 @@ STATEMENTS = [
                 x -= 1
             else:
                 await client.get("/")
-    """),
-    case("what follows an endless loop without break is never reached", """
+    """,
+    ),
+    case(
+        "what follows an endless loop without break is never reached",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             while True:
                 pass
             await client.get("/")
-    """),
-    case("an endless loop is left by break only", """
+    """,
+    ),
+    case(
+        "an endless loop is left by break only",
+        """
         async def f(db: AsyncSession, x: int):
             while True:
                 await db.execute(select(1))
@@ -155,13 +211,19 @@ STATEMENTS = [
                     await db.commit()
                     break
             await client.get("/")
-    """),
-    case("while tests a call that waits", """
+    """,
+    ),
+    case(
+        "while tests a call that waits",
+        """
         async def f(db: AsyncSession):
             while await client.get("/"):  # error: PHL101
                 await db.execute(select(1))
-    """),
-    case("while whose test always raises", """
+    """,
+    ),
+    case(
+        "while whose test always raises",
+        """
         def broken():
             raise ValueError
 
@@ -170,8 +232,11 @@ STATEMENTS = [
             while broken():
                 pass
             await client.get("/")
-    """),
-    case("if whose test always raises", """
+    """,
+    ),
+    case(
+        "if whose test always raises",
+        """
         def broken():
             raise ValueError
 
@@ -180,31 +245,43 @@ STATEMENTS = [
             if broken():
                 pass
             await client.get("/")
-    """),
-    case("a loop whose body always returns", """
+    """,
+    ),
+    case(
+        "a loop whose body always returns",
+        """
         async def f(db: AsyncSession, xs: list):
             for x in xs:
                 await db.execute(select(1))
                 return
             await client.get("/")
-    """),
-    case("a handler starts with what was held", """
+    """,
+    ),
+    case(
+        "a handler starts with what was held",
+        """
         async def f(db: AsyncSession):
             try:
                 await db.execute(select(1))
                 await db.commit()
             except Exception:
                 await client.get("/")  # error: PHL101
-    """),
-    case("a handler that rolls back first", """
+    """,
+    ),
+    case(
+        "a handler that rolls back first",
+        """
         async def f(db: AsyncSession):
             try:
                 await db.execute(select(1))
             except Exception:
                 await db.rollback()
                 await client.get("/")
-    """),
-    case("behind a handler that does not end", """
+    """,
+    ),
+    case(
+        "behind a handler that does not end",
+        """
         async def f(db: AsyncSession):
             try:
                 await db.execute(select(1))
@@ -212,8 +289,11 @@ STATEMENTS = [
             except Exception:
                 pass
             await client.get("/")  # error: PHL101
-    """),
-    case("behind a handler that raises again", """
+    """,
+    ),
+    case(
+        "behind a handler that raises again",
+        """
         async def f(db: AsyncSession):
             try:
                 await db.execute(select(1))
@@ -221,8 +301,11 @@ STATEMENTS = [
             except Exception:
                 raise
             await client.get("/")
-    """),
-    case("try else holds", """
+    """,
+    ),
+    case(
+        "try else holds",
+        """
         async def f(db: AsyncSession):
             try:
                 await db.execute(select(1))
@@ -230,24 +313,33 @@ STATEMENTS = [
                 await db.rollback()
             else:
                 await client.get("/")  # error: PHL101
-    """),
-    case("finally releases on every way", """
+    """,
+    ),
+    case(
+        "finally releases on every way",
+        """
         async def f(db: AsyncSession):
             try:
                 await db.execute(select(1))
             finally:
                 await db.close()
             await client.get("/")
-    """),
-    case("a call in finally before the release", """
+    """,
+    ),
+    case(
+        "a call in finally before the release",
+        """
         async def f(db: AsyncSession):
             try:
                 await db.execute(select(1))
             finally:
                 await client.get("/")  # error: PHL101
                 await db.close()
-    """),
-    case("return in try runs finally", """
+    """,
+    ),
+    case(
+        "return in try runs finally",
+        """
         async def inner(db: AsyncSession):
             try:
                 await db.execute(select(1))
@@ -258,8 +350,11 @@ STATEMENTS = [
         async def f(db: AsyncSession):
             await inner(db)
             await client.get("/")
-    """),
-    case("return in finally swallows the exception", """
+    """,
+    ),
+    case(
+        "return in finally swallows the exception",
+        """
         async def inner(db: AsyncSession):
             try:
                 await db.execute(select(1))
@@ -270,8 +365,11 @@ STATEMENTS = [
         async def f(db: AsyncSession):
             await inner(db)
             await client.get("/")  # error: PHL101
-    """),
-    case("break and continue run finally", """
+    """,
+    ),
+    case(
+        "break and continue run finally",
+        """
         async def f(db: AsyncSession, xs: list):
             for x in xs:
                 try:
@@ -282,8 +380,11 @@ STATEMENTS = [
                 finally:
                     await db.commit()
             await client.get("/")
-    """),
-    case("a bare except catches all", """
+    """,
+    ),
+    case(
+        "a bare except catches all",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             try:
@@ -292,8 +393,11 @@ STATEMENTS = [
             except:
                 await db.rollback()
             await client.get("/")
-    """),
-    case("a tuple with Exception catches all", """
+    """,
+    ),
+    case(
+        "a tuple with Exception catches all",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             try:
@@ -301,8 +405,11 @@ STATEMENTS = [
             except (KeyError, Exception) as error:
                 await db.rollback()
             await client.get("/")
-    """),
-    case("an exception that no handler of the helper catches reaches the caller", """
+    """,
+    ),
+    case(
+        "an exception that no handler of the helper catches reaches the caller",
+        """
         async def helper(db: AsyncSession):
             try:
                 await db.execute(select(1))
@@ -315,16 +422,22 @@ STATEMENTS = [
                 await helper(db)
             except Exception:
                 await client.get("/")  # error: PHL101
-    """),
-    case("except star", """
+    """,
+    ),
+    case(
+        "except star",
+        """
         async def f(db: AsyncSession):
             try:
                 await db.execute(select(1))
             except* ValueError:
                 await client.get("/")  # error: PHL101
                 await db.rollback()
-    """),
-    case("a helper that always raises ends the path", """
+    """,
+    ),
+    case(
+        "a helper that always raises ends the path",
+        """
         def fail():
             raise ValueError
 
@@ -332,8 +445,11 @@ STATEMENTS = [
             await db.execute(select(1))
             fail()
             await client.get("/")
-    """),
-    case("return of a helper that always raises", """
+    """,
+    ),
+    case(
+        "return of a helper that always raises",
+        """
         def fail():
             raise ValueError
 
@@ -344,8 +460,11 @@ STATEMENTS = [
         async def f(db: AsyncSession):
             await helper(db)
             await client.get("/")
-    """),
-    case("nested blocks leave in order", """
+    """,
+    ),
+    case(
+        "nested blocks leave in order",
+        """
         async def f():
             async with maker() as a:
                 async with maker() as b:
@@ -353,15 +472,21 @@ STATEMENTS = [
                     await a.commit()
                     await b.execute(select(1))
                 await client.get("/")
-    """),
-    case("one with for two sessions", """
+    """,
+    ),
+    case(
+        "one with for two sessions",
+        """
         async def f():
             async with maker() as a, maker() as b:
                 await b.execute(select(1))
                 await client.get("/")  # error: PHL101
             await client.get("/")
-    """),
-    case("return inside a block closes it", """
+    """,
+    ),
+    case(
+        "return inside a block closes it",
+        """
         async def load():
             async with maker() as db:
                 return await db.scalar(select(1))
@@ -369,14 +494,20 @@ STATEMENTS = [
         async def f():
             await load()
             await client.get("/")
-    """),
-    case("the wait in the head of a block", """
+    """,
+    ),
+    case(
+        "the wait in the head of a block",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             async with client.stream("GET", "/") as response:  # error: PHL101
                 pass
-    """),
-    case("with over a call that always raises", """
+    """,
+    ),
+    case(
+        "with over a call that always raises",
+        """
         def broken():
             raise ValueError
 
@@ -385,8 +516,11 @@ STATEMENTS = [
             async with broken():
                 await client.get("/")
             await client.get("/")
-    """),
-    case("with over a context manager that always raises", """
+    """,
+    ),
+    case(
+        "with over a context manager that always raises",
+        """
         @contextlib.asynccontextmanager
         async def broken():
             raise ValueError
@@ -396,8 +530,11 @@ STATEMENTS = [
             await db.execute(select(1))
             async with broken():
                 await client.get("/")
-    """),
-    case("match arms join", """
+    """,
+    ),
+    case(
+        "match arms join",
+        """
         async def f(db: AsyncSession, x):
             match x:
                 case {"a": y, **rest}:
@@ -407,16 +544,22 @@ STATEMENTS = [
                 case _:
                     await client.get("/1")
             await client.get("/2")  # error: PHL101
-    """),
-    case("a match without a default may take no arm", """
+    """,
+    ),
+    case(
+        "a match without a default may take no arm",
+        """
         async def f(db: AsyncSession, x):
             await db.execute(select(1))
             match x:
                 case 1:
                     await db.commit()
             await client.get("/2")  # error: PHL101
-    """),
-    case("a match with a default takes one of its arms", """
+    """,
+    ),
+    case(
+        "a match with a default takes one of its arms",
+        """
         async def f(db: AsyncSession, x):
             await db.execute(select(1))
             match x:
@@ -425,8 +568,11 @@ STATEMENTS = [
                 case other:
                     await db.rollback()
             await client.get("/2")
-    """),
-    case("del, global, nonlocal, assert, pass", """
+    """,
+    ),
+    case(
+        "del, global, nonlocal, assert, pass",
+        """
         state = None
 
         async def f(db: AsyncSession, x):
@@ -434,29 +580,41 @@ STATEMENTS = [
             assert await db.scalar(select(1))
             del x
             await client.get("/")  # error: PHL101
-    """),
-    case("a nested function is reported for itself", """
+    """,
+    ),
+    case(
+        "a nested function is reported for itself",
+        """
         async def f(db: AsyncSession):
             async def inner(other: AsyncSession):
                 await other.execute(select(1))
                 await client.get("/")  # error: PHL101
             return inner
-    """),
-    case("a nested function captures the session", """
+    """,
+    ),
+    case(
+        "a nested function captures the session",
+        """
         async def f(db: AsyncSession):
             async def inner():
                 await client.get("/")
             await db.execute(select(1))
             await inner()  # error: PHL101
-    """),
-    case("a nested function queries the captured session", """
+    """,
+    ),
+    case(
+        "a nested function queries the captured session",
+        """
         async def f(db: AsyncSession):
             async def load():
                 return await db.scalar(select(1))
             await load()
             await client.get("/")  # error: PHL101
-    """),
-    case("a nested class", """
+    """,
+    ),
+    case(
+        "a nested class",
+        """
         async def f(db: AsyncSession):
             class Loader:
                 def __init__(self, session):
@@ -465,37 +623,53 @@ STATEMENTS = [
                     await self.session.execute(select(1))
             await Loader(db).load()
             await client.get("/")  # error: PHL101
-    """),
-    case("an import in the function", """
+    """,
+    ),
+    case(
+        "an import in the function",
+        """
         async def f(db: AsyncSession):
             import httpx as h
             from httpx import AsyncClient as C
             await db.execute(select(1))
             await h.AsyncClient().get("/")  # error: PHL101
             await C().get("/")  # error: PHL101
-    """),
-    case("an annotated assignment without value", """
+    """,
+    ),
+    case(
+        "an annotated assignment without value",
+        """
         async def f():
             db: AsyncSession
             async with maker() as db:
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("an annotation says what an unknown call returns", """
+    """,
+    ),
+    case(
+        "an annotation says what an unknown call returns",
+        """
         from elsewhere import container
 
         async def f():
             db: AsyncSession = container.get("db")
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """, wrong="the annotation of a variable is not asked when its value comes from an unknown library"),
-    case("an annotation says what an unknown value is", """
+    """,
+        wrong="the annotation of a variable is not asked when its value comes from an unknown library",
+    ),
+    case(
+        "an annotation says what an unknown value is",
+        """
         async def f(container):
             db: AsyncSession = container["db"]
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("an annotated field gets what an unknown call returns", """
+    """,
+    ),
+    case(
+        "an annotated field gets what an unknown call returns",
+        """
         from elsewhere import container
 
         class Job:
@@ -503,21 +677,29 @@ STATEMENTS = [
                 self.db: AsyncSession = container.get("db")
                 await self.db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """, wrong="the annotation of a field is not asked when its value comes from an unknown library"),
-    case("an annotated field says what an unknown value is", """
+    """,
+        wrong="the annotation of a field is not asked when its value comes from an unknown library",
+    ),
+    case(
+        "an annotated field says what an unknown value is",
+        """
         class Job:
             async def f(self, container):
                 self.db: AsyncSession = container["db"]
                 await self.db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("augmented assignment keeps what it adds to", """
+    """,
+    ),
+    case(
+        "augmented assignment keeps what it adds to",
+        """
         async def f(db: AsyncSession):
             jobs = [client.get("/")]
             await db.execute(select(1))
             jobs += [client.get("/2")]
             await asyncio.gather(*jobs)  # error: PHL101
-    """),
+    """,
+    ),
 ]
 
 
@@ -527,20 +709,28 @@ def test_statements(files: Files, select: tuple[str, ...], tmp_path: Path) -> No
 
 
 NARROWING = [
-    case("a session that may be None", """
+    case(
+        "a session that may be None",
+        """
         async def f(db: AsyncSession | None = None):
             if db is not None:
                 await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("nothing is held where it is None", """
+    """,
+    ),
+    case(
+        "nothing is held where it is None",
+        """
         async def f(db: AsyncSession | None = None):
             if db is None:
                 await client.get("/")
                 return
             await db.execute(select(1))
-    """),
-    case("own session where none was given", """
+    """,
+    ),
+    case(
+        "own session where none was given",
+        """
         async def load(db: AsyncSession | None = None):
             if db is None:
                 async with maker() as db:
@@ -550,8 +740,11 @@ NARROWING = [
         async def f():
             await load()
             await client.get("/")
-    """),
-    case("not db narrows", """
+    """,
+    ),
+    case(
+        "not db narrows",
+        """
         async def load(db: AsyncSession | None = None):
             if not db:
                 return None
@@ -560,8 +753,11 @@ NARROWING = [
         async def f(db: AsyncSession):
             await load(None)
             await client.get("/")
-    """),
-    case("the given session is the one that is used", """
+    """,
+    ),
+    case(
+        "the given session is the one that is used",
+        """
         async def load(db: AsyncSession | None = None):
             if db is None:
                 async with maker() as db:
@@ -571,8 +767,11 @@ NARROWING = [
         async def f(db: AsyncSession):
             await load(db)
             await client.get("/")  # error: PHL101
-    """),
-    case("and narrows in the arm", """
+    """,
+    ),
+    case(
+        "and narrows in the arm",
+        """
         async def f(flag: bool):
             db = None
             if flag:
@@ -581,15 +780,21 @@ NARROWING = [
                 await db.close()
             if db is None and flag:
                 await client.get("/")
-    """),
-    case("or narrows behind", """
+    """,
+    ),
+    case(
+        "or narrows behind",
+        """
         async def f(db: AsyncSession | None, x: int):
             if db is None or x:
                 return
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a flag decides", """
+    """,
+    ),
+    case(
+        "a flag decides",
+        """
         async def load(db: AsyncSession, commit: bool = False):
             await db.execute(select(1))
             if commit:
@@ -602,8 +807,11 @@ NARROWING = [
         async def held(db: AsyncSession):
             await load(db)
             await client.get("/")  # error: PHL101
-    """),
-    case("a negated flag decides", """
+    """,
+    ),
+    case(
+        "a negated flag decides",
+        """
         async def load(db: AsyncSession, keep: bool = True):
             await db.execute(select(1))
             if not keep:
@@ -616,8 +824,11 @@ NARROWING = [
         async def held(db: AsyncSession):
             await load(db, keep=True)
             await client.get("/")  # error: PHL101
-    """),
-    case("finally closes what was opened", """
+    """,
+    ),
+    case(
+        "finally closes what was opened",
+        """
         async def f(flag: bool):
             db = None
             try:
@@ -628,8 +839,11 @@ NARROWING = [
                 if db is not None:
                     await db.close()
             await client.get("/")
-    """),
-    case("finally closes what is truthy", """
+    """,
+    ),
+    case(
+        "finally closes what is truthy",
+        """
         async def f(flag: bool):
             db = None
             try:
@@ -640,8 +854,11 @@ NARROWING = [
                 if db:
                     await db.close()
             await client.get("/")
-    """),
-    case("an empty list is not None", """
+    """,
+    ),
+    case(
+        "an empty list is not None",
+        """
         async def f(db: AsyncSession):
             rows = [maker]
             if not rows:
@@ -649,8 +866,11 @@ NARROWING = [
             async with rows[0]() as other:
                 await other.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a conditional expression on a known flag", """
+    """,
+    ),
+    case(
+        "a conditional expression on a known flag",
+        """
         async def work(db: AsyncSession, stay: bool):
             await db.execute(select(1))
             await (db.flush() if stay else db.commit())
@@ -662,7 +882,8 @@ NARROWING = [
         async def free(db: AsyncSession):
             await work(db, False)
             await client.get("/")
-    """),
+    """,
+    ),
 ]
 
 
@@ -672,194 +893,291 @@ def test_narrowing(files: Files, select: tuple[str, ...], tmp_path: Path) -> Non
 
 
 EXPRESSIONS = [
-    case("the right side of and may run", """
+    case(
+        "the right side of and may run",
+        """
         async def f(db: AsyncSession, x):
             x and await db.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("the right side of or may not release", """
+    """,
+    ),
+    case(
+        "the right side of or may not release",
+        """
         async def f(db: AsyncSession, x):
             await db.execute(select(1))
             x or await db.commit()
             await client.get("/")  # error: PHL101
-    """),
-    case("or gives a session", """
+    """,
+    ),
+    case(
+        "or gives a session",
+        """
         async def f(db: AsyncSession | None = None):
             session = db or maker()
             await session.execute(select(1))
             await client.get("/")  # error: PHL101
-    """, select=("PHL101",)),
-    case("both arms of a conditional release", """
+    """,
+        select=("PHL101",),
+    ),
+    case(
+        "both arms of a conditional release",
+        """
         async def f(db: AsyncSession, x):
             await db.execute(select(1))
             await db.commit() if x else await db.rollback()
             await client.get("/")
-    """),
-    case("one arm of a conditional queries", """
+    """,
+    ),
+    case(
+        "one arm of a conditional queries",
+        """
         async def f(db: AsyncSession, x):
             y = await db.scalar(select(1)) if x else None
             await client.get("/")  # error: PHL101
-    """),
-    case("walrus", """
+    """,
+    ),
+    case(
+        "walrus",
+        """
         async def f(db: AsyncSession):
             if (user := await db.get(object, 1)) is None:
                 raise ValueError
             if (s := db) is not None:
                 await client.get(user)  # error: PHL101
-    """),
-    case("walrus binds a session", """
+    """,
+    ),
+    case(
+        "walrus binds a session",
+        """
         async def f():
             async with (db := maker()):
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("a comprehension that queries", """
+    """,
+    ),
+    case(
+        "a comprehension that queries",
+        """
         async def f(db: AsyncSession, xs: list):
             rows = [await db.get(object, x) for x in xs if x]
             await client.get("/")  # error: PHL101
-    """),
-    case("a comprehension that calls", """
+    """,
+    ),
+    case(
+        "a comprehension that calls",
+        """
         async def f(db: AsyncSession, xs: list):
             await db.execute(select(1))
             rows = {x: await client.get(x) for x in xs}  # error: PHL101
-    """),
-    case("two clauses and a set", """
+    """,
+    ),
+    case(
+        "two clauses and a set",
+        """
         async def f(db: AsyncSession, xs: list):
             await db.execute(select(1))
             rows = {await client.get(y) for x in xs for y in x}  # error: PHL101
-    """),
-    case("async comprehension over a stream", """
+    """,
+    ),
+    case(
+        "async comprehension over a stream",
+        """
         async def f(db: AsyncSession):
             async with client.stream("GET", "/") as response:
                 await db.execute(select(1))
                 lines = [line async for line in response.aiter_lines()]  # error: PHL101
-    """),
-    case("a comprehension holds at its next turn", """
+    """,
+    ),
+    case(
+        "a comprehension holds at its next turn",
+        """
         async def f(db: AsyncSession, xs: list):
             rows = [(await client.get(x), await db.get(object, x)) for x in xs]  # error: PHL101
-    """, wrong="a comprehension is run for one turn only"),
-    case("a lambda that is called", """
+    """,
+        wrong="a comprehension is run for one turn only",
+    ),
+    case(
+        "a lambda that is called",
+        """
         async def f(db: AsyncSession):
             go = lambda: client.get("/")
             await db.execute(select(1))
             await go()  # error: PHL101
-    """),
-    case("a lambda that is not called", """
+    """,
+    ),
+    case(
+        "a lambda that is not called",
+        """
         async def f(db: AsyncSession):
             go = lambda: client.get("/")
             await db.execute(select(1))
             return go
-    """),
-    case("f-string, tuple, dict, subscript, comparison", """
+    """,
+    ),
+    case(
+        "f-string, tuple, dict, subscript, comparison",
+        """
         async def f(db: AsyncSession, x):
             y = f"{await db.scalar(select(1)):>{x}}", {"a": x}, x[1:2], x < 3 < 4, -x, not x
             z = f"{await client.get('/')}"  # error: PHL101
-    """),
-    case("a chain of calls on an awaited value", """
+    """,
+    ),
+    case(
+        "a chain of calls on an awaited value",
+        """
         async def f(db: AsyncSession):
             row = (await db.execute(select(1))).scalars().first()
             text = (await client.get("/")).raise_for_status().json()["a"][0]  # error: PHL101
-    """),
-    case("a coroutine counts where it is awaited", """
+    """,
+    ),
+    case(
+        "a coroutine counts where it is awaited",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             pending = client.get("/")
             await db.commit()
             await pending
-    """),
-    case("a query counts where it is awaited", """
+    """,
+    ),
+    case(
+        "a query counts where it is awaited",
+        """
         async def f(db: AsyncSession):
             pending = db.execute(select(1))
             await client.get("/1")
             await pending
             await client.get("/2")  # error: PHL101
-    """),
-    case("tuple assignment", """
+    """,
+    ),
+    case(
+        "tuple assignment",
+        """
         async def f():
             a, (b, *rest) = maker(), (maker(), 1, 2)
             async with a, b:
                 await b.execute(select(1))
                 await client.get("/")  # error: PHL101
-    """),
-    case("tuple assignment from a list", """
+    """,
+    ),
+    case(
+        "tuple assignment from a list",
+        """
         async def f(sessions: list[AsyncSession]):
             a, b = sessions
             await a.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a session in a dict", """
+    """,
+    ),
+    case(
+        "a session in a dict",
+        """
         async def f(db: AsyncSession):
             box = {"db": db, **{"other": 1}}
             await box["db"].execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("any value of a dict", """
+    """,
+    ),
+    case(
+        "any value of a dict",
+        """
         async def f(db: AsyncSession, key):
             box = {key: db}
             for one in box.values():
                 await one.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("items of a dict", """
+    """,
+    ),
+    case(
+        "items of a dict",
+        """
         async def f(db: AsyncSession, key):
             box = {key: db}
             for name, one in box.items():
                 await one.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("get of a dict", """
+    """,
+    ),
+    case(
+        "get of a dict",
+        """
         async def f(db: AsyncSession):
             box = {"db": db}
             await box.get("db").execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("get of a dict with an unknown key", """
+    """,
+    ),
+    case(
+        "get of a dict with an unknown key",
+        """
         async def f(db: AsyncSession, key):
             box = {"db": db}
             await box.get(key).execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("a dict of clients by an unknown key", """
+    """,
+    ),
+    case(
+        "a dict of clients by an unknown key",
+        """
         async def f(db: AsyncSession, key):
             clients = {"a": client}
             await db.execute(select(1))
             await clients[key].get("/")  # error: PHL101
             await clients.copy()
-    """),
-    case("a session in a list", """
+    """,
+    ),
+    case(
+        "a session in a list",
+        """
         async def f(db: AsyncSession):
             box = [1, db, *[2]]
             await box[1].execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("index out of range", """
+    """,
+    ),
+    case(
+        "index out of range",
+        """
         async def f(db: AsyncSession):
             await (db,)[3].execute(select(1))
             await client.get("/")
-    """),
-    case("a list of unknown length", """
+    """,
+    ),
+    case(
+        "a list of unknown length",
+        """
         async def f(db: AsyncSession, xs, i):
             box = [*xs, db]
             await box[i].execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("append to a list", """
+    """,
+    ),
+    case(
+        "append to a list",
+        """
         async def f(db: AsyncSession):
             box = []
             box.append(db)
             for one in box:
                 await one.execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("extend a list of coroutines", """
+    """,
+    ),
+    case(
+        "extend a list of coroutines",
+        """
         async def f(db: AsyncSession):
             jobs = []
             jobs.extend([client.get("/")])
             jobs.append(1)
             await db.execute(select(1))
             await asyncio.gather(*jobs)  # error: PHL101
-    """),
-    case("__getitem__ of a class", """
+    """,
+    ),
+    case(
+        "__getitem__ of a class",
+        """
         class Sessions:
             def __init__(self, db: AsyncSession):
                 self.db = db
@@ -869,8 +1187,11 @@ EXPRESSIONS = [
         async def f(db: AsyncSession):
             await Sessions(db)["a"].execute(select(1))
             await client.get("/")  # error: PHL101
-    """),
-    case("an object awaits itself", """
+    """,
+    ),
+    case(
+        "an object awaits itself",
+        """
         class Job:
             def __await__(self):
                 return ask().__await__()
@@ -878,8 +1199,12 @@ EXPRESSIONS = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await Job()  # error: PHL101
-    """, wrong="`__await__` of a coroutine is not followed"),
-    case("an object whose __await__ blocks", """
+    """,
+        wrong="`__await__` of a coroutine is not followed",
+    ),
+    case(
+        "an object whose __await__ blocks",
+        """
         class Job:
             def __await__(self):
                 yield httpx.get("/")
@@ -887,8 +1212,12 @@ EXPRESSIONS = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await Job()  # error: PHL101
-    """, wrong="`__await__` that is a generator is not run"),
-    case("yield is an expression", """
+    """,
+        wrong="`__await__` that is a generator is not run",
+    ),
+    case(
+        "yield is an expression",
+        """
         def f():
             got = yield
             print(got)
@@ -897,28 +1226,38 @@ EXPRESSIONS = [
             await db.execute(select(1))
             for x in f():
                 await client.get(x)  # error: PHL101
-    """),
-    case("getattr with a literal name", """
+    """,
+    ),
+    case(
+        "getattr with a literal name",
+        """
         async def f(db: AsyncSession):
             await getattr(db, "execute")(select(1))
             await getattr(client, "get", None)("/")  # error: PHL101
             await getattr(client)
-    """),
-    case("cast", """
+    """,
+    ),
+    case(
+        "cast",
+        """
         from typing import cast
 
         async def f(thing):
             db = cast(AsyncSession, thing)
             await db.execute(select(1))
             await cast("httpx.AsyncClient", client).get("/")  # error: PHL101
-    """),
-    case("an empty function call", """
+    """,
+    ),
+    case(
+        "an empty function call",
+        """
         async def f(db: AsyncSession):
             await db.execute(select(1))
             list(); tuple([client]); iter(); next(iter([client])); super()
             await asyncio.gather()
             await asyncio.wait_for(client.get("/"), 1)  # error: PHL101
-    """),
+    """,
+    ),
 ]
 
 
