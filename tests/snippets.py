@@ -98,7 +98,7 @@ def flow_of(root: Path, files: Files) -> Flow:
         paths,
         {"" if start == "." else start for start in starts},
         lambda path: extract(path, (root / path).read_text(encoding="utf-8")),
-        lambda path: (root / path).read_bytes(),
+        lambda path: (root / path).read_bytes() if (root / path).is_file() else b"",
         (),
     )
     flow = Flow(project)

@@ -13,6 +13,7 @@ from flake8_poolhold.flow.values import (
     BoundArgument,
     Choice,
     ClassOf,
+    Engine,
     Factory,
     FunctionOf,
     Holder,
@@ -154,14 +155,16 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
             frame.may_raise(state)
             return Library(path) if path != "?()" else UNKNOWN
         case Opening(holder=holder, acquires=acquires):
+            frame.may_raise(state)  # an acquisition that fails holds nothing
             if acquires:
                 holding.checkout(frame, state, holder.place, span, "connection checked out")
-            frame.may_raise(state)
             return holder
         case Choice(options=options):
             return join(await_value(frame, state, option, span) for option in options)
         case Instance():
             return call_method(frame, state, value, "__await__", (), span)
+        case Engine():
+            return value  # `await asyncpg.create_pool(...)`
         case Series(items=items, exact=exact):
             return Series(tuple(await_value(frame, state, item, span) for item in items), exact)
         case Holder():

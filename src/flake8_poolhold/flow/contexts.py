@@ -14,6 +14,7 @@ from flake8_poolhold.flow.values import (
     UNKNOWN,
     BoundArgument,
     Choice,
+    Engine,
     FunctionOf,
     Holder,
     Instance,
@@ -55,6 +56,8 @@ def is_context_manager(analysis: Analysis, function: str) -> bool:
 def enter(frame: Frame, state: State, manager: Value, span: tree.Span, *, is_async: bool) -> tuple[Value, Leave]:
     """Enter `with manager`: the value of `as`, and what leaving the block does."""
     match manager:
+        case Engine():
+            return manager, _nothing
         case Holder(place=place):
             frame.managed.add(place)
             return manager, lambda after: holding.release(after, place, closed=True)

@@ -66,6 +66,9 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
                 return Suspended("coroutine", method, arguments)
             return run(frame, state, target, method.name, arguments, span)
         case Engine():
+            if method.name in ("release", "putconn"):
+                for holder in (one for argument in arguments for one in holders_in(argument.value)):
+                    release(state, holder.place, closed=True)
             return _engine(frame, state, target, method.name, span)
         case Factory() if method.name == "begin":
             holder = made(frame, state, target.kind, span, keeps=target.keeps_loaded, bound=target.bound)
@@ -140,9 +143,9 @@ def _engine(frame: Frame, state: State, engine: Engine, name: str, span: tree.Sp
     effect = known.methods.get(name)
     if effect not in ("acquires_on_enter", "acquires"):
         return UNKNOWN
-    connection = "AsyncConnection" if known.is_async else "Connection"
+    connection = known.gives or ("AsyncConnection" if known.is_async else "Connection")
     holder = made(frame, state, connection, span, keeps=None, bound=False)
-    if not known.is_async:
+    if not known.is_async and effect == "acquires":
         checkout(frame, state, holder.place, span, "connection checked out")
         return Opening(holder, acquires=False, transaction=name == "begin", owned=True) if name == "begin" else holder
     return Opening(holder, acquires=True, transaction=name == "begin", owned=True)

@@ -217,7 +217,7 @@ def _maker(frame: Frame, state: State, path: str, arguments: Arguments, span: tr
         bound = any(isinstance(v, Holder) and known.classes[v.kind].kind == "connection" for v in _binds(arguments))
         keeps = keyword(arguments, "expire_on_commit")
         return holding.made(
-            frame, state, found[0], span, keeps=keeps_loaded(keeps) if keeps is not None else False or None, bound=bound
+            frame, state, found[0], span, keeps=keeps_loaded(keeps) if keeps is not None else False, bound=bound
         )
     kind = known.factories.get(path)
     if kind is None:

@@ -1,4 +1,4 @@
-"""What holders do: the effect of every method of SQLAlchemy's sessions, connections and engines.
+"""What holders do: the effect of every method of SQLAlchemy's sessions, connections and engines, and of drivers' pools.
 
 The table `sqlalchemy.toml` is measured, not remembered: the tests derive it again from the installed SQLAlchemy.
 """
@@ -16,12 +16,16 @@ Kind = Literal["session", "connection", "engine", "query", "result", "transactio
 
 
 class HolderClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One class: the dotted paths it is imported by, and the effect of each method."""
+    """One class: the dotted paths it is imported by, and the effect of each method.
+
+    `gives` is the class of the connections that an engine or pool hands out.
+    """
 
     names: list[str]
     kind: Kind
     methods: dict[str, Effect]
     is_async: bool = msgspec.field(name="async", default=False)
+    gives: str = ""
 
 
 class Holders(msgspec.Struct, frozen=True):
@@ -39,10 +43,12 @@ class Holders(msgspec.Struct, frozen=True):
 
 @functools.cache
 def load_holders() -> Holders:
-    """Read the table once. Raises `msgspec.ValidationError` on a malformed one, which is a defect of the package."""
-    text = (resources.files(__package__) / "sqlalchemy.toml").read_bytes()
-    raw = msgspec.toml.decode(text)
-    factories = raw.pop("factories")
-    classes = {name: msgspec.convert(table, HolderClass) for name, table in raw.items()}
+    """Read the tables once. Raises `msgspec.ValidationError` on a malformed one, which is a defect of the package."""
+    classes: dict[str, HolderClass] = {}
+    factories: dict[str, str] = {}
+    for file in ("sqlalchemy.toml", "pools.toml"):
+        raw = msgspec.toml.decode((resources.files(__package__) / file).read_bytes())
+        factories |= msgspec.convert(raw.pop("factories"), dict[str, str])
+        classes |= {name: msgspec.convert(table, HolderClass) for name, table in raw.items()}
     by_path = {path: name for name, known in classes.items() for path in known.names}
-    return Holders(classes, by_path, msgspec.convert(factories, dict[str, str]))
+    return Holders(classes, by_path, factories)
