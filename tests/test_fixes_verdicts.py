@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from services import findings
 
-SERVICE = '''
+SERVICE = """
 import asyncio
 import os
 import httpx
@@ -40,7 +40,7 @@ async def run(db: AsyncSession = Depends(get_db)) -> str:
     answer = await ask(note.body)
     # after
     return answer + note.body
-'''
+"""
 
 BEFORE, AFTER, MODULE = "    # before\n", "    # after\n", "# module\n"
 MAKER = "maker = async_sessionmaker(engine, expire_on_commit=False)"
@@ -182,11 +182,11 @@ def test_what_would_be_wrong_is_not_offered(case: str, tmp_path: Path) -> None:
     assert reason in message
 
 
-OWN = '''    {opening}
+OWN = """    {opening}
     await other.get(Note, 1)
     answer = await httpx.AsyncClient().get("http://peer")
     return answer.text
-'''
+"""
 
 
 @pytest.mark.parametrize(

@@ -479,6 +479,82 @@ CALLABLES = [
     """,
     ),
     case(
+        "a constructor and a factory in a thread or as a coroutine",
+        """
+        class Job:
+            def __init__(self):
+                httpx.get("/")
+
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            await asyncio.to_thread(Job)  # error: PHL101
+    """,
+    ),
+    case(
+        "a session inside an opening is passed on",
+        """
+        from elsewhere import enter
+
+        async def f(db: AsyncSession):
+            await enter(db.begin())
+            await client.get("/")  # error: PHL101
+    """,
+    ),
+    case(
+        "a deep pile of values",
+        """
+        async def f(db: AsyncSession):
+            await unknown([[[[[db]]]]])
+            await client.get("/")
+    """,
+    ),
+    case(
+        "a helper returns a query or a block",
+        """
+        def block(db: AsyncSession):
+            return db.begin()
+
+        def connection():
+            return engine.connect()
+
+        async def f(db: AsyncSession):
+            async with block(db):
+                await db.execute(select(1))
+            await client.get("/1")
+            async with connection():
+                await client.get("/2")  # error: PHL101
+
+        def wrapped(db: AsyncSession):
+            return functools.partial(db.execute, select(1)), Wrapper(db)
+    """,
+    ),
+    case(
+        "a library object that carries the session",
+        """
+        from elsewhere import Repository
+
+        def make(db: AsyncSession):
+            return Repository(db)
+
+        async def f(db: AsyncSession):
+            await make(db).load()
+            await client.get("/")  # error: PHL101
+    """,
+    ),
+    case(
+        "options in a dict",
+        """
+        OPTIONS = {"expire_on_commit": False, "class_": AsyncSession}
+        made = sessionmaker(engine, **OPTIONS)
+        other = sessionmaker(engine, **{"x": 1})
+
+        async def f():
+            async with made() as db:
+                await db.execute(select(1))
+                await client.get("/")  # error: PHL101
+    """,
+    ),
+    case(
         "a callback that queries",
         """
         async def run(job, db: AsyncSession):

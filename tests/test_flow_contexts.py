@@ -676,6 +676,26 @@ GENERATORS = [
     """,
     ),
     case(
+        "a generator driven by hand",
+        """
+        def rows(db: Session):
+            yield db.execute(select(1))
+
+        def f(db: Session):
+            turns = rows(db).__iter__()
+            next(turns)
+            httpx.get("/")  # error: PHL101
+
+        def g(db: Session):
+            rows(db).send(None)
+            httpx.get("/")  # error: PHL101
+
+        def h(db: Session):
+            rows(db).close()
+            httpx.get("/")
+    """,
+    ),
+    case(
         "a sync iterable class",
         """
         class Sessions:

@@ -338,6 +338,18 @@ async def f():
     """,
     ),
     case(
+        "a class as a provider of an untyped helper",
+        """
+        class Repo:
+            def __init__(self, db: AsyncSession):
+                self.db = db
+
+        async def f(repo=Depends(Repo)):
+            await repo.db.execute(select(1))
+            await client.get("/")  # error: PHL101
+    """,
+    ),
+    case(
         "a marker without a known provider",
         """
         from elsewhere import provide
@@ -547,6 +559,23 @@ async def f(websocket, me=Depends(user)):
             async def f(self, db: AsyncSession = Depends(get_db)):
                 await db.execute(select(1))
                 await client.get("/")  # error: PHL101
+    """,
+    ),
+    case(
+        "include_router of something that is no router",
+        AUTH
+        + """
+app.include_router(user, dependencies=[Depends(user)])
+
+def install(thing):
+    own = other = thing
+    own = make()
+    own = client.get
+    app.include_router(own.router, dependencies=[Depends(user)])
+
+@app.get("/")
+async def f():
+    await client.get("/")
     """,
     ),
     case(

@@ -159,7 +159,6 @@ EFFECTS = [
                 await connection.close()
             await client.get("/2")
     """,
-        wrong="FALSE ALARM: a failed `await engine.connect()` is taken to leave a connection open (PHL401)",
     ),
     case(
         "a connection that is started",
@@ -326,6 +325,38 @@ EFFECTS = [
                 db.flush()
                 httpx.get("/1")  # error: PHL101
             httpx.get("/2")
+    """,
+    ),
+    case(
+        "scoped sessions by their class",
+        """
+        from sqlalchemy.orm import scoped_session as make_scoped
+        from sqlalchemy.ext.asyncio import async_scoped_session as make_async_scoped
+        import sqlalchemy.orm.scoping
+
+        sync_scoped = sqlalchemy.orm.scoping.scoped_session(sync_maker)
+        async_scoped = make_async_scoped(maker, scopefunc=asyncio.current_task)
+
+        async def f():
+            await async_scoped.execute(select(1))
+            await async_scoped.remove()
+            await client.get("/")
+    """,
+    ),
+    case(
+        "the execution options of a connection",
+        """
+        async def f(db: AsyncSession):
+            await db.connection(execution_options={"isolation_level": "SERIALIZABLE"})
+            await client.get("/")  # error: PHL101
+    """,
+    ),
+    case(
+        "text from a variable",
+        """
+        async def f(db: AsyncSession, words):
+            await db.execute(text(words))
+            await client.get("/")  # error: PHL101
     """,
     ),
     case(

@@ -1332,6 +1332,43 @@ EVIDENCE = [
     """,
     ),
     case(
+        "passed on to a method and through a module",
+        """
+        class Repo:
+            async def load(self, db: AsyncSession):
+                await db.execute(select(1))
+            async def work(self, db):
+                await self.load(db)
+                await client.get("/")  # error: PHL101
+
+        async def f(db, x):
+            await x.y.z(db)
+            await client.get("/")  # error: PHL101
+    """,
+        wrong="an untyped parameter that goes to an unknown callee is not taken for a session",
+    ),
+    case(
+        "a method of itself",
+        """
+        class Repo:
+            async def load(self, db: AsyncSession):
+                await db.execute(select(1))
+            async def work(self, db):
+                await self.load(db)
+                await client.get("/")  # error: PHL101
+    """,
+    ),
+    case(
+        "a statement in a variable",
+        """
+        async def f(db, user):
+            query = select(1)
+            query = query.where(user)
+            await db.execute(query)
+            await client.get("/")  # error: PHL101
+    """,
+    ),
+    case(
         "an aiohttp session",
         """
         async def f(session):

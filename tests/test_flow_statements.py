@@ -691,6 +691,43 @@ STATEMENTS = [
     """,
     ),
     case(
+        "a loop over a helper that always raises",
+        """
+        async def broken():
+            raise ValueError
+
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            for x in await broken():
+                pass
+            await client.get("/1")
+
+        async def g(db: AsyncSession):
+            await db.execute(select(1))
+            async for x in broken():
+                await client.get("/2")
+
+        async def h(db: AsyncSession):
+            await db.execute(select(1))
+            async with await broken():
+                await client.get("/3")
+    """,
+    ),
+    case(
+        "a bare star import in a function's module and starred targets",
+        """
+        first, *others = maker, 1, 2
+        *others, last = [client, 1]
+
+        async def f(db: AsyncSession):
+            a, *b = await db.execute(select(1))
+            for c, *d in [(client, 1)]:
+                await c.get("/1")  # error: PHL101
+            b[0] = 1
+            await client.get("/2")  # error: PHL101
+    """,
+    ),
+    case(
         "augmented assignment keeps what it adds to",
         """
         async def f(db: AsyncSession):

@@ -96,7 +96,7 @@ maker = async_sessionmaker(engine{maker_options})"""
 SYNC_ENGINE = """engine = create_engine(os.environ["SYNC_DATABASE_URL"]{engine_options})
 maker = sessionmaker(engine{maker_options})"""
 
-ASK = '''{a}def ask(prompt: object) -> str:
+ASK = """{a}def ask(prompt: object) -> str:
     {a}with httpx.{client}() as client:
         response = {w}client.post(f"{{PEER}}/echo", json={{"prompt": str(prompt)}})
     return response.json()["text"]
@@ -139,7 +139,7 @@ class Notes:
 
     def remember(self, body: str) -> None:
         self.db.add(Note(body=body))
-'''
+"""
 
 PROVIDERS = {
     "closes": """{a}def get_db():
@@ -219,15 +219,15 @@ BEFORE = {
     "add and flush": 'db.add(Note(body="flushed"))\n{w}db.flush()',
     "add and commit and read": 'db.add(Note(body="first"))\n{w}db.commit()\nnote = {w}db.get(Note, 1)',
     "core insert": '{w}db.execute(insert(Note).values(body="core", count=0))',
-    "core update": '{w}db.execute(update(Note).where(Note.id == 1).values(count=Note.count + 1))',
+    "core update": "{w}db.execute(update(Note).where(Note.id == 1).values(count=Note.count + 1))",
     "insert in a select": 'row = {w}db.scalar(select(Note.id).where(func.lower(Note.body) == "x"))',
     "text insert": "{w}db.execute(text(\"INSERT INTO notes (body, count) VALUES ('text', 0)\"))",
     "text with": '{w}db.execute(text("WITH x AS (SELECT 1 AS one) SELECT one FROM x"))',
     "merge": '{w}db.merge(Note(id=1, body="merged"))',
-    "delete": 'gone = {w}db.get(Tag, 1)\nif gone is not None:\n    {w}db.delete(gone)',
+    "delete": "gone = {w}db.get(Tag, 1)\nif gone is not None:\n    {w}db.delete(gone)",
     "attribute": 'note.body = "changed"',
     "augmented": "note.count += 1",
-    "attribute of a row": 'for row in ({w}db.scalars(select(Note))).all():\n    row.count += 1',
+    "attribute of a row": "for row in ({w}db.scalars(select(Note))).all():\n    row.count += 1",
     "json key": 'note.meta["k"] = 1\nflag_modified(note, "meta")',
     "setattr": 'setattr(note, "body", "set")',
     "own method": 'note.rename("renamed")',
@@ -271,7 +271,7 @@ WAITS = {
     "loop": "for _ in range(2):\n    answer = {w}ask(note.id)",
     "loop writes": 'for number in range(2):\n    answer = {w}ask(number)\n    note.answer = f"{{answer}} {{number}}"',
     "loop reads": "for number in range(2):\n    answer = {w}ask(number)\n    {w}db.scalar(select(Note.id).limit(1))",
-    "rows": "answer = \"none\"\nfor one in ({w}db.scalars(select(Note).order_by(Note.id))).all():\n    answer = {w}ask(one.body)",
+    "rows": 'answer = "none"\nfor one in ({w}db.scalars(select(Note).order_by(Note.id))).all():\n    answer = {w}ask(one.body)',
     "lazy rows": 'answer = "none"\nfor one in {w}db.scalars(select(Note).order_by(Note.id)):\n    answer = {w}ask(one.body)',
     "tuple rows": 'answer = "none"\nfor one in {w}db.execute(select(Note.id, Note.body).order_by(Note.id)):\n    answer = {w}ask(one.body)',
     "core rows": 'answer = "none"\nfor one in {w}db.execute(select(Note.__table__).order_by(Note.id)):\n    answer = {w}ask(one.body)',
@@ -321,14 +321,20 @@ AFTER = {
     "refresh": "{w}db.refresh(note)",
     "rollback": "{w}db.rollback()",
     "close": "{w}db.close()",
-    "in transaction": "answer = f\"{{answer}} {{db.in_transaction()}}\"",
+    "in transaction": 'answer = f"{{answer}} {{db.in_transaction()}}"',
     "flush": "db.add(Note(body=str(answer)))\n{w}db.flush()",
     "nested": "{a}with db.begin_nested():\n    db.add(Note(body=str(answer)))\n{w}db.commit()",
     "begin": "{a}with db.begin():\n    db.add(Note(body=str(answer)))",
     "core": '{w}db.execute(insert(Note).values(body="after", count=0))\n{w}db.commit()',
 }
 
-RESULTS = ("str(answer)", "note.body", "[note.id, note.body, note.answer]", "{{\"answer\": answer, \"body\": note.body}}", "len(note.body)")
+RESULTS = (
+    "str(answer)",
+    "note.body",
+    "[note.id, note.body, note.answer]",
+    '{{"answer": answer, "body": note.body}}',
+    "len(note.body)",
+)
 
 
 @dataclass(frozen=True)
@@ -347,7 +353,16 @@ class Variant:
 
     def __str__(self) -> str:
         kind = "async" if self.is_async else "sync"
-        parts = [kind, self.provider, self.engine + self.maker, self.read, *self.before, f"[{self.wait}]", *self.after, self.result]
+        parts = [
+            kind,
+            self.provider,
+            self.engine + self.maker,
+            self.read,
+            *self.before,
+            f"[{self.wait}]",
+            *self.after,
+            self.result,
+        ]
         return " / ".join(part for part in parts if part)
 
 
@@ -369,11 +384,17 @@ def source(variant: Variant) -> str:
         return block.format_map(words)
 
     body = [READS[variant.read], *(BEFORE[name] for name in variant.before), waits_of(is_async)[variant.wait]]
-    body += ["if fail:\n    raise HTTPException(409)", *(AFTER[name] for name in variant.after), f"return {variant.result}"]
+    body += [
+        "if fail:\n    raise HTTPException(409)",
+        *(AFTER[name] for name in variant.after),
+        f"return {variant.result}",
+    ]
     lines = "\n".join(filled(block) for block in body)
     handler = f'@app.post("/run")\n{words["a"]}def run(fail: bool = False, flag: bool = True, db: {words["session"]} = Depends(get_db)):\n'
     create = "await connection.run_sync(Base.metadata.{}_all)" if is_async else "Base.metadata.{}_all(connection)"
-    engine = (ASYNC_ENGINE if is_async else SYNC_ENGINE).format(engine_options=variant.engine, maker_options=variant.maker)
+    engine = (ASYNC_ENGINE if is_async else SYNC_ENGINE).format(
+        engine_options=variant.engine, maker_options=variant.maker
+    )
     return TEMPLATE.format(
         engine=engine,
         provider=filled(PROVIDERS[variant.provider]),
@@ -391,10 +412,17 @@ def drawn(seed: int, count: int) -> list[Variant]:
     found: list[Variant] = []
     plain = Variant(True, "closes", "", MAKER[0], "get", (), "plain", ("nothing",), RESULTS[0])
     for is_async in (True, False):
-        found += [_with(plain, is_async=is_async, before=(before,), after=("attribute and commit",)) for before in BEFORE]
+        found += [
+            _with(plain, is_async=is_async, before=(before,), after=("attribute and commit",)) for before in BEFORE
+        ]
         found += [_with(plain, is_async=is_async, wait=wait, after=("nothing",)) for wait in waits_of(is_async)]
         found += [_with(plain, is_async=is_async, provider=provider, after=("attribute",)) for provider in PROVIDERS]
-        found += [_with(plain, is_async=is_async, after=(after,), result=RESULTS[0] if after == "in transaction" else RESULTS[2]) for after in AFTER]
+        found += [
+            _with(
+                plain, is_async=is_async, after=(after,), result=RESULTS[0] if after == "in transaction" else RESULTS[2]
+            )
+            for after in AFTER
+        ]
         found += [_with(plain, is_async=is_async, maker=maker, result=RESULTS[1]) for maker in MAKER]
         found += [_with(plain, is_async=is_async, engine=engine, before=("add and flush",)) for engine in EVERY_ENGINE]
     harmless = ["nothing", "count", "refresh", "text with", "committed", "rolled back", "add and commit and read"]

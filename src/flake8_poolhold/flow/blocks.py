@@ -152,6 +152,8 @@ def _while(frame: Frame, state: State, node: tree.While) -> State | None:
 
 def _for(frame: Frame, state: State, node: tree.For) -> State | None:
     iterable = expressions.evaluate(frame, state, node.iterable)
+    if state.dead:
+        return None
     if (
         isinstance(iterable, Suspended)
         and iterable.kind == "generator"
@@ -288,6 +290,8 @@ def _close(exits: _Exits, after: State | None, leave: contexts.Leave) -> State |
 
 def _match(frame: Frame, state: State, node: tree.Match) -> State | None:
     expressions.evaluate(frame, state, node.subject)
+    if state.dead:
+        return None
     after: State | None = None
     exhausted = False
     for case in node.cases:
