@@ -95,7 +95,11 @@ def _raise(node: cst.Raise, spans: Spans, emit: _Emit) -> None:
 
 
 def _assert(node: cst.Assert, spans: Spans, emit: _Emit) -> None:
-    emit(tree.Evaluate(tree.Compute([lower(node.test, spans)])))
+    test = lower(node.test, spans)
+    if isinstance(test, tree.Constant) and test.value is False:
+        emit(tree.Raise(None, _span(node, spans)))
+    else:
+        emit(tree.Evaluate(tree.Compute([test])))
 
 
 def _delete(node: cst.Del, spans: Spans, emit: _Emit) -> None:

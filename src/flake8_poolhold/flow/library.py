@@ -51,6 +51,9 @@ _THREADS = frozenset(
         "anyio.to_thread.run_sync", "asgiref.sync.sync_to_async",
     }
 )  # fmt: skip
+_ENDINGS = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "typing.assert_never"})
+"""Functions that never return."""
+
 _CONTAINER = (".get", ".resolve", ".create_object", ".get_instance")
 """Methods of dependency containers: given a class, they return an instance of it, the same for everybody."""
 
@@ -93,6 +96,10 @@ def keeps_loaded(expire_on_commit: Value) -> bool | None:
 def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span: tree.Span) -> Value:
     """A call of a library's callable."""
     path = callee.path
+    if path in _ENDINGS:
+        frame.may_raise(state)
+        state.dead = True
+        return UNKNOWN
     special = _SPECIAL.get(path)
     if special is not None:
         return special(frame, state, arguments, span)

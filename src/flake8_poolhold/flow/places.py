@@ -51,7 +51,7 @@ class Mapping:
         origin = place.origin
         if origin.how == "param":
             return None if origin.where == self._function else place
-        if origin.how == "new":
+        if origin.how == "new" and origin.where == self._function:
             depth, via = 0, origin
             while via is not None:
                 depth, via = depth + 1, via.via  # type: ignore[assignment]  # the chain ends in None
@@ -69,6 +69,8 @@ class Mapping:
                     value = join(owner.items) if isinstance(owner, Series) else None
                 elif name == "()":
                     value = owner
+                elif isinstance(owner, Table):
+                    value = owner.get(name)
                 else:
                     value = self._attribute(owner, name) if owner is not None else None
             else:

@@ -328,11 +328,20 @@ def apply(
         failing = state.copy()
         apply_effects(frame, failing, result.raised, mapping, step)
         frame.may_raise(failing)
-    if result.normal is None:
+    if result.normal is None or _never_returns(info):
         state.dead = True
         return UNKNOWN
     apply_effects(frame, state, result.normal, mapping, step)
     return mapping.value(result.returns)
+
+
+def _never_returns(info: FunctionInfo) -> bool:
+    """Whether the annotation says so; a type checker holds the body to it."""
+    match info.node.returns:
+        case tree.Name(id="NoReturn" | "Never") | tree.Attribute(name="NoReturn" | "Never"):
+            return True
+        case _:
+            return False
 
 
 def _reported_inside(analysis: Analysis, context: Context, waiting: tuple[Waiting, ...]) -> Iterator[Waiting]:
