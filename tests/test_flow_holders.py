@@ -705,6 +705,19 @@ ESCAPES = [
     """,
     ),
     case(
+        "a service that somebody else has made carries its session",
+        """
+        class Service:
+            def __init__(self, db: AsyncSession):
+                self.db = db
+            async def run(self): ...
+
+        async def f(tasks: BackgroundTasks, service: Service):
+            tasks.add_task(service.run)  # error: PHL201
+    """,
+        wrong="fields that `__init__` sets are not found: a node is compared with `==`",
+    ),
+    case(
         "a task at import",
         """
         from starlette.background import BackgroundTask

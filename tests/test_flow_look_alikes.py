@@ -736,6 +736,192 @@ SILENT = [
             await f(db, n)
     """,
     ),
+    case(
+        "a block class closes what it has opened",
+        """
+        class Scope:
+            session: AsyncSession | None = None
+            async def __aenter__(self):
+                self.session = maker()
+                return self
+            async def __aexit__(self, *args):
+                if self.session:
+                    await self.session.close()
+            async def load(self):
+                await self.session.execute(select(1))
+
+        async def f():
+            async with Scope() as scope:
+                await scope.load()
+            await client.get("/")
+    """,
+        wrong="FALSE ALARM: a test of an attribute for None or truth narrows nothing",
+    ),
+    case(
+        "a method closes what is not None",
+        """
+        class Scope:
+            def __init__(self, db: AsyncSession | None = None):
+                self.db = db
+            async def done(self):
+                if self.db is not None:
+                    await self.db.close()
+
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            await Scope(db).done()
+            await client.get("/")
+    """,
+        wrong="FALSE ALARM: a test of an attribute for None or truth narrows nothing",
+    ),
+    case(
+        "a commit that is tried several times",
+        """
+        async def commit(db: AsyncSession):
+            for attempt in range(3):
+                try:
+                    await db.commit()
+                    return
+                except ValueError:
+                    await db.rollback()
+
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            await commit(db)
+            await client.get("/")
+    """,
+        wrong="FALSE ALARM: a loop over `range(3)` is taken to run perhaps never",
+    ),
+    case(
+        "a flag that is compared with False",
+        """
+        async def save(db: AsyncSession, commit: bool = True):
+            await db.execute(select(1))
+            if commit is False:
+                return
+            await db.commit()
+
+        async def f(db: AsyncSession):
+            await save(db)
+            await client.get("/")
+    """,
+        wrong="FALSE ALARM: `flag is False` is not decided for a known flag",
+    ),
+    case(
+        "a mode that is a string",
+        """
+        async def save(db: AsyncSession, mode: str = "commit"):
+            await db.execute(select(1))
+            if mode == "commit":
+                await db.commit()
+
+        async def f(db: AsyncSession):
+            await save(db)
+            await client.get("/")
+    """,
+        wrong="FALSE ALARM: a comparison with a literal is not decided for a known string",
+    ),
+    case(
+        "every session of a list is closed",
+        """
+        async def f():
+            sessions = [maker() for _ in range(3)]
+            try:
+                for one in sessions:
+                    await one.execute(select(1))
+            finally:
+                for one in sessions:
+                    await one.close()
+            await client.get("/")
+    """,
+        wrong="FALSE ALARM: two loops over the same list are not known to take the same turns",
+    ),
+    case(
+        "a flag with an early return",
+        """
+        async def save(db: AsyncSession, *, commit=True):
+            await db.execute(select(1))
+            if not commit:
+                return
+            await db.commit()
+
+        async def f(db: AsyncSession):
+            await save(db)
+            await client.get("/")
+    """,
+    ),
+    case(
+        "a lazily made session of an object",
+        """
+        class Unit:
+            def __init__(self):
+                self._db = None
+            @property
+            def db(self) -> AsyncSession:
+                if self._db is None:
+                    self._db = maker()
+                return self._db
+            async def run(self):
+                await self.db.execute(select(1))
+                await self.db.commit()
+                await client.get("/")
+    """,
+    ),
+    case(
+        "a table of ways to end a transaction",
+        """
+        ENDS = {"ok": lambda db: db.commit(), "no": lambda db: db.rollback()}
+
+        async def f(db: AsyncSession, key):
+            await db.execute(select(1))
+            await ENDS[key](db)
+            await client.get("/")
+    """,
+    ),
+    case(
+        "a loop that tries until it has committed",
+        """
+        async def f(db: AsyncSession):
+            while True:
+                try:
+                    await db.execute(select(1))
+                    await db.commit()
+                except ValueError:
+                    await db.rollback()
+                    continue
+                break
+            await client.get("/")
+    """,
+    ),
+    case(
+        "a close in a task, a timeout or a set of tasks",
+        """
+        async def f():
+            db = maker()
+            try:
+                await db.execute(select(1))
+            finally:
+                await asyncio.shield(asyncio.create_task(db.close()))
+            await client.get("/1")
+
+        async def g():
+            db = maker()
+            try:
+                await db.execute(select(1))
+            finally:
+                task = asyncio.create_task(db.close())
+                await asyncio.wait({task})
+            await client.get("/2")
+
+        async def h():
+            db = maker()
+            try:
+                await db.execute(select(1))
+            finally:
+                await asyncio.wait_for(db.close(), timeout=3)
+            await client.get("/3")
+    """,
+    ),
 ]
 
 

@@ -696,12 +696,6 @@ STATEMENTS = [
         async def broken():
             raise ValueError
 
-        async def f(db: AsyncSession):
-            await db.execute(select(1))
-            for x in await broken():
-                pass
-            await client.get("/1")
-
         async def g(db: AsyncSession):
             await db.execute(select(1))
             async for x in broken():
@@ -711,6 +705,19 @@ STATEMENTS = [
             await db.execute(select(1))
             async with await broken():
                 await client.get("/3")
+    """,
+    ),
+    case(
+        "behind a loop over a helper that always raises",
+        """
+        async def broken():
+            raise ValueError
+
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            for x in await broken():
+                pass
+            await client.get("/1")
     """,
     ),
     case(
