@@ -284,7 +284,8 @@ def test_an_internal_error_loses_one_file(project: Path, monkeypatch: pytest.Mon
     assert problem.reason.endswith("; `poolhold check bad.py` shows it again, for a report")
 
 
-def test_a_fix_that_fails_is_told_in_the_finding(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("project")
+def test_a_fix_that_fails_is_told_in_the_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     from flake8_poolhold import fixes
 
     def fail(*_: object) -> None:
@@ -297,12 +298,10 @@ def test_a_fix_that_fails_is_told_in_the_finding(project: Path, monkeypatch: pyt
 
 
 def test_a_failure_says_where_it_happened() -> None:
-    try:
+    with pytest.raises(KeyError) as caught:
         raise KeyError("x\ny")
-    except KeyError as error:
-        assert modules.failure("thinking", error).startswith(
-            "internal error while thinking: KeyError: 'x\\ny' (test_bad_input.py:"
-        )
+    shown = modules.failure("thinking", caught.value)
+    assert shown.startswith("internal error while thinking: KeyError: 'x\\ny' (test_bad_input.py:")
 
 
 def test_an_interrupt_is_raised_while_the_work_goes_on() -> None:
