@@ -172,7 +172,6 @@ EFFECTS = [
             finally:
                 await connection.close()
     """,
-        wrong="FALSE ALARM: a failed `await connection.start()` is taken to leave a connection open (PHL401)",
     ),
     case(
         "a sync connection",
@@ -635,7 +634,6 @@ OPEN = [
             finally:
                 await done()
     """,
-        wrong="FALSE ALARM: a closure's effects on a session that its function has made are lost",
     ),
 ]
 
