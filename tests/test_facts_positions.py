@@ -11,7 +11,7 @@ import pytest
 
 from flake8_poolhold import facts
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.evidence import walk
+from flake8_poolhold.flow.naming.evidence import walk
 
 ODD = {
     "plain": "async def f():\n    await g(h(1))\n",

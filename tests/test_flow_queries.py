@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flake8_poolhold.flow import queries
-from flake8_poolhold.flow.values import UNKNOWN, BoundArgument, Choice, Library
+from flake8_poolhold.flow.effects import queries
+from flake8_poolhold.flow.model.values import UNKNOWN, BoundArgument, Choice, Library
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from snippets import HEAD, flow_of
 
-from flake8_poolhold.flow.releases import Release
+from flake8_poolhold.flow.releasing.releases import Release
 
 PROVIDERS = """
 async def get_bound():

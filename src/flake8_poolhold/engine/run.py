@@ -84,7 +84,7 @@ class Run:
     def _flow_of(self, wanted: Iterable[str]) -> Flow:
         """The flow of the project; one that knows all the wanted files serves again."""
         from flake8_poolhold.flow.analysis import Flow
-        from flake8_poolhold.flow.project import PROJECT_FILES, Project
+        from flake8_poolhold.flow.model.project import PROJECT_FILES, Project
 
         if self._flow is None:
             found = discovery.project_files(self._root, self._settings)

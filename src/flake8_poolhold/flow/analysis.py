@@ -7,11 +7,14 @@ from typing import TypeVar
 
 import msgspec
 
-from flake8_poolhold.flow import blocks, dependencies, names, releases, summaries, versions
-from flake8_poolhold.flow.frames import Analysis, Blocking, Escape, Frame, FunctionInfo, Hold, Unclosed
-from flake8_poolhold.flow.project import Project
-from flake8_poolhold.flow.states import State, join_states
-from flake8_poolhold.flow.values import Holder, options
+from flake8_poolhold.flow.fastapi import dependencies, versions
+from flake8_poolhold.flow.interpreting import blocks, summaries
+from flake8_poolhold.flow.model.frames import Analysis, Blocking, Escape, Frame, FunctionInfo, Hold, Unclosed
+from flake8_poolhold.flow.model.project import Project
+from flake8_poolhold.flow.model.states import State, join_states
+from flake8_poolhold.flow.model.values import Holder, options
+from flake8_poolhold.flow.naming import names
+from flake8_poolhold.flow.releasing import releases
 from flake8_poolhold.knowledge import load
 from flake8_poolhold.knowledge.holders import load_holders
 

@@ -10,7 +10,7 @@ from flake8_poolhold.finding import Applicability, Finding, FixOffer, Step
 if TYPE_CHECKING:
     from flake8_poolhold.facts.tree import Span
     from flake8_poolhold.flow.analysis import Flow
-    from flake8_poolhold.flow.frames import FunctionInfo, Hold, Waiting
+    from flake8_poolhold.flow.model.frames import FunctionInfo, Hold, Waiting
 
 NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot"})
 """The classes of waits that cross a network to something that is not the service's own database, cache or queue."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import names
-from flake8_poolhold.flow.frames import Analysis, ClassInfo, FunctionInfo
-from flake8_poolhold.flow.values import MOST_OPTIONS
+from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, FunctionInfo
+from flake8_poolhold.flow.model.values import MOST_OPTIONS
+from flake8_poolhold.flow.naming import names
 
 
 def is_abstract(node: tree.Function) -> bool:

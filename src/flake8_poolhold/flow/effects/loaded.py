@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
-from flake8_poolhold.flow import objects
-from flake8_poolhold.flow.frames import Frame
-from flake8_poolhold.flow.states import State
-from flake8_poolhold.flow.values import Loaded, Value, options
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import Loaded, Value, options
+from flake8_poolhold.flow.naming import objects
 
 _RESULTS = frozenset(
     {

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, closures, contexts, loaded, names, objects, waits
-from flake8_poolhold.flow.frames import Frame
-from flake8_poolhold.flow.states import State, merge
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.effects import loaded, waits
+from flake8_poolhold.flow.interpreting import calls, closures, contexts
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.states import State, merge
+from flake8_poolhold.flow.model.values import (
     ANY_KEY,
     NONE,
     UNKNOWN,
@@ -31,6 +32,7 @@ from flake8_poolhold.flow.values import (
     join,
     options,
 )
+from flake8_poolhold.flow.naming import names, objects
 
 
 def evaluate(frame: Frame, state: State, expression: tree.Expression) -> Value:

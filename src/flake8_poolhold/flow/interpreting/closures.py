@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow import names
-from flake8_poolhold.flow.frames import Frame
-from flake8_poolhold.flow.states import State
-from flake8_poolhold.flow.values import FunctionOf, Value
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import FunctionOf, Value
+from flake8_poolhold.flow.naming import names
 
 
 def define(frame: Frame, state: State, node: tree.Function) -> Value:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from flake8_poolhold.flow.values import BoundArgument, Library, Table, Value, options
+from flake8_poolhold.flow.model.values import BoundArgument, Library, Table, Value, options
 
 Verdict = Literal["reads", "writes", "locks", "unknown"]
 

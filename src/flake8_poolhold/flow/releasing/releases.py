@@ -13,10 +13,10 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.frames import Analysis, Hold
-from flake8_poolhold.flow.habits import habits, mentions, name_of
-from flake8_poolhold.flow.states import GIVEN
-from flake8_poolhold.flow.surroundings import Surroundings
+from flake8_poolhold.flow.model.frames import Analysis, Hold
+from flake8_poolhold.flow.model.states import GIVEN
+from flake8_poolhold.flow.releasing.habits import habits, mentions, name_of
+from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
 _STARTS_TASKS = frozenset(
     {

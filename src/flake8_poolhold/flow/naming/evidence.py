@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow import names, summaries
-from flake8_poolhold.flow.frames import Analysis, FunctionInfo
-from flake8_poolhold.flow.values import UNKNOWN, FunctionOf, Holder, Place, Value
+from flake8_poolhold.flow.interpreting import summaries
+from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
+from flake8_poolhold.flow.model.values import UNKNOWN, FunctionOf, Holder, Place, Value
+from flake8_poolhold.flow.naming import names
 
 _STATEMENTS = frozenset({"execute", "scalar", "scalars", "stream", "stream_scalars"})
 _BUILDERS = frozenset({"select", "insert", "update", "delete", "text", "exists", "union"})

@@ -9,11 +9,11 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, contexts, expressions, names, summaries, types
-from flake8_poolhold.flow.frames import Analysis, Frame, FunctionInfo, Mode
-from flake8_poolhold.flow.scopes import statements
-from flake8_poolhold.flow.states import State
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.interpreting import calls, contexts, expressions, summaries
+from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, Mode
+from flake8_poolhold.flow.model.scopes import statements
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     Annotation,
     BoundArgument,
@@ -33,6 +33,7 @@ from flake8_poolhold.flow.values import (
     Value,
     options,
 )
+from flake8_poolhold.flow.naming import names, types
 
 _VERBS = frozenset(
     {

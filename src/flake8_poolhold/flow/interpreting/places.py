@@ -6,10 +6,9 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow import objects
-from flake8_poolhold.flow.frames import Frame, Waiting
-from flake8_poolhold.flow.states import HolderState, State
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.model.frames import Frame, Waiting
+from flake8_poolhold.flow.model.states import HolderState, State
+from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     BoundArgument,
     Choice,
@@ -30,6 +29,7 @@ from flake8_poolhold.flow.values import (
     join,
     options,
 )
+from flake8_poolhold.flow.naming import objects
 
 LONGEST_CHAIN = 4
 """Objects made deeper down than this are told apart by their last makers only."""

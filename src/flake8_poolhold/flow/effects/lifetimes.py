@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flake8_poolhold.flow.frames import Frame, Unclosed
-from flake8_poolhold.flow.states import HELD, State
-from flake8_poolhold.flow.values import Place, Value, holders_in
+from flake8_poolhold.flow.model.frames import Frame, Unclosed
+from flake8_poolhold.flow.model.states import HELD, State
+from flake8_poolhold.flow.model.values import Place, Value, holders_in
 
 
 def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:

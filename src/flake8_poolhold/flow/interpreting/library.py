@@ -7,10 +7,11 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, contexts, escapes, holding, names, objects, queries, types, waits
-from flake8_poolhold.flow.frames import Frame
-from flake8_poolhold.flow.states import State
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.effects import escapes, holding, queries, waits
+from flake8_poolhold.flow.interpreting import calls, contexts
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import (
     NONE,
     UNKNOWN,
     BoundArgument,
@@ -32,6 +33,7 @@ from flake8_poolhold.flow.values import (
     join,
     options,
 )
+from flake8_poolhold.flow.naming import names, objects, types
 
 Arguments = tuple[BoundArgument, ...]
 _Special = Callable[[Frame, State, Arguments, tree.Span], Value]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import objects, waits
-from flake8_poolhold.flow.frames import Escape, Frame
-from flake8_poolhold.flow.states import State
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.effects import waits
+from flake8_poolhold.flow.model.frames import Escape, Frame
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import (
     BoundArgument,
     Choice,
     FunctionOf,
@@ -18,6 +18,7 @@ from flake8_poolhold.flow.values import (
     Table,
     Value,
 )
+from flake8_poolhold.flow.naming import objects
 
 _BACKGROUND = (
     "fastapi.BackgroundTasks.add_task",

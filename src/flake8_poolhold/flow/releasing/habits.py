@@ -8,8 +8,8 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow import names
-from flake8_poolhold.flow.frames import Analysis
+from flake8_poolhold.flow.model.frames import Analysis
+from flake8_poolhold.flow.naming import names
 
 _LISTENERS = (
     "before_commit", "after_commit", "after_transaction_end", "after_transaction_create", "commit_twophase",

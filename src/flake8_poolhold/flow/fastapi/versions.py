@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from posixpath import dirname, join
 
-from flake8_poolhold.flow.project import Project
+from flake8_poolhold.flow.model.project import Project
 
 Version = tuple[int, int]
 

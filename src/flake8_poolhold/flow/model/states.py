@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.values import Place, Value, join
+from flake8_poolhold.flow.model.values import Place, Value, join
 
 GIVEN, FRESH, HELD, RELEASED, CLOSED = "given", "fresh", "held", "released", "closed"
 

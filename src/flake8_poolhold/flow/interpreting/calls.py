@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import contexts, expressions, holding, library, names, summaries, types, waits
-from flake8_poolhold.flow.frames import Analysis, ClassInfo, Effects, Frame, FunctionInfo
-from flake8_poolhold.flow.scopes import statements
-from flake8_poolhold.flow.states import State
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.effects import holding, waits
+from flake8_poolhold.flow.interpreting import contexts, expressions, library, summaries
+from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Effects, Frame, FunctionInfo
+from flake8_poolhold.flow.model.scopes import statements
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import (
     NONE,
     UNKNOWN,
     BoundArgument,
@@ -31,6 +32,7 @@ from flake8_poolhold.flow.values import (
     Value,
     join,
 )
+from flake8_poolhold.flow.naming import names, types
 
 Arguments = tuple[BoundArgument, ...]
 

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, closures, contexts, expressions, names, objects, waits
-from flake8_poolhold.flow.frames import Frame
-from flake8_poolhold.flow.states import State, merge
-from flake8_poolhold.flow.values import NONE, UNKNOWN, ClassOf, Suspended, Value, holders_in, join
+from flake8_poolhold.flow.effects import waits
+from flake8_poolhold.flow.interpreting import calls, closures, contexts, expressions
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.states import State, merge
+from flake8_poolhold.flow.model.values import NONE, UNKNOWN, ClassOf, Suspended, Value, holders_in, join
+from flake8_poolhold.flow.naming import names, objects
 
 MOST_TURNS = 4
 """A loop is interpreted until its states repeat; the lattice of a holder is that high."""
@@ -31,8 +33,8 @@ def _assign(frame: Frame, state: State, node: tree.Assign) -> State | None:
         return state
     value = expressions.evaluate(frame, state, node.value)
     if node.annotation is not None and value == UNKNOWN:
-        from flake8_poolhold.flow import types
-        from flake8_poolhold.flow.values import Origin, Place
+        from flake8_poolhold.flow.model.values import Origin, Place
+        from flake8_poolhold.flow.naming import types
 
         where = frame.function.id if frame.function is not None else frame.path
         target = node.targets[0]

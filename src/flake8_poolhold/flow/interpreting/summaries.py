@@ -8,10 +8,11 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow import blocks, evidence, expressions, hierarchy, names, objects, places, types, waits
-from flake8_poolhold.flow.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
-from flake8_poolhold.flow.states import State, compose, join_states, merge_all
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.effects import waits
+from flake8_poolhold.flow.interpreting import blocks, expressions, places
+from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
+from flake8_poolhold.flow.model.states import State, compose, join_states, merge_all
+from flake8_poolhold.flow.model.values import (
     NONE,
     UNKNOWN,
     BoundArgument,
@@ -34,6 +35,7 @@ from flake8_poolhold.flow.values import (
     join,
     options,
 )
+from flake8_poolhold.flow.naming import evidence, hierarchy, names, objects, types
 
 DEEPEST = 60
 """Calls nested deeper than this are taken to have no effect; real chains are far shorter."""
@@ -116,7 +118,7 @@ def finish(frame: Frame, state: State | None) -> Summary:
     normal = frame.yielded if frame.mode == "enter" else merge_all((*frame.returned_at, state))
     returns = _declared(frame, join(_results(frame, state)))
     if frame.function is not None and frame.reporting:
-        from flake8_poolhold.flow import lifetimes
+        from flake8_poolhold.flow.effects import lifetimes
 
         lifetimes.at_exit(frame, normal, returns)
         for identity, closure in frame.nested.items():
@@ -174,7 +176,7 @@ def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter:
             return value
     if parameter.default is not None:
         depends = expressions.evaluate(frame, State(), parameter.default)
-        from flake8_poolhold.flow import dependencies
+        from flake8_poolhold.flow.fastapi import dependencies
 
         provided = dependencies.provided_type(analysis, depends, place)
         if provided is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import queries, waits
-from flake8_poolhold.flow.frames import Frame
-from flake8_poolhold.flow.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.effects import queries, waits
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
+from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     BoundArgument,
     Engine,

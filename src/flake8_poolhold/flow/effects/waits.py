@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import names
-from flake8_poolhold.flow.frames import Blocking, Frame, Hold, Waiting
-from flake8_poolhold.flow.states import FRESH, HELD, HolderState, State, compose
-from flake8_poolhold.flow.values import Holder, Instance, Loaded, Place, Series, Value, options
+from flake8_poolhold.flow.model.frames import Blocking, Frame, Hold, Waiting
+from flake8_poolhold.flow.model.states import FRESH, HELD, HolderState, State, compose
+from flake8_poolhold.flow.model.values import Holder, Instance, Loaded, Place, Series, Value, options
+from flake8_poolhold.flow.naming import names
 from flake8_poolhold.knowledge import Wait
 
 

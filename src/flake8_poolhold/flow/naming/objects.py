@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, contexts, expressions, hierarchy, names, types
-from flake8_poolhold.flow.frames import Analysis, ClassInfo, Frame
-from flake8_poolhold.flow.scopes import statements
-from flake8_poolhold.flow.states import HELD, RELEASED, State
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.interpreting import calls, contexts, expressions
+from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame
+from flake8_poolhold.flow.model.scopes import statements
+from flake8_poolhold.flow.model.states import HELD, RELEASED, State
+from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     Choice,
     ClassOf,
@@ -35,6 +35,7 @@ from flake8_poolhold.flow.values import (
     Value,
     join,
 )
+from flake8_poolhold.flow.naming import hierarchy, names, types
 
 Alias = tuple[tuple[str, ...], str, tuple[str, ...], Holder]
 """Of an object: the path of an object in it, that one's field, the path of the same holder, the holder."""

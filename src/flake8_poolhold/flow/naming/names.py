@@ -5,11 +5,11 @@ from __future__ import annotations
 import builtins
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, expressions, types
-from flake8_poolhold.flow.frames import Analysis, ClassInfo, Frame, FunctionInfo
-from flake8_poolhold.flow.scopes import Binding, module_scope
-from flake8_poolhold.flow.states import State
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.interpreting import calls, expressions
+from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame, FunctionInfo
+from flake8_poolhold.flow.model.scopes import Binding, module_scope
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import (
     NONE,
     UNKNOWN,
     ClassOf,
@@ -23,6 +23,7 @@ from flake8_poolhold.flow.values import (
     join,
     options,
 )
+from flake8_poolhold.flow.naming import types
 
 _BUILTINS = frozenset(dir(builtins))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import expressions, names
-from flake8_poolhold.flow.frames import Analysis, Frame
-from flake8_poolhold.flow.states import State
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.interpreting import expressions
+from flake8_poolhold.flow.model.frames import Analysis, Frame
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import (
     NONE,
     UNKNOWN,
     Annotation,
@@ -31,6 +31,7 @@ from flake8_poolhold.flow.values import (
     Value,
     join,
 )
+from flake8_poolhold.flow.naming import names
 
 _WRAPPERS = frozenset({"Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "Mapped"})
 _SERIES = frozenset(

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow import calls, evidence, expressions, holding, names, summaries, waits
-from flake8_poolhold.flow.frames import Analysis, Frame
-from flake8_poolhold.flow.states import State, merge
-from flake8_poolhold.flow.values import (
+from flake8_poolhold.flow.effects import holding, waits
+from flake8_poolhold.flow.interpreting import calls, expressions, summaries
+from flake8_poolhold.flow.model.frames import Analysis, Frame
+from flake8_poolhold.flow.model.states import State, merge
+from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     BoundArgument,
     Choice,
@@ -31,6 +32,7 @@ from flake8_poolhold.flow.values import (
     join,
     options,
 )
+from flake8_poolhold.flow.naming import evidence, names
 
 BY_HAND = frozenset({"__aiter__", "__iter__", "__anext__", "__next__", "asend", "send"})
 """The methods that drive a generator without a loop."""

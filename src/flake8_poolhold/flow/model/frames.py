@@ -9,15 +9,15 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.project import Project
-from flake8_poolhold.flow.scopes import Scope
-from flake8_poolhold.flow.states import Heap, HolderState, State, Steps, merge
-from flake8_poolhold.flow.values import Depends, FunctionOf, Holder, Place, Value
+from flake8_poolhold.flow.model.project import Project
+from flake8_poolhold.flow.model.scopes import Scope
+from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge
+from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place, Value
 from flake8_poolhold.knowledge import Knowledge, Wait
 from flake8_poolhold.knowledge.holders import Holders
 
 if TYPE_CHECKING:
-    from flake8_poolhold.flow.habits import Habits
+    from flake8_poolhold.flow.releasing.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
 """`call` runs a function to its end; `enter` up to its `yield`, `exit` from there on."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from posixpath import dirname, join
 
 from flake8_poolhold.facts.tree import Module
-from flake8_poolhold.flow.scopes import Scope, module_scope
+from flake8_poolhold.flow.model.scopes import Scope, module_scope
 from flake8_poolhold.knowledge import load
 from flake8_poolhold.knowledge.holders import load_holders
 

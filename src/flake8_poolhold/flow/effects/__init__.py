@@ -1,0 +1,1 @@
+"""What happens to holders: checkouts, releases, waits that meet them, lifetimes, escapes."""

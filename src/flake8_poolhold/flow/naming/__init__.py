@@ -1,0 +1,1 @@
+"""From what the source says to what it means: names, types, class hierarchies, attributes, evidence."""
