@@ -115,7 +115,6 @@ SILENT = [
             await Repo(db).done()
             await client.get("/")
     """,
-        wrong="FALSE ALARM: the receiver of a method behind a decorator of the project is lost",
     ),
     case(
         "a base class keeps the session, a mixin commits",
@@ -220,7 +219,6 @@ SILENT = [
                 await db.commit()
             await client.get("/")
     """,
-        wrong="FALSE ALARM: `in_transaction()` is not known to hold where a connection is held",
     ),
     case(
         "suppress around the release",
@@ -271,7 +269,6 @@ SILENT = [
                 await one.commit()
             await client.get("/")
     """,
-        wrong="FALSE ALARM: a loop over a tuple of two sessions may release either, not both",
     ),
     case(
         "two sessions, one of them is committed",
@@ -748,7 +745,6 @@ SILENT = [
                 await scope.load()
             await client.get("/")
     """,
-        wrong="FALSE ALARM: a test of an attribute for None or truth narrows nothing",
     ),
     case(
         "a method closes what is not None",
@@ -765,7 +761,6 @@ SILENT = [
             await Scope(db).done()
             await client.get("/")
     """,
-        wrong="FALSE ALARM: a test of an attribute for None or truth narrows nothing",
     ),
     case(
         "a commit that is tried several times",
@@ -783,7 +778,6 @@ SILENT = [
             await commit(db)
             await client.get("/")
     """,
-        wrong="FALSE ALARM: a loop over `range(3)` is taken to run perhaps never",
     ),
     case(
         "a flag that is compared with False",

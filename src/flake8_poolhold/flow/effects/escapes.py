@@ -42,7 +42,7 @@ def hand_over(frame: Frame, state: State, path: str, arguments: tuple[BoundArgum
     seen: set[Place] = set()
     for argument in arguments:
         for carrier, place in carried(frame, state, argument.value):
-            if place in seen or place in frame.escaped or not _outlived(frame, place):
+            if place in seen or not _outlived(frame, place):
                 continue
             seen.add(place)
             name = waits.spelled(state, place) or waits.named(place)

@@ -254,6 +254,7 @@ def touched_by_unknown(
     for argument in arguments:
         for holder in holders_in(argument.value):
             frame.known.setdefault(holder.place, holder)
+            frame.escaped.add(holder.place)  # who knows who closes it now
             if frame.analysis.holders.classes[holder.kind].is_async:
                 places.append(holder.place)
             else:

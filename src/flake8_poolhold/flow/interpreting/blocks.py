@@ -9,8 +9,18 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
-from flake8_poolhold.flow.model.states import State, merge
-from flake8_poolhold.flow.model.values import NONE, UNKNOWN, ClassOf, Suspended, Value, holders_in, join
+from flake8_poolhold.flow.model.states import State, merge, merge_all
+from flake8_poolhold.flow.model.values import (
+    NONE,
+    UNKNOWN,
+    ClassOf,
+    Library,
+    Series,
+    Suspended,
+    Value,
+    holders_in,
+    join,
+)
 from flake8_poolhold.flow.naming import names, objects
 
 MOST_TURNS = 4
@@ -32,7 +42,7 @@ def _assign(frame: Frame, state: State, node: tree.Assign) -> State | None:
     if node.value is None:
         return state
     value = expressions.evaluate(frame, state, node.value)
-    if node.annotation is not None and value == UNKNOWN:
+    if node.annotation is not None and contexts.says_nothing(frame, value):
         from flake8_poolhold.flow.model.values import Origin, Place
         from flake8_poolhold.flow.naming import types
 
@@ -114,23 +124,17 @@ def _if(frame: Frame, state: State, node: tree.If) -> State | None:
 
 def _turns(frame: Frame, state: State, turn: Callable[[State], State | None]) -> tuple[State | None, State | None]:
     """Run a loop's turns to a fixpoint: the state in which it is left by its condition, and by `break`."""
-    breaks, continues = frame.breaks, frame.continues
     left: State | None = None
     top = state
     for _ in range(MOST_TURNS):
-        frame.breaks, frame.continues = [], []
-        end = turn(top.copy())
-        for again in frame.continues:
-            end = merge(end, again)
-        for broken in frame.breaks:
-            left = merge(left, broken)
+        end, broken = _once(frame, top.copy(), turn)
+        left = merge(left, broken)
         if end is None:
             break
         joined = merge(end, top.copy())
         if joined is None or joined.same(top):
             break
         top = joined
-    frame.breaks, frame.continues = breaks, continues
     return top, left
 
 
@@ -161,10 +165,7 @@ def _for(frame: Frame, state: State, node: tree.For) -> State | None:
         and iterable.kind == "generator"
         and contexts.yields_holder(frame, state, iterable, node.span)
     ):
-        # `async for db in get_db():` is a `with` block in disguise.
-        value, leave = contexts.enter(frame, state, iterable, node.span, is_async=node.is_async)
-        expressions.assign(frame, state, node.target, value)
-        return _leaving(frame, state, node.body, leave)
+        return _for_holder(frame, state, node, iterable)
 
     def turn(start: State) -> State | None:
         item = contexts.item_of(frame, start, iterable, node.span, is_async=node.is_async)
@@ -173,8 +174,46 @@ def _for(frame: Frame, state: State, node: tree.For) -> State | None:
         expressions.assign(frame, start, node.target, item)
         return run(frame, start, node.body)
 
-    top, left = _turns(frame, state, turn)
-    return merge(run(frame, top, node.otherwise), left)
+    if not _runs(iterable):
+        top, left = _turns(frame, state, turn)
+        return merge(run(frame, top, node.otherwise), left)
+    first, left = _once(frame, state, turn)
+    if first is None:
+        return left
+    top, broken = _turns(frame, first, turn)
+    return merge(merge(run(frame, top, node.otherwise), left), broken)
+
+
+def _for_holder(frame: Frame, state: State, node: tree.For, provider: Suspended) -> State | None:
+    """`async for db in get_db():` is a `with` block in disguise; `break` and `continue` leave it."""
+
+    def block(start: State) -> State | None:
+        value, leave = contexts.enter(frame, start, provider, node.span, is_async=node.is_async)
+        expressions.assign(frame, start, node.target, value)
+        return _leaving(frame, start, node.body, leave)
+
+    return merge(*_once(frame, state, block))
+
+
+def _once(frame: Frame, state: State, turn: Callable[[State], State | None]) -> tuple[State | None, State | None]:
+    """Run one turn of a loop: the state behind it, and the one in which a `break` leaves the loop."""
+    breaks, continues = frame.breaks, frame.continues
+    frame.breaks, frame.continues = [], []
+    end = merge_all((turn(state), *frame.continues))
+    left = merge_all(frame.breaks)
+    frame.breaks, frame.continues = breaks, continues
+    return end, left
+
+
+def _runs(iterable: Value) -> bool:
+    """Whether a loop over it has at least one turn: a display with items, a range of a known length."""
+    match iterable:
+        case Series(items=items, exact=exact):
+            return exact and bool(items)
+        case Library(path="builtins.range(+)"):
+            return True
+        case _:
+            return False
 
 
 class _Exits:
@@ -334,6 +373,7 @@ def _delete(frame: Frame, state: State, node: tree.Delete) -> State | None:
 
 
 def _global(frame: Frame, state: State, node: tree.Global) -> State | None:
+    frame.outer_names.update(node.names)
     return state
 
 

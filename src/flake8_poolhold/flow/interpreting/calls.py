@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import holding, waits
 from flake8_poolhold.flow.interpreting import contexts, expressions, library, summaries
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Effects, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
-from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.states import State, merge
 from flake8_poolhold.flow.model.values import (
     NONE,
     UNKNOWN,
@@ -58,12 +60,36 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
         case Holder():
             return callee  # a scoped session called: the session of this scope
         case Choice(options=options):
-            return join(call(frame, state, option, arguments, span) for option in options)
+            return _either(state, options, lambda start, option: call(frame, start, option, arguments, span))
         case Loaded():
             unknown(frame, state, arguments, span, "")
             return callee
         case _:
             return unknown(frame, state, arguments, span, "")
+
+
+def _either(state: State, options: tuple[Value, ...], run: Callable[[State, Value], Value]) -> Value:
+    """One of several functions is called. Methods of one of several holders count as done to each of them.
+
+    Which holder it is hangs together with what was done to it before: to release only perhaps would be a false alarm.
+    """
+    if all(isinstance(option, Method) or _is_of_holder(option) for option in options):
+        return join([run(state, option) for option in options])
+    values: list[Value] = []
+    after: State | None = None
+    for option in options:
+        start = state.copy()
+        values.append(run(start, option))
+        after = merge(after, None if start.dead else start)
+    if after is None:
+        state.dead = True
+    else:
+        state.assume(after)
+    return join(values)
+
+
+def _is_of_holder(value: Value) -> bool:
+    return isinstance(value, Suspended) and isinstance(value.target, Method)
 
 
 def _keeps(arguments: Arguments, inherited: bool | None) -> bool | None:
@@ -162,7 +188,7 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
                 holding.checkout(frame, state, holder.place, span, "connection checked out")
             return holder
         case Choice(options=options):
-            return join(await_value(frame, state, option, span) for option in options)
+            return _either(state, options, lambda start, option: await_value(frame, start, option, span))
         case Instance():
             return call_method(frame, state, value, "__await__", (), span)
         case Engine():

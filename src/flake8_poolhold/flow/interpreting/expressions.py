@@ -9,7 +9,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import loaded, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts
 from flake8_poolhold.flow.model.frames import Frame
-from flake8_poolhold.flow.model.states import State, merge
+from flake8_poolhold.flow.model.states import CLOSED, HolderState, State, merge
 from flake8_poolhold.flow.model.values import (
     ANY_KEY,
     NONE,
@@ -29,6 +29,7 @@ from flake8_poolhold.flow.model.values import (
     Table,
     Unknown,
     Value,
+    holders_in,
     join,
     options,
 )
@@ -251,6 +252,12 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
             _is_none(state, name)
         case tree.Name(id=name) if not holds and not _may_be_empty(state.env.get(name, UNKNOWN)):
             _is_none(state, name)
+        case tree.NoneTest(value=tree.Attribute() as field, negated=negated) if negated != holds:
+            _field_is_none(frame, state, field)
+        case tree.Attribute() if not holds:
+            _field_is_none(frame, state, test)
+        case tree.Call(function=tree.Attribute(value=tree.Name(id=name), name="in_transaction")) if not holds:
+            _has_ended(state, state.env.get(name, UNKNOWN))
         case tree.Either(operator="and", parts=parts) if holds:
             for part in parts:
                 narrow(frame, state, part, True)
@@ -262,11 +269,30 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
 
 
 def _is_none(state: State, name: str) -> None:
-    """Here the variable is `None`: the holder that it may have been was never made on this path."""
-    for option in options(state.env.get(name, UNKNOWN)):
+    """Here the variable is `None`: the holder that it may have been does not exist on this path."""
+    _has_ended(state, state.env.get(name, UNKNOWN))
+    state.env[name] = NONE
+
+
+def _field_is_none(frame: Frame, state: State, field: tree.Attribute) -> None:
+    """Here an attribute, such as `self.session`, is `None`."""
+    if not isinstance(field.value, tree.Name):
+        return
+    owner = state.env.get(field.value.id, UNKNOWN)
+    if isinstance(owner, Instance):
+        value = objects.attribute(frame, state, owner, field.name)
+        if any(isinstance(option, Holder) for option in options(value)):
+            _has_ended(state, value)
+            state.set_field(owner.place, field.name, NONE)
+
+
+def _has_ended(state: State, value: Value) -> None:
+    """Nothing is checked out by the holders that `value` may be."""
+    for option in options(value):
         if isinstance(option, Holder) and option.place.origin.how == "new":
             state.holders.pop(option.place, None)
-    state.env[name] = NONE
+        elif isinstance(option, Holder):
+            state.holders[option.place] = HolderState(frozenset({CLOSED}))
 
 
 def _may_be_empty(value: Value) -> bool:
@@ -280,6 +306,8 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
         case tree.Name(id=name):
             state.env[name] = value
             waits.name_holder(frame, value, name)
+            if name in frame.outer_names:
+                frame.escaped.update(holder.place for holder in holders_in(value))
         case tree.Attribute(value=owner, name=name):
             objects.set_attribute(frame, state, evaluate(frame, state, owner), name, value)
         case tree.Sequence(items=items):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import msgspec
@@ -24,6 +25,7 @@ from flake8_poolhold.flow.model.values import (
     Instance,
     Library,
     Literally,
+    Method,
     Router,
     Series,
     Suspended,
@@ -112,7 +114,7 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         "contextlib.ExitStack.callback",
         "contextlib.AsyncExitStack.callback",
     ):
-        frame.escaped.update(holder.place for argument in arguments for holder in holders_in(argument.value))
+        _stack_callbacks(frame, arguments)
         return UNKNOWN
     if path == "contextlib.AsyncExitStack.enter_async_context":
         return Suspended("coroutine", callee, arguments)
@@ -133,6 +135,15 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         frame.may_raise(state)
         return Library(f"{path}()") if not path.startswith("builtins.") else UNKNOWN
     return _ordinary(frame, state, callee, arguments, span)
+
+
+def _stack_callbacks(frame: Frame, arguments: Arguments) -> None:
+    """`stack.push_async_callback(db.close)`: leaving the stack closes the holder."""
+    for argument in arguments:
+        for holder in holders_in(argument.value):
+            frame.managed.add(holder.place)
+            if isinstance(argument.value, Method) and argument.value.name in ("close", "aclose", "rollback", "commit"):
+                frame.stacked.append(functools.partial(holding.release, place=holder.place, closed=True))
 
 
 def _ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments, span: tree.Span) -> Value:
@@ -377,7 +388,16 @@ def _router(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -
     return Router(f"{frame.path}:{span[0]}:{span[1]}", depends)
 
 
+def _range(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    match positional(arguments):
+        case [Literally(value=int(count))] if count > 0:
+            return Library("builtins.range(+)")
+        case _:
+            return UNKNOWN
+
+
 _SPECIAL: dict[str, _Special] = {
+    "builtins.range": _range,
     "fastapi.APIRouter": _router,
     "fastapi.FastAPI": _router,
     "fastapi.routing.APIRouter": _router,

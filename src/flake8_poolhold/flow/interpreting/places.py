@@ -173,3 +173,40 @@ class Mapping:
         return tuple(
             BoundArgument(self.value(argument.value), argument.keyword, argument.star) for argument in arguments
         )
+
+
+def is_foreign(place: Place, function: str) -> bool:
+    """Whether an object is not the function's own making: it came in, or belongs to a function around it."""
+    return place.origin.how != "new" or place.origin.where != function
+
+
+def reachable(state: State, returned: Value, function: str) -> set[Place]:
+    """The objects that a caller can get at: those that came in, what is returned, and what these hold."""
+    found = {place for place in state.heap if is_foreign(place, function)}
+    waiting: list[Value] = [returned, *(value for place in found for value in state.heap[place].values())]
+    while waiting:
+        value = waiting.pop()
+        match value:
+            case Holder(place=place) | Instance(place=place) | Loaded(place=place):
+                if place not in found:
+                    found.add(place)
+                    waiting.extend(state.heap.get(place, {}).values())
+            case Opening(holder=holder) | QueryOf(holder=holder):
+                found.add(holder.place)
+            case Library(holders=held):
+                found.update(held)
+            case Method(target=target):
+                waiting.append(target)
+            case Series(items=items) | Choice(options=items):
+                waiting.extend(items)
+            case Table(items=pairs):
+                waiting.extend(item for _, item in pairs)
+            case FunctionOf(receiver=receiver, captured=captured, bound=bound):
+                waiting.extend(item for _, item in captured)
+                waiting.extend(argument.value for argument in bound)
+                waiting.extend([receiver] if receiver is not None else [])
+            case Suspended(target=target, arguments=arguments):
+                waiting.extend([target, *(argument.value for argument in arguments)])
+            case _:
+                pass
+    return found

@@ -9,7 +9,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.effects import waits
-from flake8_poolhold.flow.interpreting import blocks, expressions, places
+from flake8_poolhold.flow.interpreting import blocks, expressions, places, recursion
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
 from flake8_poolhold.flow.model.states import State, compose, join_states, merge_all
 from flake8_poolhold.flow.model.values import (
@@ -37,15 +37,10 @@ from flake8_poolhold.flow.model.values import (
 )
 from flake8_poolhold.flow.naming import evidence, hierarchy, names, objects, types
 
-DEEPEST = 60
-"""Calls nested deeper than this are taken to have no effect; real chains are far shorter."""
-
 MOST_CONTEXTS = 24
-"""A function called with more kinds of arguments than this is seen in its general form from then on."""
+"""A function that another one calls with more kinds of arguments than this is then seen in its general form."""
 
 NOTHING = Effects({}, {})
-OPTIMISTIC = Summary(UNKNOWN, NOTHING, None, ())
-"""What is assumed of a call that is not understood, or that is part of a recursion still being solved."""
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -64,27 +59,12 @@ def general(function: str, mode: Mode = "call", captured: tuple[tuple[str, Value
 
 
 def summary(analysis: Analysis, context: Context) -> Summary:
-    """The summary of a function in a context; recursion is solved by iteration."""
+    """The summary of a function in a context; the same whichever function of a recursion is asked for first."""
     known = analysis.summaries.get(context)
     if known is not None:
-        if context in analysis.running:
-            analysis.running[context] += 1
         return known
-    if len(analysis.running) > DEEPEST:
-        return OPTIMISTIC
     info = analysis.functions[context.function]
-    analysis.summaries[context] = OPTIMISTIC
-    analysis.running[context] = 0
-    try:
-        for _ in range(3):
-            result = _interpret(analysis, info, context)
-            stable = result == analysis.summaries[context] or not analysis.running[context]
-            analysis.summaries[context] = result
-            if stable:
-                break
-    finally:
-        del analysis.running[context]
-    return result
+    return recursion.solve(analysis, context, lambda: _interpret(analysis, info, context))
 
 
 def parameter_place(function: str, name: str) -> Place:
@@ -93,9 +73,7 @@ def parameter_place(function: str, name: str) -> Place:
 
 def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summary:
     if hierarchy.is_abstract(info.node):
-        return msgspec.structs.replace(
-            OPTIMISTIC, returns=_declared(Frame(analysis, info.path, info, "call", False), UNKNOWN)
-        )
+        return Summary(_declared(Frame(analysis, info.path, info, "call", False), UNKNOWN), NOTHING, None, ())
     reporting = not context.known and not context.fields and context.mode == "call"
     frame = Frame(analysis, info.path, info, context.mode, reporting)
     state = State(dict(context.captured))
@@ -123,7 +101,17 @@ def finish(frame: Frame, state: State | None) -> Summary:
         lifetimes.at_exit(frame, normal, returns)
         for identity, closure in frame.nested.items():
             summary(frame.analysis, general(identity, "call", closure.captured))
-    return Summary(returns, _effects(normal), _effects(frame.raised), tuple(frame.waits.values()))
+    effects = _effects(frame, normal, returns)
+    return Summary(returns, effects, _effects(frame, frame.raised, UNKNOWN), tuple(_waits(frame)))
+
+
+def _waits(frame: Frame) -> Iterator[Waiting]:
+    """The waits for the callers. One that comes back to a site of this function through a recursion is that site's."""
+    own = {(step.path, step.line, step.column): one.reported for one in frame.waits.values() for step in one.steps[:1]}
+    for one in frame.waits.values():
+        again = [own.get((step.path, step.line, step.column), frozenset()) for step in one.steps[1:]]
+        inside = one.reported.union(*again)
+        yield msgspec.structs.replace(one, reported=inside) if inside != one.reported else one
 
 
 def _results(frame: Frame, state: State | None) -> list[Value]:
@@ -149,12 +137,17 @@ def _declared(frame: Frame, returns: Value) -> Value:
     return declared
 
 
-def _effects(state: State | None) -> Effects | None:
+def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | None:
+    """What a caller can see of the state: nothing of the objects that only this function knows."""
     if state is None:
         return None
-    return Effects(
-        state.holders, {place: fields for place, fields in state.heap.items() if place.origin.how != "global"}
-    )
+    identity = frame.function.id if frame.function is not None else ""
+    reached = places.reachable(state, returns, identity)
+    fields = {place: held for place, held in state.heap.items() if place in reached and place.origin.how != "global"}
+    if frame.mode != "call":  # what was opened on the way in is open inside the block, whatever is handed out
+        return Effects(state.holders, fields)
+    seen = {place for place in state.holders if place in reached or places.is_foreign(place, identity)}
+    return Effects({place: state.holders[place] for place in seen}, fields)
 
 
 def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree.Parameter) -> Value:
@@ -224,8 +217,10 @@ def bind(info: FunctionInfo, receiver: Value | None, arguments: tuple[BoundArgum
     return bound
 
 
-def context_of(analysis: Analysis, function: FunctionOf, bound: dict[str, Value], state: State, mode: Mode) -> Context:
+def context_of(frame: Frame, function: FunctionOf, bound: dict[str, Value], state: State, mode: Mode) -> Context:
     """The context of a call: the general one unless the caller knows something that matters and the callee does not."""
+    analysis = frame.analysis
+    caller = frame.function.id if frame.function is not None else frame.path
     info = analysis.functions[function.function]
     known: list[tuple[str, Value]] = []
     fields: list[tuple[Place, str, Value]] = []
@@ -254,11 +249,11 @@ def context_of(analysis: Analysis, function: FunctionOf, bound: dict[str, Value]
             known.append((parameter.name, own))
         fields.extend(_known_fields(analysis, state, value, own, place))
     context = Context(info.id, mode, tuple(known), tuple(fields), function.captured)
-    if context not in analysis.summaries and (known or fields):
-        count = analysis.contexts.get(info.id, 0)
-        if count >= MOST_CONTEXTS:
+    if known or fields:
+        seen = analysis.contexts.setdefault((caller, info.id), set())
+        if context not in seen and len(seen) >= MOST_CONTEXTS:
             return general(info.id, mode, function.captured)
-        analysis.contexts[info.id] = count + 1
+        seen.add(context)
     return context
 
 
@@ -319,7 +314,7 @@ def apply(
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = bind(info, function.receiver, function.bound + arguments)
-    context = context_of(analysis, function, bound, state, mode)
+    context = context_of(frame, function, bound, state, mode)
     result = summary(analysis, context)
     mapping = places.Mapping(frame, state, info.id, bound, span)
     step = frame.step(span, f"calls {info.name}", "call")

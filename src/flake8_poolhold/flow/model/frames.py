@@ -136,6 +136,22 @@ class Events(msgspec.Struct):
     unknown: dict[str, int] = {}
 
 
+class Pending:
+    """The summaries that are being derived, outermost first, and those that rest on an assumption about one of them."""
+
+    def __init__(self) -> None:
+        self.position: dict[object, int] = {}
+        self.assumed: list[Summary] = []
+        self.lowest: list[int] = []
+        self.asked: set[int] = set()
+        self.aside: dict[object, tuple[Summary, int]] = {}
+
+    def rests_on(self, position: int) -> None:
+        """The innermost derivation rests on the assumption about the one at `position`."""
+        if self.lowest:
+            self.lowest[-1] = min(self.lowest[-1], position)
+
+
 class Analysis:
     """Everything shared by the interpretation of all functions: the project, the knowledge, what is known so far."""
 
@@ -151,8 +167,8 @@ class Analysis:
         self.mros: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.aliases: dict[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = {}
         self.summaries: dict[object, Summary] = {}
-        self.running: dict[object, int] = {}
-        self.contexts: dict[str, int] = {}
+        self.pending = Pending()
+        self.contexts: dict[tuple[str, str], set[object]] = {}
         self.habits: Habits | None = None
         self.inclusions: dict[str, list[Depends]] | None = None
         self.tested: dict[str, frozenset[str]] = {}
@@ -194,6 +210,8 @@ class Frame:
         """Whether a handler's session is still open while its response is sent."""
         self.stacked: list[Callable[[State], None]] = []
         self.escaped: set[Place] = set()
+        self.outer_names: set[str] = set()
+        """Names that belong to the module or the function around: what is assigned to them outlives the function."""
 
     @property
     def is_import(self) -> bool:

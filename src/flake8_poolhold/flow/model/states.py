@@ -40,9 +40,6 @@ class HolderState(msgspec.Struct, frozen=True):
     touched: bool = False
     idle: frozenset[int] = frozenset()
 
-    def has(self, kind: str) -> bool:
-        return kind in self.kinds
-
 
 UNTOUCHED = HolderState(frozenset({GIVEN}), carries=True)
 

@@ -56,7 +56,6 @@ class Library(msgspec.Struct, frozen=True):
     path: str
     holders: tuple[Place, ...] = ()
     locks: bool = False
-    awaited: bool = False
 
 
 class Factory(msgspec.Struct, frozen=True):

@@ -135,10 +135,14 @@ def _decorator_names(frame: Frame, node: tree.Function) -> list[str]:
     return found
 
 
-def _decorated(frame: Frame, info: ClassInfo, node: tree.Function, value: Value) -> Value:
+def _decorated(frame: Frame, info: ClassInfo, node: tree.Function, method: FunctionOf) -> Value:
+    """A method as its decorators leave it: they get the function, the receiver is bound to what they return."""
     if not node.decorators:
-        return value
-    return calls.decorated(names.module_frame(frame.analysis, info.path), State(), node.decorators, value)
+        return method
+    module = names.module_frame(frame.analysis, info.path)
+    bare = msgspec.structs.replace(method, receiver=None)
+    found = calls.decorated(module, State(), node.decorators, bare)
+    return msgspec.structs.replace(found, receiver=method.receiver) if isinstance(found, FunctionOf) else method
 
 
 def _share(analysis: Analysis, state: State, owner: Instance, name: str) -> None:
@@ -296,6 +300,7 @@ def own_fields(analysis: Analysis, cls: str) -> list[str]:
             for statement in statements(constructor.body):
                 if isinstance(statement, tree.Assign):
                     for target in statement.targets:
-                        if isinstance(target, tree.Attribute) and target.value == tree.Name(receiver):
-                            fields[target.name] = None
+                        match target:
+                            case tree.Attribute(value=tree.Name(id=owner), name=field) if owner == receiver:
+                                fields[field] = None
     return list(fields)
