@@ -45,7 +45,7 @@ def send_response(frame: Frame, state: State, value: Value, span: tree.Span) -> 
             continue
         wait = Wait(library="the client", kind="client-stream", typical="as long as the client reads", driver=False)
         step = frame.step(span, f"{path.rpartition('.')[2]} is sent while the session is open", "wait")
-        mine = {place: held for place, held in state.holders.items() if place in frame.providers}
+        mine = {place: held for place, held in state.holders.items() if place in frame.providers.keys() - frame.exited}
         meet(frame, State(state.env, state.heap, mine), Waiting(wait, path, (step,), (), frozenset(), False), span)
 
 

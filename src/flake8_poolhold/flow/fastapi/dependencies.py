@@ -203,7 +203,7 @@ class Solver:
 
     def __init__(self, frame: Frame, state: State) -> None:
         self._frame, self._state = frame, state
-        self._solved: dict[Value, Value] = {}
+        self._solved: dict[tuple[Value, bool], Value] = {}
         self._solving: list[Value] = []
 
     def parameters(self, info: FunctionInfo, span: tree.Span, skip: int = 0) -> dict[str, Value]:
@@ -230,15 +230,18 @@ class Solver:
         target = marker.target if marker.target is not None else kind
         if target in self._solving:
             return UNKNOWN
-        if marker.cached and target in self._solved:
-            return self._solved[target]
+        key = (target, marker.function_scope)
+        if marker.cached and key in self._solved:
+            return self._solved[key]
         self._solving.append(target)
         outside = self._frame.threaded
         self._frame.threaded = self._in_thread(target)
         value = self._run(target, span)
         self._frame.threaded = outside
         self._solving.pop()
-        self._solved[target] = value
+        self._solved[key] = value
+        if marker.function_scope:
+            self._frame.exited.update(option.place for option in options(value) if isinstance(option, Holder))
         return value
 
     def _in_thread(self, target: Value) -> bool:

@@ -206,6 +206,8 @@ class Frame:
         self.idle_holds: list[Hold] = []
         self.not_none: frozenset[str] = frozenset()
         self.managed: set[Place] = set()
+        self.exited: set[Place] = set()
+        """Holders of a handler whose providers exit before the response is sent (`scope="function"`)."""
         self.streams = False
         """Whether a handler's session is still open while its response is sent."""
         self.stacked: list[Callable[[State], None]] = []
