@@ -45,7 +45,7 @@ def hand_over(frame: Frame, state: State, path: str, arguments: tuple[BoundArgum
             if place in seen or not _outlived(frame, place):
                 continue
             seen.add(place)
-            name = waits.spelled(state, place) or waits.named(place)
+            name = waits.spelled(state, place) or waits.named(state, place)
             into = _task_name(frame, arguments[0].value)
             frame.analysis.events.escapes.append(Escape(frame.function, span, name, place, carrier, into))
 

@@ -155,7 +155,7 @@ def describe(
     expression = spelled(state, place)
     holder = frame.known.get(place)
     provider = frame.providers.get(place, "")
-    name = expression or (frame.analysis.functions[provider].name if provider else named(place))
+    name = expression or (frame.analysis.functions[provider].name if provider else named(state, place))
     return Hold(
         function=frame.function,
         span=span,
@@ -211,8 +211,11 @@ def _field_of(state: State, value: Instance, place: Place, depth: int = 2) -> st
     return ""
 
 
-def named(place: Place) -> str:
-    """A name for a holder that the function cannot spell."""
+def named(state: State, place: Place) -> str:
+    """A name for a holder that the function cannot spell: a variable that may be it, or what it came from."""
+    for name, value in state.env.items():
+        if any(isinstance(option, Holder) and option.place == place for option in options(value)):
+            return name
     if place.path:
         return place.path[-1]
     return place.origin.name if place.origin.how != "new" else "a session"

@@ -34,7 +34,7 @@ from flake8_poolhold.flow.model.values import (
 )
 from flake8_poolhold.flow.naming import evidence, names
 
-BY_HAND = frozenset({"__aiter__", "__iter__", "__anext__", "__next__", "asend", "send"})
+BY_HAND = frozenset({"__aiter__", "__iter__", "__anext__", "__next__", "asend", "send", "aclose", "close"})
 """The methods that drive a generator without a loop."""
 
 Leave = Callable[[State], None]
@@ -255,11 +255,29 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
 
 def drive(frame: Frame, state: State, generator: Suspended, name: str, span: tree.Span) -> Value:
     """A generator driven by hand: the async ones run when what they return is awaited."""
-    if name in ("__aiter__", "__iter__"):
-        return generator
-    if name in ("__anext__", "asend"):
-        return Suspended("coroutine", Method(generator, "__next__"), ())
-    return item_of(frame, state, generator, span, is_async=True)
+    match name:
+        case "__aiter__" | "__iter__":
+            return generator
+        case "__anext__" | "asend" | "aclose":
+            return Suspended("coroutine", Method(generator, "close" if name == "aclose" else "__next__"), ())
+        case "close":
+            return _close_by_hand(frame, state, generator, span)
+        case _ if yields_holder(frame, state, generator, span):
+            function, arguments = generator.target, generator.arguments
+            if isinstance(function, FunctionOf):
+                return summaries.apply(frame, state, function, arguments, span, "enter", site=function.function)
+            return UNKNOWN
+        case _:
+            return item_of(frame, state, generator, span, is_async=True)
+
+
+def _close_by_hand(frame: Frame, state: State, generator: Suspended, span: tree.Span) -> Value:
+    """What the generator does behind its `yield` happens now."""
+    if isinstance(generator.target, FunctionOf):
+        function, arguments = generator.target, generator.arguments
+        summaries.apply(frame, state, function, arguments, span, "exit", site=function.function)
+        state.dead = False
+    return UNKNOWN
 
 
 def delegate(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:

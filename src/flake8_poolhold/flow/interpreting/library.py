@@ -320,8 +320,15 @@ def _next(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> 
     """`next(get_db())`: the generator is driven by hand up to its `yield`."""
     values = positional(arguments)
     if values and isinstance(values[0], Suspended) and values[0].kind == "generator":
-        return contexts.enter(frame, state, values[0], span, is_async=True)[0]
+        return contexts.drive(frame, state, values[0], "__next__", span)
     return contexts.element(values[0]) if values else UNKNOWN
+
+
+def _anext(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    if values and isinstance(values[0], Suspended) and values[0].kind == "generator":
+        return contexts.drive(frame, state, values[0], "__anext__", span)
+    return values[0] if values else UNKNOWN
 
 
 def _getattr(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
@@ -415,7 +422,7 @@ _SPECIAL: dict[str, _Special] = {
     "builtins.super": _super,
     "builtins.getattr": _getattr,
     "builtins.next": _next,
-    "builtins.anext": _next,
+    "builtins.anext": _anext,
     "builtins.list": _collected,
     "builtins.tuple": _collected,
     "builtins.set": _collected,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.model.frames import Frame, Waiting
 from flake8_poolhold.flow.model.states import HolderState, State
@@ -38,11 +37,11 @@ LONGEST_CHAIN = 4
 class Mapping:
     """One call: the callee's parameters are the caller's values, what it made is new to the caller at this call."""
 
-    def __init__(self, frame: Frame, state: State, function: str, bound: dict[str, Value], span: tree.Span) -> None:
+    def __init__(self, frame: Frame, state: State, function: str, bound: dict[str, Value], site: str) -> None:
         self._frame, self._state = frame, state
         self._function, self._bound = function, bound
         self._where = frame.function.id if frame.function is not None else frame.path
-        self._site = f"{span[0]}:{span[1]}"
+        self._site = site
         self._values: dict[Place, Value | None] = {}
         self._kinds: dict[Place, Holder] = {}
 

@@ -309,14 +309,19 @@ def apply(
     arguments: tuple[BoundArgument, ...],
     span: tree.Span,
     mode: Mode = "call",
+    site: str = "",
 ) -> Value:
-    """Run a call of a project's function: its waits meet this function's holders, its effects happen here."""
+    """Run a call of a project's function: its waits meet this function's holders, its effects happen here.
+
+    Entering and leaving a context manager are calls of one `site`, by default the span: what the one makes the other
+    finds again.
+    """
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = bind(info, function.receiver, function.bound + arguments)
     context = context_of(frame, function, bound, state, mode)
     result = summary(analysis, context)
-    mapping = places.Mapping(frame, state, info.id, bound, span)
+    mapping = places.Mapping(frame, state, info.id, bound, site or f"{span[0]}:{span[1]}")
     step = frame.step(span, f"calls {info.name}", "call")
     if not frame.muted:
         for waiting in _reported_inside(analysis, context, result.waits):
