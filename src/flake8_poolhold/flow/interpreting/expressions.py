@@ -29,6 +29,7 @@ from flake8_poolhold.flow.model.values import (
     Table,
     Unknown,
     Value,
+    bounded,
     holders_in,
     join,
     options,
@@ -145,7 +146,7 @@ def _mutate(frame: Frame, state: State, function: tree.Attribute, arguments: lis
     added = arguments[-1].value
     items = added.items if function.name == "extend" and isinstance(added, Series) else (added,)
     merged = owner.items + tuple(item for item in items if item not in owner.items)
-    assign(frame, state, function.value, Series(merged, exact=False))
+    assign(frame, state, function.value, bounded(Series(merged, exact=False)))
 
 
 def _await(frame: Frame, state: State, node: tree.Await) -> Value:

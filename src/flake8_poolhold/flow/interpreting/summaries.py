@@ -16,6 +16,7 @@ from flake8_poolhold.flow.model.values import (
     NONE,
     UNKNOWN,
     BoundArgument,
+    Choice,
     ClassOf,
     Engine,
     Factory,
@@ -32,6 +33,7 @@ from flake8_poolhold.flow.model.values import (
     Table,
     Unknown,
     Value,
+    bounded,
     join,
     options,
 )
@@ -94,7 +96,7 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
 def finish(frame: Frame, state: State | None) -> Summary:
     """The summary of a function whose body has been run; `state` is where it falls off its end."""
     normal = frame.yielded if frame.mode == "enter" else merge_all((*frame.returned_at, state))
-    returns = _declared(frame, join(_results(frame, state)))
+    returns = _declared(frame, bounded(join(_results(frame, state))))
     if frame.function is not None and frame.reporting:
         from flake8_poolhold.flow.effects import lifetimes
 
@@ -143,7 +145,11 @@ def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | Non
         return None
     identity = frame.function.id if frame.function is not None else ""
     reached = places.reachable(state, returns, identity)
-    fields = {place: held for place, held in state.heap.items() if place in reached and place.origin.how != "global"}
+    fields = {
+        place: {name: bounded(value) for name, value in held.items()}
+        for place, held in state.heap.items()
+        if place in reached and place.origin.how != "global"
+    }
     if frame.mode != "call":  # what was opened on the way in is open inside the block, whatever is handed out
         return Effects(state.holders, fields)
     seen = {place for place in state.holders if place in reached or places.is_foreign(place, identity)}
@@ -319,6 +325,10 @@ def apply(
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = bind(info, function.receiver, function.bound + arguments)
+    if mode == "call" and not _matters(analysis, state, info, bound):
+        frame.may_raise(state)
+        module = Frame(analysis, info.path, info, "call", reporting=False)
+        return places.Mapping(frame, state, info.id, bound, f"{span[0]}:{span[1]}").value(_declared(module, UNKNOWN))
     context = context_of(frame, function, bound, state, mode)
     result = summary(analysis, context)
     mapping = places.Mapping(frame, state, info.id, bound, site or f"{span[0]}:{span[1]}")
@@ -335,6 +345,30 @@ def apply(
         return UNKNOWN
     apply_effects(frame, state, result.normal, mapping, step)
     return mapping.value(result.returns)
+
+
+def _matters(analysis: Analysis, state: State, info: FunctionInfo, bound: dict[str, Value]) -> bool:
+    """Whether a call can hold or wait: by what its module imports, or by what it is given."""
+    return analysis.reach.matters(info.path) or any(_is_live(analysis, state, value) for value in bound.values())
+
+
+def _is_live(analysis: Analysis, state: State, value: Value, depth: int = 2) -> bool:
+    """Whether a value can lead to a holder or a wait."""
+    match value:
+        case Unknown() | Literally() | ClassOf():
+            return False
+        case Instance(cls=cls, place=place):
+            if analysis.reach.matters(analysis.classes[cls].path):
+                return True
+            return depth > 0 and any(
+                _is_live(analysis, state, one, depth - 1) for one in state.heap.get(place, {}).values()
+            )
+        case Series(items=items) | Choice(options=items):
+            return any(_is_live(analysis, state, item, depth) for item in items)
+        case Table(items=pairs):
+            return any(_is_live(analysis, state, item, depth) for _, item in pairs)
+        case _:
+            return True
 
 
 def _never_returns(info: FunctionInfo) -> bool:

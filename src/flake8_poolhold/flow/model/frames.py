@@ -10,6 +10,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.model.project import Project
+from flake8_poolhold.flow.model.reach import Reach
 from flake8_poolhold.flow.model.scopes import Scope
 from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge
 from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place, Value
@@ -168,6 +169,7 @@ class Analysis:
         self.aliases: dict[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = {}
         self.summaries: dict[object, Summary] = {}
         self.pending = Pending()
+        self.reach = Reach(project)
         self.contexts: dict[tuple[str, str], set[object]] = {}
         self.habits: Habits | None = None
         self.inclusions: dict[str, list[Depends]] | None = None

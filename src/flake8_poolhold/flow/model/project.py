@@ -96,7 +96,7 @@ class Project:
 
     def _search(self, module: str, folder: str) -> str | None:
         target = module.replace(".", "/")
-        is_library = module.partition(".")[0] in _libraries()
+        is_library = module.partition(".")[0] in libraries()
         for root in self._import_roots(folder):
             # `services/openai.py` beside the importer and a folder `redis/` do not hide the libraries of that name.
             if is_library and (root in self._packages or root == folder) and root not in self._roots:
@@ -129,7 +129,7 @@ class Project:
 
 
 @functools.cache
-def _libraries() -> frozenset[str]:
+def libraries() -> frozenset[str]:
     """The import names of the libraries that something is known of."""
     holders = {path.partition(".")[0] for path in load_holders().by_path}
     return load().roots() | holders | {"fastapi", "starlette"}

@@ -272,6 +272,45 @@ def join(values: Iterable[Value]) -> Value:
     return Choice(tuple(found))
 
 
+MOST_ITEMS = 32
+"""A list of more items than this is known by the kinds of its items."""
+
+DEEPEST_VALUE = 4
+"""Lists in lists, calls of calls: deeper down nothing is known. It keeps a recursion from building for ever."""
+
+
+def bounded(value: Value, depth: int = DEEPEST_VALUE) -> Value:
+    """`value`, cut to a size that a summary can carry."""
+    match value:
+        case Series(items=items, exact=exact):
+            if not depth:
+                return UNKNOWN
+            if len(items) > MOST_ITEMS:
+                return Series((join(bounded(item, depth - 1) for item in items),), exact=False)
+            return Series(tuple(bounded(item, depth - 1) for item in items), exact)
+        case Table(items=pairs):
+            if not depth or len(pairs) > MOST_ITEMS:
+                return UNKNOWN
+            return Table(tuple((name, bounded(item, depth - 1)) for name, item in pairs))
+        case Choice(options=inner):
+            return join(bounded(option, depth) for option in inner)
+        case Suspended(kind=kind, target=target, arguments=arguments):
+            if not depth:
+                return UNKNOWN
+            kept = tuple(BoundArgument(bounded(one.value, depth - 1), one.keyword, one.star) for one in arguments)
+            return Suspended(kind, bounded(target, depth - 1), kept)
+        case FunctionOf(captured=captured, bound=bound) if captured or bound:
+            if not depth:
+                return UNKNOWN
+            return msgspec.structs.replace(
+                value,
+                captured=tuple((name, bounded(item, depth - 1)) for name, item in captured),
+                bound=tuple(BoundArgument(bounded(one.value, depth - 1), one.keyword, one.star) for one in bound),
+            )
+        case _:
+            return value
+
+
 def holders_in(value: Value, depth: int = 4) -> list[Holder]:
     """The holders inside `value`: itself, items of series, captured variables, receivers and bound arguments."""
     if depth == 0:
