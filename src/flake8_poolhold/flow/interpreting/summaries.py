@@ -11,6 +11,7 @@ from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.effects import waits
 from flake8_poolhold.flow.interpreting import blocks, expressions, places, recursion
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
+from flake8_poolhold.flow.model.project import libraries
 from flake8_poolhold.flow.model.states import State, compose, join_states, merge_all
 from flake8_poolhold.flow.model.values import (
     NONE,
@@ -357,6 +358,13 @@ def _is_live(analysis: Analysis, state: State, value: Value, depth: int = 2) -> 
     match value:
         case Unknown() | Literally() | ClassOf():
             return False
+        case Library(path=path, holders=held):
+            return bool(held) or path.partition(".")[0] in libraries()
+        case FunctionOf(function=function, receiver=receiver, captured=captured, bound=bound) if depth:
+            inside = [*(item for _, item in captured), *(one.value for one in bound), receiver or UNKNOWN]
+            if analysis.reach.matters(analysis.functions[function].path):
+                return True
+            return any(_is_live(analysis, state, item, depth - 1) for item in inside)
         case Instance(cls=cls, place=place):
             if analysis.reach.matters(analysis.classes[cls].path):
                 return True

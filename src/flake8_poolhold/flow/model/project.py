@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable
 from posixpath import dirname, join
 
@@ -96,7 +97,8 @@ class Project:
 
     def _search(self, module: str, folder: str) -> str | None:
         target = module.replace(".", "/")
-        is_library = module.partition(".")[0] in libraries()
+        first = module.partition(".")[0]
+        is_library = first in libraries() or first in sys.stdlib_module_names
         for root in self._import_roots(folder):
             # `services/openai.py` beside the importer and a folder `redis/` do not hide the libraries of that name.
             if is_library and (root in self._packages or root == folder) and root not in self._roots:
@@ -107,7 +109,7 @@ class Project:
         return None
 
     def _import_roots(self, folder: str) -> list[str]:
-        """Import roots, the importer's nearest first. A folder inside a package comes last."""
+        """Import roots, the importer's nearest first. A top-level package may be one too, of a script run inside it."""
         above = [folder]
         while folder:
             folder = dirname(folder)
@@ -115,7 +117,7 @@ class Project:
         if self._named:
             return sorted(self._roots, key=lambda root: (root not in above, -len(root)))
         outside = [candidate for candidate in above if candidate not in self._packages]
-        inside = [candidate for candidate in above if candidate in self._packages]
+        inside = [one for one in above if one in self._packages and dirname(one) not in self._packages]
         elsewhere = [root for root in self._roots if root not in above]
         return [*outside, *elsewhere, *inside]
 
