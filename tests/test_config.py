@@ -121,19 +121,18 @@ def test_refuses_a_table_that_is_none_and_bytes_that_are_no_text(tmp_path: Path)
         load(tmp_path)
 
 
-def test_the_nearest_table_up_to_the_project_root_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_table_of_the_project_root_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = tmp_path / "project"
     write(tmp_path, "ignore = ['PHL2']")
     outer = write(project, "ignore = ['PHL101']")
-    (project / "plain").mkdir()
-    (project / "plain/pyproject.toml").write_text("[tool.other]\nx = 'poolhold'\n")
-    inner = write(project / "plain/inner", "ignore = ['PHL102']")
+    inner = write(project / "inner", "ignore = ['PHL102']")
     (inner.parent / "a.py").touch()
     monkeypatch.chdir(project)
-    assert load(Path("plain/inner/a.py"))[1] == inner
-    assert load(Path("plain"))[1] == outer
+    assert load(Path("inner/a.py"))[1] == load(Path())[1] == outer
     outer.unlink()
-    assert load(project / "plain") == (Settings(), None)
+    assert load(Path("inner")) == (Settings(), None)
+    monkeypatch.chdir(tmp_path / "project/inner")
+    assert load(Path("a.py"))[1] == inner
 
 
 def test_project_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,20 +39,13 @@ def find_project_root(path: Path) -> Path:
 def load(start: Path) -> tuple[Settings, Path | None]:
     """Return the settings for the file or folder `start`, and the pyproject.toml they come from, if any.
 
-    Read is the nearest pyproject.toml with `[tool.poolhold]`, from `start` upwards to its project root. Raises
-    ConfigError for a file that is not TOML, an unknown key, a wrong type or an unknown code.
+    Read is the pyproject.toml of the project root alone: whichever files are named, and in whichever face, the settings
+    of a file are the same. Raises ConfigError for a file that is not TOML, an unknown key, a wrong type or an unknown
+    code.
     """
-    start = Path(os.path.abspath(start))
-    root = find_project_root(start)
-    folder = start if start.is_dir() else start.parent
-    for candidate in (folder, *folder.parents):
-        file = candidate / "pyproject.toml"
-        table = _table(file)
-        if table is not None:
-            return _settings(table, file), file
-        if candidate == root:
-            break
-    return Settings(), None
+    file = find_project_root(start) / "pyproject.toml"
+    table = _table(file)
+    return (_settings(table, file), file) if table is not None else (Settings(), None)
 
 
 def override(
