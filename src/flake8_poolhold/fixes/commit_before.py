@@ -6,6 +6,7 @@ own before the waiting one, or in its line where that is shared with what comes 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -40,12 +41,18 @@ class _Waiting(NamedTuple):
     leads: bool
 
 
+@functools.lru_cache(maxsize=1)
+def _parsed(text: str) -> tuple[cst.Module, Spans]:
+    """The tree of a file and where its statements are; a file's findings come one after the other."""
+    module = cst.parse_module(text)
+    return module, spans(module, _WANTED)
+
+
 def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
     """The edit that inserts the fix's statement. Raises `CannotFixError` where none can stand before the wait."""
     if finding.fix is None:
         raise CannotFixError("no fix is offered")
-    module = cst.parse_module(text)
-    found = spans(module, _WANTED)
+    module, found = _parsed(text)
     at = (finding.line, finding.column)
     waiting = _find(module.body, at, found)
     _check(waiting.node, finding, at, found)

@@ -39,6 +39,7 @@ class Project:
         self._modules: dict[str, Module | None] = {}
         self._scopes: dict[str, Scope] = {}
         self._bytes: dict[str, bytes] = {}
+        self._naming: dict[str, list[str]] = {}
         self._found: dict[tuple[str, str], str | None] = {}
         packages = {dirname(path) for path in self.files if path.endswith("/__init__.py") or path == "__init__.py"}
         self._packages = packages
@@ -65,8 +66,11 @@ class Project:
 
     def naming(self, word: str) -> list[str]:
         """The files whose bytes contain `word`, sorted: a cheap answer to "who could subclass, include, call this"."""
-        wanted = word.encode()
-        return [path for path in sorted(self.files) if wanted in self.bytes_of(path)]
+        known = self._naming.get(word)
+        if known is None:
+            wanted = word.encode()
+            known = self._naming[word] = [path for path in sorted(self.files) if wanted in self.bytes_of(path)]
+        return known
 
     def bytes_of(self, path: str) -> bytes:
         data = self._bytes.get(path)
