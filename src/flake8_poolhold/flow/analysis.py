@@ -115,7 +115,7 @@ def _distinct(holds: list[Hold]) -> list[Hold]:
     best: dict[tuple[str, int, int, str, bool], Hold] = {}
     for hold in holds:
         is_checkout = hold.waiting.wait.kind == "checkout"
-        key = (hold.function.path, hold.span[0], hold.span[1], hold.name, is_checkout)
+        key = (hold.function.path, hold.span[0], hold.span[1], _identity(hold), is_checkout)
         known = best.get(key)
         # A loop meets its wait several times: what speaks against a release may show in a later turn only.
         state = hold.state if known is None else join_states(known.state, hold.state)
@@ -124,12 +124,20 @@ def _distinct(holds: list[Hold]) -> list[Hold]:
     return list(best.values())
 
 
+def _identity(hold: Hold) -> str:
+    """What tells the holders at one wait apart.
+
+    Sessions that several objects carry, `self.users.db` and `self.orders.db`, are mostly one: they count as one.
+    """
+    return "" if hold.place.path and hold.place.origin.how != "new" else hold.name
+
+
 _RANKS = ("llm", "http", "rpc", "payment", "mail", "bot", "storage", "search", "client-stream", "sleep", "subprocess")
 
 
-def _rank(hold: Hold) -> tuple[int, int]:
+def _rank(hold: Hold) -> tuple[int, int, int]:
     kind = hold.waiting.wait.kind
-    return (_RANKS.index(kind) if kind in _RANKS else len(_RANKS), len(hold.waiting.steps))
+    return (_RANKS.index(kind) if kind in _RANKS else len(_RANKS), len(hold.waiting.steps), len(hold.name))
 
 
 def _interpret_handler(analysis: Analysis, info: FunctionInfo, route: dependencies.Route) -> None:

@@ -265,11 +265,5 @@ def touched_by_unknown(
 def query_by_unknown(frame: Frame, state: State, place: Place, span: tree.Span, name: str) -> None:
     """A callee that is not understood has the holder: it is taken as queried, and anything may have been written."""
     waits.used(frame, state, place)
-    checkout(
-        frame,
-        state,
-        place,
-        span,
-        f"passed to {waits.display(name)}, which may query" if name else "connection checked out",
-    )
+    checkout(frame, state, place, span, f"passed to {waits.display(name) or 'unknown code'}, which may query")
     state.holders[place] = msgspec.structs.replace(state.holder(place), unsure=True)

@@ -83,7 +83,9 @@ class Project:
         key = (module, dirname(importer))
         if key not in self._found:
             self._found[key] = self._search(module, dirname(importer))
-        return self._found[key] if self._found[key] != importer else None
+        found = self._found[key]
+        # `redis.py` that imports redis means the library; a package may well import from itself.
+        return None if found == importer and not importer.endswith("__init__.py") else found
 
     def relative(self, module: str, level: int, importer: str) -> str | None:
         """The file that `from ..module import` with `level` dots in `importer` leads to."""
