@@ -21,7 +21,7 @@ async def handler(db: AsyncSession = Depends(get_db)):
 
 
 def project(texts: dict[str, str]) -> Project:
-    return Project(["app/main.py"], [], lambda path: None, lambda path: texts.get(path, "").encode(), ())
+    return Project(["app/main.py"], [], lambda _: None, lambda path: texts.get(path, "").encode(), ())
 
 
 @pytest.mark.parametrize(
