@@ -45,10 +45,13 @@ async def reply(db: AsyncSession, client: httpx.AsyncClient) -> str:
 
 ## Fix safety
 `commit-before` inserts a commit before the wait. It is safe where all of this is proved: the session was made with
-`expire_on_commit=False`; nothing is pending, flushed or changed on any path; the session is not inside `begin()` and
-not bound to a connection; no server-side cursor is open; no lock is held; every caller is known. It is unsafe where
-some of it is unknown, and not offered where a commit would lose a lock, fail, or expire an object that is read
-afterwards.
+`expire_on_commit=False`; nothing is pending, flushed or changed on any path, nor by code that was not understood; the
+session is not inside `begin()` or a savepoint and not bound to a connection; no server-side cursor is open; no lock,
+temporary table or isolation level is in force; the wait is not in an `except` or `finally`; nothing lazy is read in the
+waiting statement; nobody in the project listens to commits; every caller is known.
+
+It is unsafe where some of it is unknown; the message names what. It is not offered where a commit would lose a lock,
+fail, or expire an object that is read afterwards.
 """
 
 from __future__ import annotations
