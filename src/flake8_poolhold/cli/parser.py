@@ -91,12 +91,11 @@ def _add_paths(parser: argparse.ArgumentParser, text: str) -> None:
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
     codes = "codes or beginnings of codes, separated by commas"
-    many = {"action": "extend", "type": _comma_separated, "default": None}
-    parser.add_argument("--select", metavar="CODES", help=f"run only these rules: {codes}", **many)  # type: ignore[arg-type]
-    parser.add_argument("--extend-select", metavar="CODES", help="run these rules too", **many)  # type: ignore[arg-type]
-    parser.add_argument("--ignore", metavar="CODES", help="do not run these rules", **many)  # type: ignore[arg-type]
-    parser.add_argument("--exclude", metavar="PATTERNS", help="leave these out, not the defaults", **many)  # type: ignore[arg-type]
-    parser.add_argument("--extend-exclude", metavar="PATTERNS", help="leave these out too", **many)  # type: ignore[arg-type]
+    _add_list(parser, "--select", "CODES", f"run only these rules: {codes}")
+    _add_list(parser, "--extend-select", "CODES", "run these rules too")
+    _add_list(parser, "--ignore", "CODES", "do not run these rules")
+    _add_list(parser, "--exclude", "PATTERNS", "leave these out, not the defaults")
+    _add_list(parser, "--extend-exclude", "PATTERNS", "leave these out too")
     parser.add_argument("--force-exclude", action="store_true", help="leave files out even when they are named")
     parser.add_argument(
         "--per-file-ignores",
@@ -106,6 +105,11 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         help="do not run rules in some files",
     )
     parser.add_argument("--no-cache", action="store_true", help="read and write no cache")
+
+
+def _add_list(parser: argparse.ArgumentParser, flag: str, metavar: str, text: str) -> None:
+    """An option that may be repeated and takes a list with commas."""
+    parser.add_argument(flag, metavar=metavar, action="extend", type=_comma_separated, default=None, help=text)
 
 
 def _comma_separated(text: str) -> list[str]:

@@ -196,12 +196,12 @@ def _comprehension(node: Any, kind: Any, spans: Spans) -> Expression:
     return tree.Comprehension(kind, element, clauses)
 
 
-def _left_spine(node: Any, kind: type) -> list[Any]:
+def _left_spine(node: cst.BaseExpression) -> list[cst.BaseExpression]:
     """The operands of a left-nested chain `a + b + c`, left to right, without recursion."""
     operands = []
-    while isinstance(node, kind):
-        operands.append(node.right)  # type: ignore[attr-defined]  # both kinds of operation have sides
-        node = node.left  # type: ignore[attr-defined]
+    while isinstance(node, cst.BinaryOperation):
+        operands.append(node.right)
+        node = node.left
     operands.append(node)
     operands.reverse()
     return operands
@@ -210,8 +210,8 @@ def _left_spine(node: Any, kind: type) -> list[Any]:
 def _binary(node: cst.BinaryOperation, spans: Spans) -> Expression:
     if isinstance(node.operator, cst.BitOr):
         # `X | None` in an annotation is a choice of types; on values it computes. The reader of the tree knows which.
-        return tree.Either("or", [lower(part, spans) for part in _left_spine(node, cst.BinaryOperation)])
-    return _compute([lower(part, spans) for part in _left_spine(node, cst.BinaryOperation)])
+        return tree.Either("or", [lower(part, spans) for part in _left_spine(node)])
+    return _compute([lower(part, spans) for part in _left_spine(node)])
 
 
 def _boolean(node: cst.BooleanOperation, spans: Spans) -> Expression:

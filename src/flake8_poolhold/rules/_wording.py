@@ -42,10 +42,20 @@ def place(path: str, line: int) -> str:
     return f"{path}:{line}"
 
 
-def finding(code: str, name: str, message: str, function: FunctionInfo, span: Span, **rest: object) -> Finding:
+def finding(
+    code: str,
+    name: str,
+    message: str,
+    function: FunctionInfo,
+    span: Span,
+    *,
+    trail: tuple[Step, ...] = (),
+    notes: tuple[str, ...] = (),
+    fix: FixOffer | None = None,
+    advisory: bool = False,
+) -> Finding:
     """A finding at `span` in the file of `function`."""
-    line, column, end_line, end_column = span
-    return Finding(code, name, message, function.path, line, column, end_line, end_column, **rest)  # type: ignore[arg-type]
+    return Finding(code, name, message, function.path, *span, trail, notes, fix, advisory)
 
 
 def wait_steps(waiting: Waiting) -> tuple[Step, ...]:

@@ -18,7 +18,7 @@ def reach(frame: Frame, state: State, wait: Wait, path: str, span: tree.Span, *,
         return
     frame.analysis.events.waits.add((frame.path, span[0], span[1]))
     step = frame.step(span, f"waits: {display(path)}", "wait")
-    meet(frame, state, Waiting(wait, path, (step,), (), frozenset(), blocking), span)
+    meet(frame, state, Waiting(wait, (step,), (), frozenset(), blocking), span)
 
 
 def queue_for_connection(frame: Frame, state: State, place: Place, span: tree.Span) -> None:
@@ -29,7 +29,7 @@ def queue_for_connection(frame: Frame, state: State, place: Place, span: tree.Sp
     wait = Wait(library=kind, kind="checkout", typical="", driver=False)
     step = frame.step(span, "a second connection is checked out", "wait")
     others = State(state.env, state.heap, {other: held for other, held in state.holders.items() if other != place})
-    meet(frame, others, Waiting(wait, kind, (step,), (), frozenset(), False), span)
+    meet(frame, others, Waiting(wait, (step,), (), frozenset(), False), span)
 
 
 _STREAMS = ("StreamingResponse", "FileResponse", "EventSourceResponse")
@@ -46,7 +46,7 @@ def send_response(frame: Frame, state: State, value: Value, span: tree.Span) -> 
         wait = Wait(library="the client", kind="client-stream", typical="as long as the client reads", driver=False)
         step = frame.step(span, f"{path.rpartition('.')[2]} is sent while the session is open", "wait")
         mine = {place: held for place, held in state.holders.items() if place in frame.providers.keys() - frame.exited}
-        meet(frame, State(state.env, state.heap, mine), Waiting(wait, path, (step,), (), frozenset(), False), span)
+        meet(frame, State(state.env, state.heap, mine), Waiting(wait, (step,), (), frozenset(), False), span)
 
 
 def hand_out(frame: Frame, state: State, span: tree.Span) -> None:
@@ -60,7 +60,7 @@ def hand_out(frame: Frame, state: State, span: tree.Span) -> None:
     step = frame.step(span, "control goes to the consumer", "wait")
     for place, held in mine.items():
         if HELD in held.kinds:
-            _hold(frame, state, place, held, Waiting(wait, "", (step,), (), frozenset(), False), span)
+            _hold(frame, state, place, held, Waiting(wait, (step,), (), frozenset(), False), span)
 
 
 def _is_provider(frame: Frame) -> bool:

@@ -15,13 +15,15 @@ from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     ClassOf,
     Library,
+    Origin,
+    Place,
     Series,
     Suspended,
     Value,
     holders_in,
     join,
 )
-from flake8_poolhold.flow.naming import names, objects
+from flake8_poolhold.flow.naming import names, objects, types
 
 MOST_TURNS = 4
 """A loop is interpreted until its states repeat; the lattice of a holder is that high."""
@@ -43,9 +45,6 @@ def _assign(frame: Frame, state: State, node: tree.Assign) -> State | None:
         return state
     value = expressions.evaluate(frame, state, node.value)
     if node.annotation is not None and contexts.says_nothing(frame, value):
-        from flake8_poolhold.flow.model.values import Origin, Place
-        from flake8_poolhold.flow.naming import types
-
         where = frame.function.id if frame.function is not None else frame.path
         target = node.targets[0]
         name = target.id if isinstance(target, tree.Name) else "value"

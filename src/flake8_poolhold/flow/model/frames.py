@@ -52,7 +52,6 @@ class Waiting(msgspec.Struct, frozen=True):
     """
 
     wait: Wait
-    library_path: str
     steps: Steps
     touched: tuple[tuple[Place, HolderState], ...]
     reported: frozenset[Place]
