@@ -99,7 +99,7 @@ def flow_of(root: Path, files: Files) -> Flow:
         {"" if start == "." else start for start in starts},
         lambda path: extract(path, (root / path).read_text(encoding="utf-8")),
         lambda path: (root / path).read_bytes() if (root / path).is_file() else b"",
-        (),
+        Settings(),
     )
     flow = Flow(project)
     for path in paths:

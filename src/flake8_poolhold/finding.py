@@ -81,6 +81,20 @@ class Problem(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Gap(msgspec.Struct, frozen=True):
+    """Something that the analysis cannot know unless it is declared, where, and what hangs on it.
+
+    `uses` are the calls that cannot be understood for want of it, `held` those of them that a connection may be held
+    at. `line` is 0 for a declaration that belongs into the settings.
+    """
+
+    path: str
+    line: int
+    text: str
+    uses: int
+    held: int
+
+
 class Counts(msgspec.Struct, frozen=True):
     """What a run looked at: files reported on, holders and waits recognised in them, suppressed findings."""
 
@@ -93,13 +107,14 @@ class Counts(msgspec.Struct, frozen=True):
 class CheckResult(msgspec.Struct, frozen=True):
     """The outcome of a check: findings sorted by path, line, column and code; files that could not be analysed; counts.
 
-    `skipped` counts the files and folders that a walk left out, by reason.
+    `skipped` counts the files and folders that a walk left out, by reason. `gaps` come with the most influential first.
     """
 
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
     counts: Counts
     skipped: dict[str, int] = {}
+    gaps: tuple[Gap, ...] = ()
 
 
 class FileDiff(msgspec.Struct, frozen=True):

@@ -35,7 +35,12 @@ def check(options: argparse.Namespace) -> int:
         sys.stdout.write(render(result.findings))
     else:
         _show(result.findings, root, concise=options.output_format == "concise")
-    _summary(result, sys.stderr if options.output_format == "json" else sys.stdout)
+    aside = sys.stderr if options.output_format == "json" else sys.stdout
+    if options.show_unknown:
+        from flake8_poolhold.report import gaps
+
+        print(*gaps.render(result.gaps), sep="\n", file=aside)
+    _summary(result, aside)
     return _exit_code(result)
 
 
@@ -129,6 +134,7 @@ def _settings(options: argparse.Namespace, start: Path) -> Settings:
         extend_exclude=options.extend_exclude or (),
         force_exclude=options.force_exclude,
         per_file_ignores=per_file or None,
+        waits=options.waits,
     )
 
 

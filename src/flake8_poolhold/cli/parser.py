@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--output-format", choices=("full", "concise", "json"), default="full", help="how to write the findings"
     )
+    check.add_argument(
+        "--show-unknown", action="store_true", help="list what was not understood, so that it can be declared"
+    )
     check.add_argument("--stdin-filename", metavar="FILE", help="the file that standard input is the content of")
     _add_selection(check)
     check.set_defaults(run=commands.check)
@@ -104,6 +107,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         type=_pattern_and_codes,
         help="do not run rules in some files",
     )
+    _add_list(parser, "--waits", "CLASSES", "report these classes of waits, or all: llm, http, cache, ...")
     parser.add_argument("--no-cache", action="store_true", help="read and write no cache")
 
 

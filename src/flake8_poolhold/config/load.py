@@ -14,7 +14,7 @@ import msgspec
 
 from flake8_poolhold.config.codes import validate_codes
 from flake8_poolhold.config.errors import ConfigError
-from flake8_poolhold.config.settings import Settings
+from flake8_poolhold.config.settings import ALL_WAITS, Settings
 
 _TABLE = "[tool.poolhold]"
 
@@ -58,11 +58,12 @@ def override(
     extend_exclude: Sequence[str] = (),
     force_exclude: bool = False,
     per_file_ignores: Mapping[str, Sequence[str]] | None = None,
+    waits: Sequence[str] | None = None,
 ) -> Settings:
     """Return the settings with the options of a command line laid over them. Raises ConfigError for an unknown code.
 
     A given `select` runs nothing but what the command line selects: select, extend-select and ignore of the settings
-    no longer count. A given `exclude` or `per_file_ignores` replaces the setting; the others add to it.
+    no longer count. A given `exclude`, `per_file_ignores` or `waits` replaces the setting; the others add to it.
     """
     base = settings if select is None else msgspec.structs.replace(settings, select=(), extend_select=(), ignore=())
     validate_codes(select or (), key="--select")
@@ -70,8 +71,14 @@ def override(
     validate_codes(ignore, key="--ignore")
     for codes in (per_file_ignores or {}).values():
         validate_codes(codes, key="--per-file-ignores")
+    for one in waits or ():
+        if one not in (*ALL_WAITS, "all"):
+            near = difflib.get_close_matches(one, ALL_WAITS, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"known are all, {', '.join(ALL_WAITS)}"
+            raise ConfigError(None, "--waits", f"`{one}` is no class of waits; {hint}")
     return msgspec.structs.replace(
         base,
+        waits=base.waits if waits is None else tuple(waits),
         select=base.select if select is None else tuple(select),
         extend_select=(*base.extend_select, *extend_select),
         ignore=(*base.ignore, *ignore),

@@ -12,9 +12,14 @@ from flake8_poolhold.config.settings import Settings
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema that editors and validators use for `[tool.poolhold]`."""
-    generated = msgspec.json.schema(Settings)
-    body = generated["$defs"]["Settings"]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **body, "title": "poolhold"}
+    definitions = msgspec.json.schema(Settings)["$defs"]
+    body = definitions.pop("Settings")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **body,
+        "title": "poolhold",
+        "$defs": definitions,
+    }
 
 
 def text() -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
+
+from flake8_poolhold.knowledge import AS_IT_TAKES, Library, Wait, WaitClass, longest
 
 DEFAULT_EXCLUDE = (
     ".bzr",
@@ -34,6 +36,17 @@ DEFAULT_EXCLUDE = (
     "venv",
 )
 """Names of folders that hold no code of the project, or code that is run once and by hand."""
+
+ALL_WAITS: tuple[WaitClass, ...] = get_args(WaitClass)
+
+DEFAULT_WAITS = tuple(one for one in ALL_WAITS if one not in ("cache", "queue"))
+"""A cache or a queue answers in a millisecond or so, next to the database."""
+
+_Dotted = Annotated[
+    str,
+    Meta(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$", description="A dotted path: `app.services.llm.Client.complete`."),
+]
+HolderLike = Literal["AsyncSession", "Session", "AsyncConnection", "Connection", "AsyncpgConnection"]
 
 _Code = Annotated[str, Meta(min_length=1, description="A code such as PHL101, or the beginning of one.")]
 _Pattern = Annotated[str, Meta(min_length=1, description="A pattern as in .gitignore, relative to the project root.")]
@@ -71,3 +84,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         tuple[str, ...],
         Meta(description="Folders from which imports start, relative to the project root. Default: found by itself."),
     ] = ()
+    waits: Annotated[
+        tuple[WaitClass | Literal["all"], ...],
+        Meta(description="The classes of waits to report, or `all`. Default: all but `cache` and `queue`."),
+    ] = DEFAULT_WAITS
+    minimum_wait: Annotated[
+        float,
+        Meta(ge=0, description="Waits that typically end sooner than this, in seconds, are not reported."),
+    ] = 0.0
+    wait_functions: Annotated[
+        dict[_Dotted, WaitClass],
+        Meta(description="Functions and methods whose calls wait, by dotted path, and the class of the wait."),
+    ] = {}
+    holders: Annotated[
+        dict[_Dotted, HolderLike],
+        Meta(description="Classes and functions that give a holder, by dotted path, and the class that it is like."),
+    ] = {}
+    release_functions: Annotated[
+        tuple[_Dotted, ...],
+        Meta(description="Functions and methods that give back the connection of the holders passed to them."),
+    ] = ()
+    libraries: Annotated[
+        dict[str, Library],
+        Meta(description="What is known of the objects of a library, by the name it is imported as."),
+    ] = {}
+
+    def counts(self, wait: Wait) -> bool:
+        """Whether a wait is reported: its class is chosen, and it is not too short."""
+        if wait.kind in ALL_WAITS and not {wait.kind, "all"}.intersection(self.waits):
+            return False
+        return not self.minimum_wait or longest(wait.typical) >= self.minimum_wait
+
+    def own_libraries(self) -> dict[str, Library]:
+        """The user's tables about libraries; a function of `wait-functions` is one by itself."""
+        functions = {path: Library(kind=kind, typical=AS_IT_TAKES) for path, kind in self.wait_functions.items()}
+        return {**functions, **self.libraries}

@@ -12,7 +12,7 @@ import msgspec
 from flake8_poolhold.config import Settings, selected
 from flake8_poolhold.engine.modules import Modules, failure, is_valid
 from flake8_poolhold.engine.silencing import filtered
-from flake8_poolhold.finding import CheckResult, Counts, Finding
+from flake8_poolhold.finding import CheckResult, Counts, Finding, Gap
 from flake8_poolhold.registry import Rule, rules
 from flake8_poolhold.source import discovery, relevance
 from flake8_poolhold.source.paths import relative
@@ -50,6 +50,7 @@ class Run:
         self.reported = frozenset(wanted)
         relevant = [path for path in wanted if relevance.relevant(self.modules.read(path))]
         findings: list[Finding] = []
+        gaps: list[Gap] = []
         holders = waits = suppressed = 0
         if relevant:
             flow = self._flow_of(wanted)
@@ -63,6 +64,7 @@ class Run:
                 if selected(self._settings, code):
                     findings += self._ask(rule, flow, relevant)
             holders, waits = flow.recognised
+            gaps = flow.gaps
         by_path: dict[str, list[Finding]] = {path: [] for path in wanted}
         for finding in findings:
             by_path[finding.path].append(finding)
@@ -79,6 +81,7 @@ class Run:
             tuple(sorted(kept, key=lambda one: (one.path, one.line, one.column, one.code, one.message))),
             tuple(problems[path] for path in wanted if path in problems),
             Counts(len(wanted), holders, waits, suppressed),
+            gaps=tuple(gaps),
         )
 
     def _flow_of(self, wanted: Iterable[str]) -> Flow:
@@ -91,7 +94,7 @@ class Run:
             files = {*(relative(path, self._root) for path in found), *wanted}
             folders = {"" if path == "." else path for path in {str(PurePosixPath(file).parent) for file in files}}
             starts = {path for path in folders if any((self._root / path / name).is_file() for name in PROJECT_FILES)}
-            self._flow = Flow(Project(files, starts, self.modules.facts, self.modules.read, self._settings.src))
+            self._flow = Flow(Project(files, starts, self.modules.facts, self.modules.read, self._settings))
         return self._flow
 
     def _ask(self, rule: Rule, flow: Flow, paths: Sequence[str]) -> list[Finding]:

@@ -7,25 +7,28 @@ from typing import TypeVar
 
 import msgspec
 
+from flake8_poolhold.finding import Gap
 from flake8_poolhold.flow.fastapi import dependencies, versions
 from flake8_poolhold.flow.interpreting import blocks, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Blocking, Escape, Frame, FunctionInfo, Hold, Unclosed
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import State, join_states
 from flake8_poolhold.flow.model.values import Holder, options
-from flake8_poolhold.flow.naming import names
+from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.releasing import releases
-from flake8_poolhold.knowledge import load
-from flake8_poolhold.knowledge.holders import load_holders
 
 Event = TypeVar("Event", Hold, Blocking, Escape, Unclosed)
 
 
 class Flow:
-    """The whole-program analysis of one project. Files are analysed as roots; what they call is read as needed."""
+    """The whole-program analysis of one project. Files are analysed as roots; what they call is read as needed.
+
+    Raises ConfigError where the settings name a function or class that the project does not have.
+    """
 
     def __init__(self, project: Project) -> None:
-        self._analysis = Analysis(project, load(), load_holders())
+        self._analysis = Analysis(project)
+        taught.learn(self._analysis)
         self._analysed: set[str] = set()
         self._reported: set[str] = set()
 
@@ -53,7 +56,7 @@ class Flow:
     @property
     def holds(self) -> list[Hold]:
         """Waits that start while a connection is held, one for each wait expression and holder."""
-        return _distinct(self._mine(self._analysis.events.holds))
+        return _distinct(self._counted(self._analysis.events.holds))
 
     def same_pool(self, hold: Hold) -> bool:
         """Whether the second checkout behind a hold may be of the same pool: sync and async holders never share one."""
@@ -64,7 +67,7 @@ class Flow:
     @property
     def idle_waits(self) -> list[Hold]:
         """Waits in a session that is open, has never checked out, and is used later."""
-        return _distinct(self._mine(self._analysis.events.idles))
+        return _distinct(self._counted(self._analysis.events.idles))
 
     @property
     def blocking(self) -> list[Blocking]:
@@ -99,6 +102,16 @@ class Flow:
             sum(path in self._reported for path, _, _ in events.waits),
         )
 
+    @property
+    def gaps(self) -> list[Gap]:
+        """What is not understood in the reported files, the most influential first."""
+        found = []
+        for ((path, line, _), text), sites in self._analysis.gaps.items():
+            mine = [held for (file, _, _), held in sites.items() if file in self._reported]
+            if mine:
+                found.append(Gap(path, line, text, len(mine), sum(mine)))
+        return sorted(found, key=lambda gap: (-gap.held, -gap.uses, gap.path, gap.line, gap.text))
+
     def function(self, identity: str) -> FunctionInfo | None:
         """A function by its id."""
         return self._analysis.functions.get(identity)
@@ -106,6 +119,10 @@ class Flow:
     def release(self, hold: Hold) -> releases.Release:
         """Whether the connection of a hold can be committed away before its wait."""
         return releases.before(self._analysis, hold)
+
+    def _counted(self, holds: Iterable[Hold]) -> list[Hold]:
+        settings = self._analysis.project.settings
+        return [hold for hold in self._mine(holds) if settings.counts(hold.waiting.wait)]
 
     def _mine(self, events: Iterable[Event]) -> list[Event]:
         return [event for event in events if event.function.path in self._reported]

@@ -6,6 +6,7 @@ The table `sqlalchemy.toml` is measured, not remembered: the tests derive it aga
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from importlib import resources
 from typing import Literal
 
@@ -34,6 +35,10 @@ class Holders(msgspec.Struct, frozen=True):
     classes: dict[str, HolderClass]
     by_path: dict[str, str]
     factories: dict[str, str]
+
+    def with_own(self, own: Mapping[str, str]) -> Holders:
+        """These tables and a user's holders: dotted paths of classes or functions, each with the class it is like."""
+        return Holders(self.classes, {**self.by_path, **own}, self.factories) if own else self
 
     def class_at(self, path: str) -> tuple[str, HolderClass] | None:
         """The class imported as `path`, with its short name."""

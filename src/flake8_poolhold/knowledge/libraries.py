@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 class Knowledge:
     """What the tables say about libraries. Answers are remembered, so asking again costs one dictionary look-up."""
 
-    __slots__ = ("_awaited", "_blocking", "_entered", "_entries", "_literal", "_returned", "_wild")
+    __slots__ = ("_awaited", "_blocking", "_entered", "_literal", "_returned", "_roots", "_wild")
 
     def __init__(self, libraries: Mapping[str, Library]) -> None:
-        self._entries = tuple(
+        entries = tuple(
             _Entry(root, claimed, library)
             for root, library in libraries.items()
             for claimed in (root, *library.aliases)
         )
         self._literal: dict[str, list[_Entry]] = {}
         self._wild: list[_Entry] = []
-        for entry in sorted(self._entries, key=_Entry.rank):
+        for entry in sorted(entries, key=_Entry.rank):
             first = entry.segments[0]
             if "*" in first:
                 self._wild.append(entry)
@@ -40,10 +40,15 @@ class Knowledge:
         self._entered: dict[str, Wait | None] = {}
         self._blocking: dict[str, Wait | None] = {}
         self._returned: dict[str, str | None] = {}
+        self._roots: dict[str, bool] = {}
 
-    def roots(self) -> frozenset[str]:
-        """The top-level import names of all libraries; some are fnmatch patterns (`types_aiobotocore_*`)."""
-        return frozenset(entry.segments[0] for entry in self._entries)
+    def knows_root(self, name: str) -> bool:
+        """Whether a table speaks of a library that is imported as `name`, its first segment."""
+        if name not in self._roots:
+            self._roots[name] = name in self._literal or any(
+                segment_matches(name, one.segments[0]) for one in self._wild
+            )
+        return self._roots[name]
 
     def knows(self, path: str) -> bool:
         """Whether a table speaks of the library that `path` belongs to."""

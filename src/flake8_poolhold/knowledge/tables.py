@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -10,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal[
+WaitClass = Literal[
     "llm",
     "http",
     "rpc",
@@ -23,6 +25,11 @@ Kind = Literal[
     "bot",
     "sleep",
     "subprocess",
+]
+"""The classes of waits on something outside the service, which a user can choose from."""
+
+Kind = Literal[
+    WaitClass,
     "client-stream",
     "database",
     "checkout",
@@ -30,6 +37,9 @@ Kind = Literal[
 ]
 
 DRIVERS = "drivers.toml"
+
+AS_IT_TAKES = "as long as it takes"
+"""The typical duration of a wait of which only the class is known."""
 
 
 class KnowledgeError(Exception):
@@ -70,6 +80,17 @@ class Wait(msgspec.Struct, frozen=True):
     kind: Kind
     typical: str
     driver: bool
+
+
+_UPPER = re.compile(r"(?:[\d.]+(?: m?s)?–)?([\d.]+) (ms|s)\b(?!–)")
+
+
+def longest(typical: str) -> float:
+    """How long a wait typically lasts at most, in seconds; infinite where the text gives no number."""
+    if typical == "no wait":
+        return 0.0
+    found = _UPPER.match(typical)
+    return float(found[1]) / (1000 if found[2] == "ms" else 1) if found is not None else math.inf
 
 
 def read(folder: Traversable | None = None) -> dict[str, Library]:

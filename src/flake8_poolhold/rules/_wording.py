@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
     from flake8_poolhold.flow.model.frames import FunctionInfo, Hold, Waiting
 
-NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot"})
-"""The classes of waits that cross a network to something that is not the service's own database, cache or queue."""
+NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot", "cache", "queue"})
+"""The classes of waits that cross a network to something that is not the service's own database."""
 
 PAUSES = frozenset({"sleep", "subprocess"})
 """The classes of waits that wait for time, another task or another process."""
@@ -27,6 +27,8 @@ _NOUNS = {
     "payment": "payment call",
     "search": "search call",
     "bot": "chat API call",
+    "cache": "cache call",
+    "queue": "queue call",
     "sleep": "pause",
     "subprocess": "subprocess",
 }

@@ -36,14 +36,18 @@ _WRITING_BULK = frozenset({"bulk_save_objects", "bulk_insert_mappings", "bulk_up
 _STATEMENTS = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars", "exec_driver_sql"})
 
 
+def made_at(frame: Frame, span: tree.Span) -> Place:
+    """The place of the holder that a call at `span` makes."""
+    if frame.function is not None:
+        return Place(Origin("new", frame.function.id, f"{span[0]}:{span[1]}"))
+    return Place(Origin("global", frame.path, f"{span[0]}:{span[1]}"))
+
+
 def made(
     frame: Frame, state: State, kind: str, span: tree.Span, *, keeps: bool | None, bound: bool, cls: str = ""
 ) -> Holder:
     """A new holder, open and never checked out."""
-    if frame.function is not None:
-        place = Place(Origin("new", frame.function.id, f"{span[0]}:{span[1]}"))
-    else:
-        place = Place(Origin("global", frame.path, f"{span[0]}:{span[1]}"))
+    place = made_at(frame, span)
     holder = Holder(kind, place, cls, keeps)
     frame.known[place] = holder
     if frame.function is not None:

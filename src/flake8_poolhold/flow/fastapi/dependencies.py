@@ -174,6 +174,8 @@ def provided_type(analysis: Analysis, marker: Value, place: Place) -> Value | No
     if not isinstance(marker, Depends):
         return None
     match marker.target:
+        case FunctionOf(function=function) if function in analysis.roles and analysis.roles[function].gives:
+            return Holder(analysis.roles[function].gives, place)
         case FunctionOf(function=function):
             mode: Mode = "enter" if analysis.functions[function].node.is_generator else "call"
             result = summaries.summary(analysis, summaries.general(function, mode))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import waits
+from flake8_poolhold.flow.effects import gaps, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State, merge, merge_all
@@ -159,6 +159,8 @@ def _for(frame: Frame, state: State, node: tree.For) -> State | None:
     iterable = expressions.evaluate(frame, state, node.iterable)
     if state.dead:
         return None
+    if node.is_async:
+        gaps.awaited(frame, state, node.iterable, iterable, node.span)
     if (
         isinstance(iterable, Suspended)
         and iterable.kind == "generator"
@@ -300,6 +302,8 @@ def _items(frame: Frame, state: State, node: tree.With, index: int) -> State | N
     manager = expressions.evaluate(frame, state, item.value)
     if state.dead:
         return None
+    if node.is_async:
+        gaps.awaited(frame, state, item.value, manager, span)
     value, leave = contexts.enter(frame, state, manager, span, is_async=node.is_async)
     if state.dead:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import loaded, waits
+from flake8_poolhold.flow.effects import gaps, loaded, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, HolderState, State, merge
@@ -130,6 +130,7 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
         BoundArgument(evaluate(frame, state, argument.value), argument.keyword, argument.star)
         for argument in node.arguments
     ]
+    gaps.called(frame, state, node, callee, arguments)
     if isinstance(node.function, tree.Attribute):
         _mutate(frame, state, node.function, arguments)
         loaded.called(frame, state, callee, node.function.name)
@@ -150,7 +151,9 @@ def _mutate(frame: Frame, state: State, function: tree.Attribute, arguments: lis
 
 
 def _await(frame: Frame, state: State, node: tree.Await) -> Value:
-    return calls.await_value(frame, state, evaluate(frame, state, node.value), node.span)
+    value = evaluate(frame, state, node.value)
+    gaps.awaited(frame, state, node.value, value, node.span)
+    return calls.await_value(frame, state, value, node.span)
 
 
 def _yield(frame: Frame, state: State, node: tree.Yield) -> Value:

@@ -104,6 +104,11 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         frame.may_raise(state)
         state.dead = True
         return UNKNOWN
+    if path in frame.analysis.project.settings.release_functions:
+        for holder in (one for argument in arguments for one in holders_in(argument.value)):
+            waits.used(frame, state, holder.place)
+            holding.release(state, holder.place, closed=False)
+        return UNKNOWN
     special = _SPECIAL.get(path)
     if special is not None:
         return special(frame, state, arguments, span)

@@ -8,10 +8,9 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.effects import waits
+from flake8_poolhold.flow.effects import roles, waits
 from flake8_poolhold.flow.interpreting import blocks, expressions, places, recursion
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
-from flake8_poolhold.flow.model.project import libraries
 from flake8_poolhold.flow.model.states import State, compose, join_states, merge_all
 from flake8_poolhold.flow.model.values import (
     NONE,
@@ -326,10 +325,12 @@ def apply(
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = bind(info, function.receiver, function.bound + arguments)
+    role = analysis.roles.get(info.id)
+    if role is not None:
+        given = roles.play(frame, state, role, info, list(bound.values()), span, mode)
+        return given if given is not None else _as_declared(frame, state, info, bound, span)
     if mode == "call" and not _matters(analysis, state, info, bound):
-        frame.may_raise(state)
-        module = Frame(analysis, info.path, info, "call", reporting=False)
-        return places.Mapping(frame, state, info.id, bound, f"{span[0]}:{span[1]}").value(_declared(module, UNKNOWN))
+        return _as_declared(frame, state, info, bound, span)
     context = context_of(frame, function, bound, state, mode)
     result = summary(analysis, context)
     mapping = places.Mapping(frame, state, info.id, bound, site or f"{span[0]}:{span[1]}")
@@ -348,6 +349,13 @@ def apply(
     return mapping.value(result.returns)
 
 
+def _as_declared(frame: Frame, state: State, info: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> Value:
+    """A call whose body is not read: what it returns is what the annotation says."""
+    frame.may_raise(state)
+    callee = Frame(frame.analysis, info.path, info, "call", reporting=False)
+    return places.Mapping(frame, state, info.id, bound, f"{span[0]}:{span[1]}").value(_declared(callee, UNKNOWN))
+
+
 def _matters(analysis: Analysis, state: State, info: FunctionInfo, bound: dict[str, Value]) -> bool:
     """Whether a call can hold or wait: by what its module imports, or by what it is given."""
     return analysis.reach.matters(info.path) or any(_is_live(analysis, state, value) for value in bound.values())
@@ -359,7 +367,7 @@ def _is_live(analysis: Analysis, state: State, value: Value, depth: int = 2) -> 
         case Unknown() | Literally() | ClassOf():
             return False
         case Library(path=path, holders=held):
-            return bool(held) or path.partition(".")[0] in libraries()
+            return bool(held) or analysis.project.is_library(path.partition(".")[0])
         case FunctionOf(function=function, receiver=receiver, captured=captured, bound=bound) if depth:
             inside = [*(item for _, item in captured), *(one.value for one in bound), receiver or UNKNOWN]
             if analysis.reach.matters(analysis.functions[function].path):

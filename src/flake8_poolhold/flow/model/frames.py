@@ -14,8 +14,7 @@ from flake8_poolhold.flow.model.reach import Reach
 from flake8_poolhold.flow.model.scopes import Scope
 from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge
 from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place, Value
-from flake8_poolhold.knowledge import Knowledge, Wait
-from flake8_poolhold.knowledge.holders import Holders
+from flake8_poolhold.knowledge import Wait
 
 if TYPE_CHECKING:
     from flake8_poolhold.flow.releasing.habits import Habits
@@ -42,6 +41,14 @@ class ClassInfo(msgspec.Struct, frozen=True, eq=False):
     name: str
     node: tree.Class
     scope: Scope
+
+
+class Role(msgspec.Struct, frozen=True):
+    """What the user has taught of a function or class: a call of it waits, gives a holder like `gives`, or releases."""
+
+    wait: Wait | None = None
+    gives: str = ""
+    releases: bool = False
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -133,7 +140,13 @@ class Events(msgspec.Struct):
     unclosed: list[Unclosed] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
-    unknown: dict[str, int] = {}
+
+
+Site = tuple[str, int, int]
+"""A file, a line and a column."""
+
+Gaps = dict[tuple[Site, str], dict[Site, bool]]
+"""By where and what to declare: the calls that are not understood without it, and whether something may be held."""
 
 
 class Pending:
@@ -155,10 +168,10 @@ class Pending:
 class Analysis:
     """Everything shared by the interpretation of all functions: the project, the knowledge, what is known so far."""
 
-    def __init__(self, project: Project, knowledge: Knowledge, holders: Holders) -> None:
+    def __init__(self, project: Project) -> None:
         self.project = project
-        self.knowledge = knowledge
-        self.holders = holders
+        self.knowledge = project.knowledge
+        self.holders = project.holders
         self.functions: dict[str, FunctionInfo] = {}
         self.classes: dict[str, ClassInfo] = {}
         self.globals: dict[tuple[str, str], Value] = {}
@@ -175,7 +188,10 @@ class Analysis:
         self.tested: dict[str, frozenset[str]] = {}
         self.captures: dict[str, frozenset[str]] = {}
         self.untyped: dict[tuple[str, str], str] = {}
+        self.roles: dict[str, Role] = {}
+        """By the id of a function, the key of a class."""
         self.events = Events()
+        self.gaps: Gaps = {}
 
 
 class Frame:

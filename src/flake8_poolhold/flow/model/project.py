@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Iterable
 from posixpath import dirname, join
 
+from flake8_poolhold.config import Settings
 from flake8_poolhold.facts.tree import Module
 from flake8_poolhold.flow.model.scopes import Scope, module_scope
-from flake8_poolhold.knowledge import load
+from flake8_poolhold.knowledge import load as load_knowledge
 from flake8_poolhold.knowledge.holders import load_holders
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -22,7 +22,7 @@ class Project:
     """All files of one project by their path relative to its root, with forward slashes.
 
     `load` gives the facts of a file, or `None` when it cannot be analysed; `read` gives its bytes, empty when it is
-    gone. Both are called at most once a file. `sources` are import roots that the user has named.
+    gone. Both are called at most once a file. The settings name import roots, and libraries and holders of the user's.
     """
 
     def __init__(
@@ -31,8 +31,12 @@ class Project:
         folders_with_projects: Iterable[str],
         load: Loader,
         read: Reader,
-        sources: Iterable[str],
+        settings: Settings,
     ) -> None:
+        self.settings = settings
+        self.holders = load_holders().with_own(settings.holders)
+        self.knowledge = load_knowledge(settings.own_libraries())
+        self._libraries = {path.partition(".")[0] for path in self.holders.by_path} | {"fastapi", "starlette"}
         self.files = frozenset(files)
         self._folders = _folders(self.files)
         self._load, self._read = load, read
@@ -43,7 +47,7 @@ class Project:
         self._found: dict[tuple[str, str], str | None] = {}
         packages = {dirname(path) for path in self.files if path.endswith("/__init__.py") or path == "__init__.py"}
         self._packages = packages
-        named = [source.strip("/").removeprefix("./") for source in sources]
+        named = [source.strip("/").removeprefix("./") for source in settings.src]
         roots = {"", *folders_with_projects}
         roots |= {folder for folder in self._folders if folder == "src" or folder.endswith("/src")}
         self._roots = named or sorted(roots)
@@ -63,6 +67,10 @@ class Project:
             scope = module_scope(module.body if module is not None else [])
             self._scopes[path] = scope
         return scope
+
+    def is_library(self, name: str) -> bool:
+        """Whether something is known of the library that is imported as `name`."""
+        return name in self._libraries or self.knowledge.knows_root(name)
 
     def naming(self, word: str) -> list[str]:
         """The files whose bytes contain `word`, sorted: a cheap answer to "who could subclass, include, call this"."""
@@ -104,7 +112,7 @@ class Project:
     def _search(self, module: str, folder: str) -> str | None:
         target = module.replace(".", "/")
         first = module.partition(".")[0]
-        is_library = first in libraries() or first in sys.stdlib_module_names
+        is_library = self.is_library(first) or first in sys.stdlib_module_names
         for root in self._import_roots(folder):
             # `services/openai.py` beside the importer and a folder `redis/` do not hide the libraries of that name.
             if is_library and (root in self._packages or root == folder) and root not in self._roots:
@@ -134,13 +142,6 @@ class Project:
         if target in self._folders and target:
             return target
         return None
-
-
-@functools.cache
-def libraries() -> frozenset[str]:
-    """The import names of the libraries that something is known of."""
-    holders = {path.partition(".")[0] for path in load_holders().by_path}
-    return load().roots() | holders | {"fastapi", "starlette"}
 
 
 def _folders(files: Iterable[str]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from flake8_poolhold.flow.model.project import Project, libraries
+from flake8_poolhold.flow.model.project import Project
 
 _IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+(?P<origin>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]+)"
@@ -69,7 +69,7 @@ class Reach:
         else:
             found = self._project.find(name, path)
             if found is None:
-                if name.partition(".")[0] in libraries():
+                if self._project.is_library(name.partition(".")[0]):
                     yield None
                 return
         if found is not None and found.endswith((".py", ".pyi")):

@@ -236,11 +236,12 @@ def method(analysis: Analysis, key: str, name: str) -> FunctionInfo | None:
 
 def holder_base(analysis: Analysis, key: str) -> str | None:
     """The holder class (its name in the knowledge) that a project's class inherits from."""
-    for path in mro(analysis, key)[1]:
+    classes, libraries = mro(analysis, key)
+    for path in libraries:
         known = analysis.holders.class_at(path)
         if known is not None and known[1].kind in ("session", "connection"):
             return known[0]
-    return None
+    return next((analysis.roles[cls].gives for cls in classes if cls in analysis.roles), None)
 
 
 def is_mapped(analysis: Analysis, key: str) -> bool:
