@@ -30,20 +30,38 @@ class HolderClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Holders(msgspec.Struct, frozen=True):
-    """All classes by their short name, by dotted path, and the callables that make them."""
+    """All classes by their short name, by dotted path, and the callables that make them.
+
+    `attributes` are dotted paths at which a library keeps a holder, with its class; `queries` those of attributes of
+    mapped classes that are queries in such a holder; `fetching` the methods that libraries add to `Query` and that run
+    it.
+    """
 
     classes: dict[str, HolderClass]
     by_path: dict[str, str]
     factories: dict[str, str]
+    attributes: dict[str, str]
+    queries: dict[str, str]
+    fetching: frozenset[str]
 
     def with_own(self, own: Mapping[str, str]) -> Holders:
         """These tables and a user's holders: dotted paths of classes or functions, each with the class it is like."""
-        return Holders(self.classes, {**self.by_path, **own}, self.factories) if own else self
+        return msgspec.structs.replace(self, by_path={**self.by_path, **own}) if own else self
 
     def class_at(self, path: str) -> tuple[str, HolderClass] | None:
         """The class imported as `path`, with its short name."""
         name = self.by_path.get(path)
         return (name, self.classes[name]) if name is not None else None
+
+
+class _Methods(msgspec.Struct, forbid_unknown_fields=True):
+    methods: list[str]
+
+
+class _Registries(msgspec.Struct, forbid_unknown_fields=True):
+    attributes: dict[str, str]
+    queries: dict[str, str]
+    fetching: _Methods
 
 
 @functools.cache
@@ -56,4 +74,5 @@ def load_holders() -> Holders:
         factories |= msgspec.convert(raw.pop("factories"), dict[str, str])
         classes |= {name: msgspec.convert(table, HolderClass) for name, table in raw.items()}
     by_path = {path: name for name, known in classes.items() for path in known.names}
-    return Holders(classes, by_path, factories)
+    kept = msgspec.toml.decode((resources.files(__package__) / "registries.toml").read_bytes(), type=_Registries)
+    return Holders(classes, by_path, factories, kept.attributes, kept.queries, frozenset(kept.fetching.methods))

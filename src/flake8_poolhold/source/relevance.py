@@ -6,7 +6,7 @@ import re
 
 _WORDS = re.compile(
     rb"async def|[Ss]ession|SESSION|Depends|[Ee]ngine|sqlalchemy|sqlmodel|asyncpg|psycopg|"
-    rb"\b(?:db|conn|connection|uow|pool|repo|BackgroundTasks?)\b|[Uu]nit_?[Oo]f_?[Ww]ork"
+    rb"\.query\b|\b(?:db|conn|connection|uow|pool|repo|BackgroundTasks?)\b|[Uu]nit_?[Oo]f_?[Ww]ork"
 )
 
 

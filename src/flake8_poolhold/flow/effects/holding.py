@@ -98,7 +98,7 @@ def _query(frame: Frame, state: State, holder: Holder, name: str, span: tree.Spa
     if name == "yield_per":
         waits.used(frame, state, holder.place)
         state.holders[holder.place] = msgspec.structs.replace(state.holder(holder.place), streaming=True)
-    if effect == "neutral":
+    if effect == "neutral" and name not in frame.analysis.holders.fetching:
         return QueryOf(holder)
     fetch(frame, state, holder, span)
     if name in ("update", "delete"):

@@ -90,7 +90,8 @@ def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
         met = inner.get(place)
         now = compose(met, outer, waiting.steps[0]) if met is not None else outer
         touched[place] = now
-        if HELD in now.kinds and place not in reported and not frame.is_import:
+        told = place in reported and not _held_before(outer, met, span)
+        if HELD in now.kinds and not told and not frame.is_import:
             if frame.reporting:
                 _hold(frame, state, place, now, waiting, span)
                 reported.add(place)
@@ -100,6 +101,16 @@ def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
         if place not in touched and place.origin.how != "new":
             touched[place] = met
     remember(frame, msgspec.structs.replace(waiting, touched=tuple(touched.items()), reported=frozenset(reported)))
+
+
+def _held_before(outer: HolderState, met: HolderState | None, span: tree.Span) -> bool:
+    """Whether the caller had checked out before the call at `span`, and the callee does not release before it waits.
+
+    The callee's own checkout is another one: to do without it there does not help this one.
+    """
+    if HELD not in outer.kinds or (met is not None and not met.carries):
+        return False
+    return not any((step.line, step.column) == span[:2] for step in outer.since[:1])
 
 
 def remember(frame: Frame, waiting: Waiting) -> None:

@@ -37,7 +37,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import evidence, hierarchy, names, objects, types
+from flake8_poolhold.flow.naming import callsites, evidence, hierarchy, names, objects, types
 
 MOST_CONTEXTS = 24
 """A function that another one calls with more kinds of arguments than this is then seen in its general form."""
@@ -159,7 +159,7 @@ def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | Non
 def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree.Parameter) -> Value:
     """What a parameter stands for when the caller is not known."""
     place = parameter_place(info.id, parameter.name)
-    if index == 0 and info.owner and parameter.annotation is None and not _is_static(info):
+    if index == 0 and info.owner and parameter.annotation is None and not is_static(info):
         if any(isinstance(d, tree.Name) and d.id == "classmethod" for d in info.node.decorators):
             return ClassOf(info.owner)
         kind = names.holder_base(analysis, info.owner)
@@ -180,10 +180,14 @@ def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter:
         provided = dependencies.provided_type(analysis, depends, place)
         if provided is not None:
             return provided
-    return evidence.untyped_parameter(analysis, info, parameter, place)
+    if parameter.annotation is not None and not evidence.says_nothing(parameter.annotation):
+        return UNKNOWN
+    used_as = evidence.untyped_parameter(analysis, info, parameter, place)
+    return callsites.passed(analysis, info, parameter, place) if isinstance(used_as, Unknown) else used_as
 
 
-def _is_static(info: FunctionInfo) -> bool:
+def is_static(info: FunctionInfo) -> bool:
+    """Whether a method gets no receiver."""
     return any(isinstance(d, tree.Name) and d.id == "staticmethod" for d in info.node.decorators)
 
 

@@ -165,6 +165,10 @@ class Pending:
             self.lowest[-1] = min(self.lowest[-1], position)
 
 
+Calls = dict[str, list[tuple[FunctionInfo | None, tree.Call]]]
+"""Calls by the last name of the callee, with the function around them."""
+
+
 class Analysis:
     """Everything shared by the interpretation of all functions: the project, the knowledge, what is known so far."""
 
@@ -192,6 +196,7 @@ class Analysis:
         """By the id of a function, the key of a class."""
         self.events = Events()
         self.gaps: Gaps = {}
+        self.calls: dict[str, Calls] = {}
 
 
 class Frame:

@@ -23,8 +23,6 @@ _TOGETHER = frozenset(
 
 def untyped_parameter(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, place: Place) -> Value:
     """A holder when the function uses the parameter as one; unknown otherwise."""
-    if parameter.annotation is not None and not _says_nothing(parameter.annotation):
-        return UNKNOWN
     if parameter.kind not in ("positional", "keyword"):
         return UNKNOWN
     kind = holder_kind(analysis, info, parameter.name)
@@ -41,7 +39,8 @@ def holder_kind(analysis: Analysis, info: FunctionInfo, name: str) -> str:
     return known
 
 
-def _says_nothing(annotation: tree.Expression) -> bool:
+def says_nothing(annotation: tree.Expression) -> bool:
+    """Whether an annotation leaves everything open."""
     return isinstance(annotation, tree.Name) and annotation.id in ("Any", "object")
 
 

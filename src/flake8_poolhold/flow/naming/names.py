@@ -23,7 +23,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import types
+from flake8_poolhold.flow.naming import objects, types
 
 _BUILTINS = frozenset(dir(builtins))
 
@@ -145,7 +145,7 @@ def member_of_module(analysis: Analysis, module: Value, name: str) -> Value:
     """The value of `module.name`."""
     match module:
         case Library(path=path):
-            return Library(f"{path}.{name}")
+            return objects.registry(analysis, f"{path}.{name}") or Library(f"{path}.{name}")
         case ModuleOf(path=path):
             if path.endswith((".py", ".pyi")):
                 scope = analysis.project.scope(path)
@@ -247,7 +247,9 @@ def holder_base(analysis: Analysis, key: str) -> str | None:
 def is_mapped(analysis: Analysis, key: str) -> bool:
     """Whether the class is an ORM model: it inherits from a declarative base."""
     return any(
-        path.endswith((".DeclarativeBase", ".SQLModel", ".DeclarativeBaseNoMeta", ".declarative_base()"))
+        path.endswith(
+            (".DeclarativeBase", ".SQLModel", ".DeclarativeBaseNoMeta", ".declarative_base()", "SQLAlchemy.Model")
+        )
         for path in mro(analysis, key)[1]
     )
 

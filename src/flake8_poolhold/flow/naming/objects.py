@@ -45,7 +45,8 @@ def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
     """The value of `value.name`."""
     match value:
         case Library(path=path, holders=holders, locks=locks):
-            return Library(f"{path}.{name}", holders, locks or name == "with_for_update")
+            kept = registry(frame.analysis, f"{path}.{name}")
+            return kept or Library(f"{path}.{name}", holders, locks or name == "with_for_update")
         case ModuleOf():
             return names.member_of_module(frame.analysis, value, name)
         case Instance():
@@ -78,6 +79,10 @@ def _class_attribute(frame: Frame, value: ClassOf, name: str) -> Value:
     found = names.class_member(analysis, value.cls, name)
     if found is None:
         bases = names.mro(analysis, value.cls)[1]
+        for base in bases:
+            session = registry(analysis, analysis.holders.queries.get(f"{base}.{name}", ""))
+            if session is not None:
+                return QueryOf(session)
         return Library(f"{bases[0]}.{name}") if bases and not bases[0].startswith("builtins.") else UNKNOWN
     info, binding = found
     if isinstance(binding, tree.Function):
@@ -121,7 +126,13 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) 
     outside = [base for base in bases if not base.startswith(("builtins.", "abc.", "typing.", "enum.", "pydantic."))]
     if names.is_mapped(analysis, value.cls) or not outside:
         return UNKNOWN
-    return Library(f"{outside[0]}.{name}")
+    return registry(analysis, f"{outside[0]}.{name}") or Library(f"{outside[0]}.{name}")
+
+
+def registry(analysis: Analysis, path: str) -> Holder | None:
+    """The holder that a library keeps at `path` for everybody in one request or task."""
+    kind = analysis.holders.attributes.get(path)
+    return Holder(kind, types.global_place("", path)) if kind is not None else None
 
 
 def _decorator_names(frame: Frame, node: tree.Function) -> list[str]:

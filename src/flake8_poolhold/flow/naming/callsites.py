@@ -1,0 +1,175 @@
+"""Call sites: what the project passes to a parameter that has no annotation.
+
+Constructors and functions of modules are looked up by name in the bytes of all files. An argument is evaluated where it
+stands, from the assignments around it, whatever the order in which they run: it tells a type, not a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.interpreting import contexts, expressions, recursion, summaries
+from flake8_poolhold.flow.model.frames import Analysis, Calls, Frame, FunctionInfo, Summary
+from flake8_poolhold.flow.model.scopes import statements
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import (
+    UNKNOWN,
+    ClassOf,
+    Engine,
+    Factory,
+    FunctionOf,
+    Holder,
+    Instance,
+    Library,
+    Place,
+    Value,
+    join,
+    options,
+)
+from flake8_poolhold.flow.naming import names, types
+
+MOST_FILES = 24
+"""What is called in more files than this takes anything; looking it up would cost more than it tells."""
+
+DEEPEST = 4
+"""Variables assigned from variables: deeper down nothing is known."""
+
+_TESTS = re.compile(r"(^|/)(tests?|conftest\.py|test_[^/]*|[^/]*_test\.py)(/|$)")
+"""What test runners look for: there, stand-ins are passed."""
+
+
+def passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, place: Place) -> Value:
+    """What the project's calls of a function give to one of its parameters, at `place`; unknown when nothing tells."""
+    if parameter.kind not in ("positional", "keyword") or not _can_be_found(info):
+        return UNKNOWN
+    key = ("passed", info.id, parameter.name)
+    known = analysis.summaries.get(key)
+    if known is None:
+        known = recursion.solve(analysis, key, lambda: Summary(_passed(analysis, info, parameter), None, None, ()))
+    return types.reroot(known.returns, place)
+
+
+def _can_be_found(info: FunctionInfo) -> bool:
+    """Whether the name that calls of the function use says which function it is."""
+    name = info.node.name
+    return name == "__init__" or not (name.startswith("__") or name == "<lambda>" or "<locals>" in info.name)
+
+
+def _passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -> Value:
+    is_constructor = info.owner and info.node.name == "__init__"
+    name = analysis.classes[info.owner].name.rpartition(".")[2] if is_constructor else info.node.name
+    files = [
+        path for path in analysis.project.naming(f"{name}(") if _TESTS.search(info.path) or not _TESTS.search(path)
+    ]
+    if len(files) > MOST_FILES:
+        return UNKNOWN
+    position = info.node.parameters.index(parameter) - (1 if info.owner and not summaries.is_static(info) else 0)
+    values: list[Value] = []
+    for path in files:
+        for around, call in sorted(_calls(analysis, path).get(name, ()), key=lambda one: one[1].span):
+            argument = _argument(call, parameter, position)
+            if argument is not None and _leads_to(analysis, path, around, call.function, info):
+                values += options(_value(analysis, path, around, argument))
+    return join(value for value in values if _tells(value))
+
+
+def _calls(analysis: Analysis, path: str) -> Calls:
+    """The calls in a file by the last name of the callee, each with the outermost function around it."""
+    found = analysis.calls.get(path)
+    if found is None:
+        found = analysis.calls[path] = {}
+        scope = analysis.project.scope(path)
+        module = analysis.project.module(path)
+        for qualified, node, owner in scope.functions:
+            key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
+            _collect(found, node.body, names.function_info(analysis, path, qualified, node, key))
+        for statement in statements(module.body) if module is not None else ():
+            if not isinstance(statement, tree.Function | tree.Class):
+                _collect(found, statement, None)
+    return found
+
+
+def _collect(found: Calls, root: object, around: FunctionInfo | None) -> None:
+    for node in tree.walk(root):
+        match node:
+            case tree.Call(function=tree.Name(id=called) | tree.Attribute(name=called)):
+                found.setdefault(called, []).append((around, node))
+            case _:
+                pass
+
+
+def _argument(call: tree.Call, parameter: tree.Parameter, position: int) -> tree.Expression | None:
+    if any(argument.star for argument in call.arguments):
+        return None
+    positional = [argument.value for argument in call.arguments if argument.keyword is None]
+    if parameter.kind == "positional" and position < len(positional):
+        return positional[position]
+    return next((argument.value for argument in call.arguments if argument.keyword == parameter.name), None)
+
+
+def _leads_to(
+    analysis: Analysis, path: str, around: FunctionInfo | None, callee: tree.Expression, info: FunctionInfo
+) -> bool:
+    for option in options(_value(analysis, path, around, callee)):
+        match option:
+            case ClassOf(cls=cls):
+                constructor = names.method(analysis, cls, "__init__")
+                if constructor is not None and constructor.id == info.id:
+                    return True
+            case FunctionOf(function=function) if function == info.id:
+                return True
+            case _:
+                pass
+    return False
+
+
+def _tells(value: Value) -> bool:
+    match value:
+        case FunctionOf(captured=captured, bound=bound):
+            return not captured and not bound
+        case Library(path=path, holders=holders):
+            return not holders and not path.startswith(("builtins.", "?"))
+        case _:
+            return isinstance(value, Instance | Holder | Engine | Factory | ClassOf)
+
+
+def _value(analysis: Analysis, path: str, around: FunctionInfo | None, expression: tree.Expression) -> Value:
+    """The value of an expression in a function, by what its variables are assigned anywhere in the function."""
+    frame, state = names.module_frame(analysis, path), State()
+    if around is not None:
+        _bind(frame, state, around, expression, DEEPEST)
+    return expressions.evaluate(frame, state, expression)
+
+
+def _bind(frame: Frame, state: State, around: FunctionInfo, expression: tree.Expression, depth: int) -> None:
+    """Give a value to the local variables that an expression mentions."""
+    if not depth:
+        return
+    for name in sorted({node.id for node in tree.walk(expression) if isinstance(node, tree.Name)} - state.env.keys()):
+        values = list(_bindings(frame, state, around, name, depth))
+        if values:
+            state.env[name] = join(values)
+
+
+def _bindings(frame: Frame, state: State, around: FunctionInfo, name: str, depth: int) -> Iterator[Value]:
+    analysis = frame.analysis
+    for index, parameter in enumerate(around.node.parameters):
+        if parameter.name == name:
+            yield summaries.general_value(analysis, around, index, parameter)
+    for statement in statements(around.node.body):
+        match statement:
+            case tree.Import(name=bound) | tree.ImportFrom(name=bound) if bound == name:
+                yield names.imported(analysis, around.path, statement)
+            case tree.Assign(targets=[tree.Name(id=bound)], value=value) if bound == name and value is not None:
+                _bind(frame, state, around, value, depth - 1)
+                yield expressions.evaluate(frame, state, value)
+            case tree.With(items=items, is_async=is_async):
+                for item in items:
+                    if isinstance(item.target, tree.Name) and item.target.id == name:
+                        _bind(frame, state, around, item.value, depth - 1)
+                        manager = expressions.evaluate(frame, state, item.value)
+                        yield contexts.enter(frame, state, manager, statement.span, is_async=is_async)[0]
+            case _:
+                pass
