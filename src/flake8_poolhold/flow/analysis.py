@@ -10,14 +10,23 @@ import msgspec
 from flake8_poolhold.finding import Gap
 from flake8_poolhold.flow.fastapi import dependencies, versions
 from flake8_poolhold.flow.interpreting import blocks, summaries
-from flake8_poolhold.flow.model.frames import Analysis, Blocking, Escape, Frame, FunctionInfo, Hold, Unclosed
+from flake8_poolhold.flow.model.frames import (
+    Analysis,
+    Blocking,
+    Escape,
+    Frame,
+    FunctionInfo,
+    Hold,
+    Shared,
+    Unclosed,
+)
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import State, join_states
 from flake8_poolhold.flow.model.values import Holder, options
 from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.releasing import releases
 
-Event = TypeVar("Event", Hold, Blocking, Escape, Unclosed)
+Event = TypeVar("Event", Hold, Blocking, Escape, Shared, Unclosed)
 
 
 class Flow:
@@ -85,6 +94,12 @@ class Flow:
                 for event in self._mine(self._analysis.events.escapes)
             }.values()
         )
+
+    @property
+    def shared(self) -> list[Shared]:
+        """Holders that several branches, which run at once, use; one for each place."""
+        events = self._mine(self._analysis.events.shared)
+        return list({(event.function.path, event.span): event for event in reversed(events)}.values())[::-1]
 
     @property
     def unclosed(self) -> list[Unclosed]:

@@ -57,17 +57,31 @@ from flake8_poolhold.rules import _wording
 if TYPE_CHECKING:
     from flake8_poolhold.finding import Finding
     from flake8_poolhold.flow.analysis import Flow
+    from flake8_poolhold.flow.model.frames import Escape
 
 
 @rule(code="PHL201")
 def request_session_in_background_task(flow: Flow) -> Iterator[Finding]:
     for escape in flow.escapes:
+        if escape.kind != "background":
+            continue
         carrier = f", inside `{escape.carrier}`," if escape.carrier else ""
         yield _wording.finding(
             "PHL201",
             "request-session-in-background-task",
-            f"`{escape.name}`{carrier} goes to the background task `{escape.into}`, which outlives it; "
+            f"`{escape.name}`{carrier} goes to the background task `{escape.into}`, {_outcome(escape)}; "
             "pass ids and let the task open its own session",
             escape.function,
             escape.span,
         )
+
+
+def _outcome(escape: Escape) -> str:
+    """What the task finds, by the version of FastAPI where that is known and decides it."""
+    if escape.owner == "block":
+        return "which runs when the block has closed it"
+    if escape.early is None:
+        return "which outlives the handler: it runs on a connection that is held until it ends, or on one that leaks"
+    if escape.early:
+        return "which finds it closed, checks out again and leaks that connection"
+    return "which keeps its connection until the task ends"

@@ -219,7 +219,11 @@ def release(state: State, place: Place, *, closed: bool) -> None:
         state.holders[place] = msgspec.structs.replace(before, dirty=False, touched=True)
         return
     state.holders[place] = HolderState(
-        frozenset({CLOSED if closed else RELEASED}), begun=before.begun, bound=before.bound, touched=True
+        frozenset({CLOSED if closed else RELEASED}),
+        begun=before.begun,
+        bound=before.bound,
+        touched=True,
+        raced=before.raced,
     )
 
 

@@ -146,16 +146,20 @@ def _idle(frame: Frame, state: State, place: Place, waiting: Waiting, span: tree
         state.holders[place] = msgspec.structs.replace(state.holder(place), idle=idle)
 
 
-def used(frame: Frame, state: State, place: Place) -> None:
-    """A holder is used: the waits that it stood open for are now known to be idle waits."""
+def used(frame: Frame, state: State, place: Place, *, raced: bool = True) -> None:
+    """A holder is used: the waits that it stood open for are now known to be idle waits.
+
+    `raced`: not under a lock, as far as a callee tells.
+    """
     holder = state.holder(place)
     if frame.reporting and not frame.muted:
         for number in sorted(holder.idle):
             hold = frame.idle_holds[number]
             if hold not in frame.analysis.events.idles:
                 frame.analysis.events.idles.append(hold)
-    if holder.idle or not holder.touched:
-        state.holders[place] = msgspec.structs.replace(holder, idle=frozenset(), touched=True)
+    raced = holder.raced or (raced and not frame.locks)
+    if holder.idle or not holder.touched or raced != holder.raced:
+        state.holders[place] = msgspec.structs.replace(holder, idle=frozenset(), touched=True, raced=raced)
 
 
 def describe(

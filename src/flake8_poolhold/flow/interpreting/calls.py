@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import holding, waits
+from flake8_poolhold.flow.effects import holding, tasks, waits
 from flake8_poolhold.flow.interpreting import contexts, expressions, library, summaries
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Effects, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
@@ -173,6 +173,9 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
     """The result of `await value`."""
     match value:
         case Suspended(kind="coroutine", target=target, arguments=arguments):
+            if value in frame.finished:
+                return frame.finished[value]
+            tasks.join(frame, state, value)
             return _resume(frame, state, target, arguments, span)
         case Library(path=path, holders=held):
             wait = frame.analysis.knowledge.wait_of_await(path)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import holding, waits
+from flake8_poolhold.flow.effects import holding, tasks, waits
 from flake8_poolhold.flow.interpreting import calls, expressions, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame
 from flake8_poolhold.flow.model.states import State, merge
@@ -39,6 +39,8 @@ BY_HAND = frozenset({"__aiter__", "__iter__", "__anext__", "__next__", "asend", 
 
 Leave = Callable[[State], None]
 """What leaving a block does to the state."""
+
+_LOCKS = frozenset({"asyncio.Lock", "asyncio.locks.Lock", "anyio.Lock", "threading.Lock", "threading.RLock"})
 
 _MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 
@@ -153,6 +155,12 @@ def _enter_library(
         return holder, lambda after: holding.release(after, place, closed=True)
     if path in ("contextlib.AsyncExitStack", "contextlib.ExitStack"):
         return manager, _unwind(frame)
+    if path in tasks.GROUPS:
+        group = tasks.open_group(frame)
+        return Library(path), lambda after: tasks.close_group(frame, after, group, span)
+    if path in _LOCKS:
+        frame.locks += 1
+        return UNKNOWN, _unlock(frame)
     knowledge = frame.analysis.knowledge
     wait = knowledge.wait_of_enter(path) if is_async else None
     if wait is not None:
@@ -162,6 +170,15 @@ def _enter_library(
         for place in manager.holders:
             holding.query_by_unknown(frame, state, place, span, path)
     return Library(path), _nothing
+
+
+def _unlock(frame: Frame) -> Leave:
+    outside = frame.locks - 1
+
+    def leave(after: State) -> None:
+        frame.locks = outside
+
+    return leave
 
 
 def _unwind(frame: Frame) -> Leave:
@@ -256,6 +273,10 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
 def drive(frame: Frame, state: State, generator: Suspended, name: str, span: tree.Span) -> Value:
     """A generator driven by hand: the async ones run when what they return is awaited."""
     match name:
+        case "join" | "result":
+            return calls.await_value(frame, state, generator, span)
+        case "start":
+            return UNKNOWN
         case "__aiter__" | "__iter__":
             return generator
         case "__anext__" | "asend" | "aclose":

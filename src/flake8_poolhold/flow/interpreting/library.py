@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import escapes, holding, queries, waits
+from flake8_poolhold.flow.effects import concurrency, escapes, holding, queries, tasks, waits
 from flake8_poolhold.flow.interpreting import calls, contexts
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
@@ -53,6 +53,12 @@ _THREADS = frozenset(
     {
         "asyncio.to_thread", "starlette.concurrency.run_in_threadpool", "fastapi.concurrency.run_in_threadpool",
         "anyio.to_thread.run_sync", "asgiref.sync.sync_to_async",
+    }
+)  # fmt: skip
+_WORKERS = frozenset(
+    {
+        "threading.Thread", "concurrent.futures.ThreadPoolExecutor.submit",
+        "concurrent.futures.thread.ThreadPoolExecutor.submit",
     }
 )  # fmt: skip
 _ENDINGS = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "typing.assert_never"})
@@ -123,12 +129,16 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return UNKNOWN
     if path == "contextlib.AsyncExitStack.enter_async_context":
         return Suspended("coroutine", callee, arguments)
-    if path in _CONCURRENT or path in _THREADS or path.endswith(".run_in_executor"):
+    if path in _CONCURRENT or path in _THREADS:
         return Suspended("coroutine", callee, arguments)
+    if path in _WORKERS or path.endswith(".run_in_executor"):
+        worker = Suspended("coroutine", callee, arguments)
+        tasks.start(frame, state, worker, span, "thread", path.rpartition(".")[2])
+        return worker
     if path in _TASKS or path.endswith((".create_task", ".start_soon")):
-        return _start(frame, state, callee, arguments)
+        return _start(frame, state, callee, arguments, span)
     if escapes.is_handover(path):
-        escapes.hand_over(frame, state, path, arguments, span)
+        escapes.hand_over(frame, state, arguments, span)
         return Library(path if path.rpartition(".")[2][:1].isupper() else f"{path}()")
     made = _maker(frame, state, path, arguments, span)
     if made is not None:
@@ -183,6 +193,11 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
         return contexts.enter_stacked(frame, state, values[0], span, is_async=True)
     if path in _THREADS or path.endswith(".run_in_executor"):
         return _in_thread(frame, state, arguments, span, skipped=1 if path.endswith(".run_in_executor") else 0)
+    if path == "threading.Thread" or path.endswith(".submit"):
+        return _in_worker(frame, state, path, arguments, span)
+    if path.endswith((".gather", ".wait", ".as_completed")):
+        ways = concurrency.branches(frame, arguments)
+        concurrency.together(frame, state, ways, span, path.rpartition(".")[2])
     results: list[Value] = []
     for argument in arguments:
         if argument.star == "*":
@@ -206,6 +221,17 @@ def _awaited(frame: Frame, state: State, value: Value, span: tree.Span) -> Value
     return UNKNOWN
 
 
+def _in_worker(frame: Frame, state: State, path: str, arguments: Arguments, span: tree.Span) -> Value:
+    """`Thread(target=f, args=(a, b))`, `executor.submit(f, a, b)`: what it runs."""
+    if path.endswith(".submit"):
+        return _in_thread(frame, state, arguments, span, skipped=0)
+    target, given = keyword(arguments, "target"), keyword(arguments, "args")
+    items = given.items if isinstance(given, Series) else ()
+    if target is None:
+        return UNKNOWN
+    return _in_thread(frame, state, tuple(BoundArgument(value) for value in (target, *items)), span, skipped=0)
+
+
 def _in_thread(frame: Frame, state: State, arguments: Arguments, span: tree.Span, skipped: int) -> Value:
     """A function run in a thread: its waits hold what the caller holds, but they do not block the loop."""
     rest = arguments[skipped:]
@@ -221,14 +247,16 @@ def _in_thread(frame: Frame, state: State, arguments: Arguments, span: tree.Span
         frame.threaded = threaded
 
 
-def _start(frame: Frame, state: State, callee: Library, arguments: Arguments) -> Value:
+def _start(frame: Frame, state: State, callee: Library, arguments: Arguments, span: tree.Span) -> Value:
     """A task is started: it runs beside the caller and counts where it is awaited."""
     values = positional(arguments)
     if not values:
         return UNKNOWN
     first = values[0]
     if callee.path.endswith(".start_soon") and isinstance(first, FunctionOf):
-        return Suspended("coroutine", first, arguments[1:])
+        first = Suspended("coroutine", first, arguments[1:])
+    how = "TaskGroup" if callee.path.rpartition(".")[0] in tasks.GROUPS else "create_task"
+    tasks.start(frame, state, first, span, "task", how)
     return first if isinstance(first, Suspended) else UNKNOWN
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.effects import roles, waits
+from flake8_poolhold.flow.effects import roles, tasks, waits
 from flake8_poolhold.flow.interpreting import blocks, expressions, places, recursion
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
 from flake8_poolhold.flow.model.states import State, compose, join_states, merge_all
@@ -95,16 +95,18 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
 
 def finish(frame: Frame, state: State | None) -> Summary:
     """The summary of a function whose body has been run; `state` is where it falls off its end."""
+    from flake8_poolhold.flow.effects import lifetimes
+
     normal = frame.yielded if frame.mode == "enter" else merge_all((*frame.returned_at, state))
     returns = _declared(frame, bounded(join(_results(frame, state))))
     if frame.function is not None and frame.reporting:
-        from flake8_poolhold.flow.effects import lifetimes
-
         lifetimes.at_exit(frame, normal, returns)
+        tasks.at_exit(frame, normal, returns)
         for identity, closure in frame.nested.items():
             summary(frame.analysis, general(identity, "call", closure.captured))
     effects = _effects(frame, normal, returns)
-    return Summary(returns, effects, _effects(frame, frame.raised, UNKNOWN), tuple(_waits(frame)))
+    raised = _effects(frame, frame.raised, UNKNOWN)
+    return Summary(returns, effects, raised, tuple(_waits(frame)), tasks.left(frame), tuple(frame.joined))
 
 
 def _waits(frame: Frame) -> Iterator[Waiting]:
@@ -342,6 +344,10 @@ def apply(
     if not frame.muted:
         for waiting in _reported_inside(analysis, context, result.waits):
             waits.meet(frame, state, mapping.waiting(waiting, step), span)
+        for value in result.joined:
+            tasks.join(frame, state, mapping.value(value))
+        for value in result.left:
+            tasks.start(frame, state, mapping.value(value), span, "task", "create_task")
     if result.raised is not None:
         failing = state.copy()
         apply_effects(frame, failing, result.raised, mapping, step)
@@ -420,8 +426,10 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
     for place, inner in effects.holders.items():
         for mine in mapping.holders(place):
             if inner.touched:
-                waits.used(frame, state, mine)
+                waits.used(frame, state, mine, raced=inner.raced)
             after = compose(inner, state.holder(mine), step)
+            if frame.locks:
+                after = msgspec.structs.replace(after, raced=state.holder(mine).raced)
             if mine in changed:
                 after = join_states(after, state.holders[mine])
             changed[mine] = after

@@ -73,12 +73,17 @@ class Effects(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A function as seen from a caller: `None` for an exit that is never taken."""
+    """A function as seen from a caller: `None` for an exit that is never taken.
+
+    `left` are calls of its callers' making that it leaves running in a task; `joined` are those that it waits for.
+    """
 
     returns: Value
     normal: Effects | None
     raised: Effects | None
     waits: tuple[Waiting, ...]
+    left: tuple[Value, ...] = ()
+    joined: tuple[Value, ...] = ()
 
 
 class Hold(msgspec.Struct, frozen=True, eq=False):
@@ -109,14 +114,60 @@ class Blocking(msgspec.Struct, frozen=True, eq=False):
     waiting: Waiting
 
 
+Into = Literal["background", "task", "thread", "queue", "cache"]
+"""Where work that outlives its caller runs, or where a holder is kept."""
+
+Owner = Literal["request", "caller", "block"]
+"""Who closes a holder: the dependency that gave it, whoever passed it in, or a `with` block of the function."""
+
+
 class Escape(msgspec.Struct, frozen=True, eq=False):
-    """A holder that is given to work which outlives it."""
+    """A holder that is given to work which outlives it.
+
+    `carrier` is the class of the object that carries it, or empty; `into` the name of the task. `early`: the provider
+    exits before the response is sent, so that a background task finds the holder closed; `None` where no version tells.
+    """
 
     function: FunctionInfo
     span: tree.Span
     name: str
     place: Place
     carrier: str
+    into: str
+    kind: Into
+    owner: Owner
+    early: bool | None
+
+
+class Shared(msgspec.Struct, frozen=True, eq=False):
+    """A holder that several branches, which run at once, use.
+
+    `how` starts them (`gather`, `TaskGroup`, `create_task`); `branches` are their names, one alone if it runs many
+    times; `held`: its connection is checked out by then; `ends`: a branch commits, rolls back or closes.
+    """
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    place: Place
+    kind: str
+    how: str
+    branches: tuple[str, ...]
+    held: bool
+    ends: bool
+
+
+class Started(msgspec.Struct, frozen=True, eq=False):
+    """A task or thread: the call that it runs, where it was started, the holders that it uses and does not close.
+
+    `raced` are those that it uses outside of any lock; `into` is its name.
+    """
+
+    value: Value
+    span: tree.Span
+    kind: Into
+    uses: frozenset[Place]
+    raced: frozenset[Place]
     into: str
 
 
@@ -137,6 +188,7 @@ class Events(msgspec.Struct):
     idles: list[Hold] = []
     blocking: list[Blocking] = []
     escapes: list[Escape] = []
+    shared: list[Shared] = []
     unclosed: list[Unclosed] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
@@ -233,6 +285,18 @@ class Frame:
         self.streams = False
         """Whether a handler's session is still open while its response is sent."""
         self.stacked: list[Callable[[State], None]] = []
+        self.locks = 0
+        """How many locks are held here: what is done under one is never done twice at once."""
+        self.started: dict[Value, Started] = {}
+        """Tasks and threads that run beside this function, until it waits for them."""
+        self.joined: dict[Value, None] = {}
+        """Tasks of somebody else that this function waits for."""
+        self.finished: dict[Value, Value] = {}
+        """What the tasks of a group, whose block has ended, returned."""
+        self.doubled: set[Value] = set()
+        """Tasks of which it is reported already that they share a holder."""
+        self.groups: list[dict[Value, None]] = []
+        """The task groups whose blocks are open here, each with the tasks started in it."""
         self.escaped: set[Place] = set()
         self.outer_names: set[str] = set()
         """Names that belong to the module or the function around: what is assigned to them outlives the function."""

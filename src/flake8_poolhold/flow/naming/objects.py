@@ -66,6 +66,8 @@ def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
             return join(attribute(frame, state, option, name) for option in options)
         case Suspended(kind="generator") if name in contexts.BY_HAND:
             return Method(value, name)
+        case Suspended(kind="coroutine") if name in ("join", "result", "start"):
+            return Method(value, name)  # of a thread or task
         case Opening(holder=holder) if name not in ("start", "__aenter__", "__enter__"):
             return attribute(frame, state, holder, name)
         case Engine() | Factory() | Opening() | QueryOf() | Router() | Series() | Table():
