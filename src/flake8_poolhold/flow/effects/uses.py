@@ -11,7 +11,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import calls
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, GIVEN, RELEASED, HolderState, State
-from flake8_poolhold.flow.model.values import Library, Place, Suspended, Value
+from flake8_poolhold.flow.model.values import Library, Place, Suspended, Value, holders_in
 
 ENDED = frozenset({RELEASED, CLOSED})
 
@@ -41,10 +41,11 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
             ways.append(frame.raised)
     if not trial.dead:
         ways.insert(0, trial)
+    there = _there(state)
     found: dict[Place, Use] = {}
     for way in ways:
         for place, holder in way.holders.items():
-            if holder.touched and (place.origin.how != "new" or place in state.holders):
+            if holder.touched and (place.origin.how != "new" or place in there):
                 ends = bool(holder.kinds & ENDED)
                 closes = way is trial and holder.kinds == {CLOSED}
                 known = found.get(place)
@@ -54,6 +55,13 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
                     else Use(known.raced or holder.raced, known.ends or ends, known.closes)
                 )
     return found
+
+
+def _there(state: State) -> set[Place]:
+    """The holders that exist before the call."""
+    fields = [value for held in state.heap.values() for value in held.values()]
+    found = {holder.place for value in (*state.env.values(), *fields) for holder in holders_in(value)}
+    return found | set(state.holders)
 
 
 def _unused(holder: HolderState) -> HolderState:

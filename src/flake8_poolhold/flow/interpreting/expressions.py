@@ -142,11 +142,12 @@ def _mutate(frame: Frame, state: State, function: tree.Attribute, arguments: lis
     if function.name not in ("append", "add", "extend", "insert") or not arguments:
         return
     owner = evaluate(frame, state, function.value)
-    if not isinstance(owner, Series):
+    if not all(isinstance(option, Series) for option in options(owner)):
         return
+    held = tuple(dict.fromkeys(item for one in options(owner) if isinstance(one, Series) for item in one.items))
     added = arguments[-1].value
     items = added.items if function.name == "extend" and isinstance(added, Series) else (added,)
-    merged = owner.items + tuple(item for item in items if item not in owner.items)
+    merged = held + tuple(item for item in items if item not in held)
     assign(frame, state, function.value, bounded(Series(merged, exact=False)))
 
 

@@ -198,12 +198,15 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
     if path.endswith((".gather", ".wait", ".as_completed")):
         ways = concurrency.branches(frame, arguments)
         concurrency.together(frame, state, ways, span, path.rpartition(".")[2])
+    started = {value: frame.started[value] for value in values if value in frame.started}
     results: list[Value] = []
     for argument in arguments:
         if argument.star == "*":
             items = argument.value.items if isinstance(argument.value, Series) else (contexts.element(argument.value),)
             results.extend(_awaited(frame, state, item, span) for item in items)
     results = [*(_awaited(frame, state, value, span) for value in values), *results]
+    if path.endswith(".shield"):
+        frame.started |= started  # a task that is shielded goes on when whoever waits for it is cancelled
     if path.endswith((".gather", ".wait", ".as_completed")):
         flat = [
             item

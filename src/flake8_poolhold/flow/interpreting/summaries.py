@@ -291,7 +291,7 @@ def _says_more(value: Value, own: Value) -> bool:
         return own.cls != value.cls
     if isinstance(own, Series | Table):
         return type(own) is type(value) and bool(value.items) and not own.items
-    return isinstance(own, Library) and isinstance(value, FunctionOf | Instance)
+    return isinstance(own, Library) and isinstance(value, FunctionOf | Instance | Suspended)
 
 
 def _known_fields(
