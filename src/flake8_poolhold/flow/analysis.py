@@ -8,15 +8,18 @@ from typing import TypeVar
 import msgspec
 
 from flake8_poolhold.finding import Gap
+from flake8_poolhold.flow.effects import providing
 from flake8_poolhold.flow.fastapi import dependencies, versions
 from flake8_poolhold.flow.interpreting import blocks, summaries
 from flake8_poolhold.flow.model.frames import (
     Analysis,
     Blocking,
+    Driven,
     Escape,
     Frame,
     FunctionInfo,
     Hold,
+    Leaking,
     Shared,
     Unclosed,
 )
@@ -26,7 +29,7 @@ from flake8_poolhold.flow.model.values import Holder, options
 from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.releasing import releases
 
-Event = TypeVar("Event", Hold, Blocking, Escape, Shared, Unclosed)
+Event = TypeVar("Event", Hold, Blocking, Driven, Escape, Leaking, Shared, Unclosed)
 
 
 class Flow:
@@ -61,6 +64,9 @@ class Flow:
                 _interpret_handler(analysis, info, route)
             else:
                 summaries.summary(analysis, summaries.general(info.id))
+            leaking = providing.leaks(analysis, info)
+            if leaking is not None:
+                analysis.events.leaking.append(leaking)
 
     @property
     def holds(self) -> list[Hold]:
@@ -100,6 +106,18 @@ class Flow:
         """Holders that several branches, which run at once, use; one for each place."""
         events = self._mine(self._analysis.events.shared)
         return list({(event.function.path, event.span): event for event in reversed(events)}.values())[::-1]
+
+    @property
+    def driven(self) -> list[Driven]:
+        """Providers that are driven by hand and not finished."""
+        return list(
+            {(event.function.path, event.span): event for event in self._mine(self._analysis.events.driven)}.values()
+        )
+
+    @property
+    def leaking(self) -> list[Leaking]:
+        """Providers that do not close what they give."""
+        return self._mine(self._analysis.events.leaking)
 
     @property
     def unclosed(self) -> list[Unclosed]:

@@ -238,6 +238,7 @@ def named(state: State, place: Place) -> str:
 
 def name_holder(frame: Frame, value: Value, name: str) -> None:
     """Remember under which name the function made a holder."""
-    if isinstance(value, Holder) and value.place in frame.made:
-        span, old = frame.made[value.place]
-        frame.made[value.place] = (span, old or name)
+    for known in (frame.made, frame.received):
+        if isinstance(value, Holder) and value.place in known:
+            span, old = known[value.place]
+            known[value.place] = (span, old or name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import gaps, waits
+from flake8_poolhold.flow.effects import driving, gaps, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State, merge, merge_all
@@ -187,6 +187,8 @@ def _for(frame: Frame, state: State, node: tree.For) -> State | None:
 
 def _for_holder(frame: Frame, state: State, node: tree.For, provider: Suspended) -> State | None:
     """`async for db in get_db():` is a `with` block in disguise; `break` and `continue` leave it."""
+
+    driving.in_loop(frame, node, provider)
 
     def block(start: State) -> State | None:
         value, leave = contexts.enter(frame, start, provider, node.span, is_async=node.is_async)

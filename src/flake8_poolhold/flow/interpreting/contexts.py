@@ -7,10 +7,10 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import holding, tasks, waits
+from flake8_poolhold.flow.effects import driving, holding, tasks, waits
 from flake8_poolhold.flow.interpreting import calls, expressions, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame
-from flake8_poolhold.flow.model.states import State, merge
+from flake8_poolhold.flow.model.states import UNTOUCHED, State, merge
 from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     BoundArgument,
@@ -285,9 +285,11 @@ def drive(frame: Frame, state: State, generator: Suspended, name: str, span: tre
             return _close_by_hand(frame, state, generator, span)
         case _ if yields_holder(frame, state, generator, span):
             function, arguments = generator.target, generator.arguments
-            if isinstance(function, FunctionOf):
-                return summaries.apply(frame, state, function, arguments, span, "enter", site=function.function)
-            return UNKNOWN
+            if not isinstance(function, FunctionOf):
+                return UNKNOWN
+            value = summaries.apply(frame, state, function, arguments, span, "enter", site=function.function)
+            driving.by_hand(frame, state, generator, value, span)
+            return value
         case _:
             return item_of(frame, state, generator, span, is_async=True)
 
@@ -321,7 +323,7 @@ def yield_value(frame: Frame, state: State, value: Value, span: tree.Span) -> No
                 frame.raised = None
                 frame.returned_at.clear()
                 frame.handlers = [None for _ in frame.handlers]
-            state.holders = {}
+            state.holders = {place: UNTOUCHED for place in state.holders if place.origin.how == "new"}
             frame.may_raise(state)
         case "call":
             if not holders_in(value):

@@ -95,12 +95,13 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
 
 def finish(frame: Frame, state: State | None) -> Summary:
     """The summary of a function whose body has been run; `state` is where it falls off its end."""
-    from flake8_poolhold.flow.effects import lifetimes
+    from flake8_poolhold.flow.effects import driving, lifetimes
 
     normal = frame.yielded if frame.mode == "enter" else merge_all((*frame.returned_at, state))
     returns = _declared(frame, bounded(join(_results(frame, state))))
     if frame.function is not None and frame.reporting:
         lifetimes.at_exit(frame, normal, returns)
+        driving.at_exit(frame, normal)
         tasks.at_exit(frame, normal, returns)
         for identity, closure in frame.nested.items():
             summary(frame.analysis, general(identity, "call", closure.captured))
@@ -328,6 +329,8 @@ def apply(
     Entering and leaving a context manager are calls of one `site`, by default the span: what the one makes the other
     finds again.
     """
+    from flake8_poolhold.flow.effects import driving, lifetimes
+
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = bind(info, function.receiver, function.bound + arguments)
@@ -335,6 +338,7 @@ def apply(
     if role is not None:
         given = roles.play(frame, state, role, info, list(bound.values()), span, mode)
         return given if given is not None else _as_declared(frame, state, info, bound, span)
+    driving.passed(frame, info, bound, span)
     if mode == "call" and not _matters(analysis, state, info, bound):
         return _as_declared(frame, state, info, bound, span)
     context = context_of(frame, function, bound, state, mode)
@@ -356,7 +360,10 @@ def apply(
         state.dead = True
         return UNKNOWN
     apply_effects(frame, state, result.normal, mapping, step)
-    return mapping.value(result.returns)
+    value = mapping.value(result.returns)
+    if mode == "call" and frame.reporting and not frame.muted:
+        lifetimes.received(frame, value, span)
+    return value
 
 
 def _as_declared(frame: Frame, state: State, info: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> Value:

@@ -157,6 +157,32 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     ends: bool
 
 
+How = Literal["next", "anext", "loop", "delegate", "unentered"]
+
+
+class Driven(msgspec.Struct, frozen=True, eq=False):
+    """A provider, a generator that gives a holder, that is driven by hand and not finished.
+
+    `how`: by `next` or `anext`, as a `loop` that is left early, as a `delegate` whose holder is yielded on, or as a
+    context manager that is used `unentered`; `bound`: a variable keeps the generator; `places` are what it gave.
+    """
+
+    function: FunctionInfo
+    span: tree.Span
+    provider: str
+    how: How
+    bound: bool
+    places: frozenset[Place]
+
+
+class Leaking(msgspec.Struct, frozen=True, eq=False):
+    """A provider that does not close what it gives: never, not when the request fails, or because it returns it."""
+
+    function: FunctionInfo
+    span: tree.Span
+    how: Literal["never", "failing", "returned"]
+
+
 class Started(msgspec.Struct, frozen=True, eq=False):
     """A task or thread: the call that it runs, where it was started, the holders that it uses and does not close.
 
@@ -190,6 +216,8 @@ class Events(msgspec.Struct):
     escapes: list[Escape] = []
     shared: list[Shared] = []
     unclosed: list[Unclosed] = []
+    driven: list[Driven] = []
+    leaking: list[Leaking] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
 
@@ -274,6 +302,9 @@ class Frame:
         self.yields: list[Value] = []
         self.waits: dict[object, Waiting] = {}
         self.made: dict[Place, tuple[tree.Span, str]] = {}
+        self.received: dict[Place, tuple[tree.Span, str]] = {}
+        """Holders that functions of the project have made for this one."""
+        self.driven: list[Driven] = []
         self.nested: dict[str, FunctionOf] = {}
         self.providers: dict[Place, str] = {}
         self.known: dict[Place, Holder] = {}

@@ -1,0 +1,94 @@
+"""Providers: what becomes of the holder that they give when the request is done, and when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.effects.lifetimes import is_made
+from flake8_poolhold.flow.interpreting import summaries
+from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo, Leaking
+from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD
+from flake8_poolhold.flow.model.values import Holder, Place, options
+
+_MARKERS = ("Depends", "Security")
+
+
+def leaks(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
+    """How a provider leaks the holder that it gives; `None` for any other function."""
+    return _of_generator(analysis, info) if info.node.is_generator else _of_returning(analysis, info)
+
+
+def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
+    entered = summaries.summary(analysis, summaries.general(info.id, "enter"))
+    given = [option for option in options(entered.returns) if isinstance(option, Holder)]
+    span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
+    if not given or span is None or entered.normal is None:
+        return None
+    left = summaries.summary(analysis, summaries.general(info.id, "exit"))
+    for holder in given:
+        own = is_made(holder.place) and holder.place in entered.normal.holders
+        finished, failed = _kinds(left.normal, holder.place), _kinds(left.raised, holder.place)
+        if own and finished & {GIVEN, HELD}:
+            return Leaking(info, span, "never")
+        # A session that belongs to somebody else may well be given back by them; one that is closed here is ours.
+        if (own or finished == {CLOSED}) and failed & {GIVEN, HELD}:
+            return Leaking(info, span, "failing")
+    return None
+
+
+def _kinds(effects: Effects | None, place: Place) -> frozenset[str]:
+    """The states in which a holder may be left; none for an exit that is never taken."""
+    if effects is None:
+        return frozenset()
+    holder = effects.holders.get(place)
+    return holder.kinds if holder is not None else frozenset({GIVEN})
+
+
+def _of_returning(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
+    """A dependency that returns the session that it made: FastAPI closes nothing."""
+    name = info.name.rpartition(".")[2]
+    if info.owner or not any(analysis.project.naming(f"{marker}({name}") for marker in _MARKERS):
+        return None
+    result = summaries.summary(analysis, summaries.general(info.id))
+    given = [option for option in options(result.returns) if isinstance(option, Holder)]
+    if not any(is_made(holder.place) for holder in given) or _users_close(analysis, name):
+        return None
+    span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Return)), info.node.span)
+    return Leaking(info, span, "returned")
+
+
+def _users_close(analysis: Analysis, name: str) -> bool:
+    """Whether a function that depends on the provider closes what it gets, or enters it."""
+    return any(
+        _closes(node, parameter)
+        for marker in _MARKERS
+        for path in analysis.project.naming(f"{marker}({name}")
+        for _, node, _ in analysis.project.scope(path).functions
+        for parameter in _given_by(node, name)
+    )
+
+
+def _given_by(node: tree.Function, provider: str) -> Iterator[str]:
+    for parameter in node.parameters:
+        for call in walk([parameter.default, parameter.annotation]):
+            match call:
+                case tree.Call(arguments=[tree.Argument(value=tree.Name(id=target)), *_]) if target == provider:
+                    yield parameter.name
+                case _:
+                    pass
+
+
+def _closes(node: tree.Function, name: str) -> bool:
+    for part in walk(node.body):
+        match part:
+            case tree.WithItem(value=tree.Name(id=entered)) if entered == name:
+                return True
+            case tree.Call(function=tree.Attribute(value=tree.Name(id=owner), name="close" | "aclose")) if (
+                owner == name
+            ):
+                return True
+            case _:
+                pass
+    return False
