@@ -8,7 +8,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import lifetimes
 from flake8_poolhold.flow.model.frames import Driven, Frame, FunctionInfo, How
-from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.states import CLOSED, State
 from flake8_poolhold.flow.model.values import FunctionOf, Holder, Suspended, Value, holders_in, options
 
 _STEPS = frozenset({"close", "aclose", "__anext__", "__next__", "asend", "send", "athrow", "throw"})
@@ -62,15 +62,16 @@ def passed(frame: Frame, info: FunctionInfo, bound: dict[str, Value], span: tree
 
 
 def at_exit(frame: Frame, normal: State | None) -> None:
-    """Report what was driven and is not finished: async providers always, sync ones when the connection stays out."""
+    """Report what was driven and is not finished.
+
+    One that a variable keeps ends without its exit, unless the session is closed by hand; a sync one that is dropped
+    at once does harm only when the session keeps a connection; an async one always does.
+    """
     for driven in frame.driven:
-        is_open = any(
-            (lifetimes.is_open(normal, place) or lifetimes.is_open(frame.raised, place))
-            and place not in frame.managed
-            and place not in frame.escaped
-            for place in driven.places
-        )
-        if is_open or (driven.how == "anext" and not driven.bound):
+        places = [place for place in driven.places if place not in frame.managed | frame.escaped]
+        is_open = any(lifetimes.is_open(way, place) for place in places for way in (normal, frame.raised))
+        is_closed = all(normal is not None and normal.holder(place).kinds == {CLOSED} for place in places)
+        if is_open or (driven.bound and not is_closed) or (driven.how == "anext" and not driven.bound):
             frame.analysis.events.driven.append(driven)
 
 

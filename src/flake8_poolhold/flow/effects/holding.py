@@ -167,7 +167,8 @@ def run(
     if name == "run_sync" and arguments:
         return Suspended("coroutine", arguments[0].value, (BoundArgument(holder), *arguments[1:]))
     _apply(frame, state, place, name, effect, arguments, span)
-    frame.may_raise(state)
+    if not _plain(name):
+        frame.may_raise(state)
     if name in ("query", "no_autoflush"):
         return QueryOf(holder) if name == "query" else UNKNOWN
     return Loaded(place)

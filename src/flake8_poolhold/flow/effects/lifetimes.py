@@ -16,6 +16,8 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     given = frame.escaped | {holder.place for holder in holders_in(returns)}
     driven = {place for one in frame.driven for place in one.places}
     for place, (span, name) in (frame.received | frame.made).items():
+        if place in frame.providers:
+            continue  # its provider's, see `providing`
         if place in frame.managed or place in given or place in driven or _stored(place, normal, frame.raised):
             continue
         flagged = _closes_by_flag(frame.function, name)

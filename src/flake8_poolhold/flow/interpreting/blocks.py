@@ -254,7 +254,8 @@ class _Exits:
 
 def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
     exits = _Exits(frame)
-    frame.may_raise(state)
+    if not _only_closes(node.body):
+        frame.may_raise(state)
     after = run(frame, state, node.body)
     caught = exits.swap_raised()
     after = run(frame, after, node.otherwise)
@@ -280,6 +281,17 @@ def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
         return after
     exits.close(final)
     return final(after) if after is not None else None
+
+
+def _only_closes(body: list[tree.Statement]) -> bool:
+    """Whether a block does nothing but close: a close that raises has given the connection back all the same."""
+    match body:
+        case [tree.Evaluate(value=tree.Await(value=tree.Call() as call)) | tree.Evaluate(value=tree.Call() as call)]:
+            inner = [argument.value for argument in call.arguments if isinstance(argument.value, tree.Call)]
+            functions = [one.function for one in (call, *inner)]
+            return any(isinstance(one, tree.Attribute) and one.name in ("close", "aclose") for one in functions)
+        case _:
+            return False
 
 
 def _catches_all(handler: tree.Handler) -> bool:
