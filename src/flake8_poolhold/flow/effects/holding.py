@@ -166,6 +166,8 @@ def run(
         return UNKNOWN
     if name == "run_sync" and arguments:
         return Suspended("coroutine", arguments[0].value, (BoundArgument(holder), *arguments[1:]))
+    if name == "commit":
+        frame.may_raise(state)  # one that fails keeps the connection
     _apply(frame, state, place, name, effect, arguments, span)
     if not _plain(name):
         frame.may_raise(state)

@@ -254,6 +254,7 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
             return element(value)
         case QueryOf(holder=holder):
             holding.fetch(frame, state, holder, span)
+            frame.may_raise(state)
             return Loaded(holder.place)
         case Instance():
             method = "__aiter__" if is_async else "__iter__"
