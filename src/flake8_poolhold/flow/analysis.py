@@ -21,6 +21,7 @@ from flake8_poolhold.flow.model.frames import (
     Hold,
     Leaking,
     Shared,
+    Unawaited,
     Unclosed,
 )
 from flake8_poolhold.flow.model.project import Project
@@ -29,7 +30,7 @@ from flake8_poolhold.flow.model.values import Holder, options
 from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.releasing import releases
 
-Event = TypeVar("Event", Hold, Blocking, Driven, Escape, Leaking, Shared, Unclosed)
+Event = TypeVar("Event", Hold, Blocking, Driven, Escape, Leaking, Shared, Unawaited, Unclosed)
 
 
 class Flow:
@@ -118,6 +119,13 @@ class Flow:
     def leaking(self) -> list[Leaking]:
         """Providers that do not close what they give."""
         return self._mine(self._analysis.events.leaking)
+
+    @property
+    def unawaited(self) -> list[Unawaited]:
+        """Coroutines of holders and engines that are never awaited."""
+        return list(
+            {(event.function.path, event.span): event for event in self._mine(self._analysis.events.unawaited)}.values()
+        )
 
     @property
     def unclosed(self) -> list[Unclosed]:

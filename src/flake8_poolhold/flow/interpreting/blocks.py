@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import driving, gaps, waits
+from flake8_poolhold.flow.effects import awaiting, driving, gaps, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State, merge, merge_all
@@ -65,7 +65,8 @@ def _augmented(frame: Frame, state: State, node: tree.AugmentedAssign) -> State 
 
 
 def _evaluate(frame: Frame, state: State, node: tree.Evaluate) -> State | None:
-    expressions.evaluate(frame, state, node.value)
+    value = expressions.evaluate(frame, state, node.value)
+    awaiting.dropped(frame, state, node.value, value)
     return state
 
 

@@ -157,6 +157,15 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     ends: bool
 
 
+class Unawaited(msgspec.Struct, frozen=True, eq=False):
+    """A coroutine of a holder or engine that is never awaited; `name` as it is written, `method` its last part."""
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    method: str
+
+
 How = Literal["next", "anext", "loop", "delegate", "unentered"]
 
 
@@ -218,6 +227,7 @@ class Events(msgspec.Struct):
     unclosed: list[Unclosed] = []
     driven: list[Driven] = []
     leaking: list[Leaking] = []
+    unawaited: list[Unawaited] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
 
