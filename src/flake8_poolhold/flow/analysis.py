@@ -20,6 +20,7 @@ from flake8_poolhold.flow.model.frames import (
     FunctionInfo,
     Hold,
     Leaking,
+    PoolPerCall,
     Shared,
     Unawaited,
     Unclosed,
@@ -30,7 +31,7 @@ from flake8_poolhold.flow.model.values import Holder, options
 from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.releasing import releases
 
-Event = TypeVar("Event", Hold, Blocking, Driven, Escape, Leaking, Shared, Unawaited, Unclosed)
+Event = TypeVar("Event", Hold, Blocking, Driven, Escape, Leaking, PoolPerCall, Shared, Unawaited, Unclosed)
 
 
 class Flow:
@@ -125,6 +126,13 @@ class Flow:
         """Coroutines of holders and engines that are never awaited."""
         return list(
             {(event.function.path, event.span): event for event in self._mine(self._analysis.events.unawaited)}.values()
+        )
+
+    @property
+    def engines(self) -> list[PoolPerCall]:
+        """Engines and pools that each call of a function makes, and nobody keeps or disposes of."""
+        return list(
+            {(event.function.path, event.span): event for event in self._mine(self._analysis.events.engines)}.values()
         )
 
     @property

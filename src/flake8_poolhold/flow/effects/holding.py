@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import queries, waits
+from flake8_poolhold.flow.effects import engines, queries, waits
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
 from flake8_poolhold.flow.model.values import (
@@ -70,6 +70,8 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
                 return Suspended("coroutine", method, arguments)
             return run(frame, state, target, method.name, arguments, span)
         case Engine():
+            if method.name in ("dispose", "close", "aclose", "terminate", "sync_engine"):
+                engines.kept(frame, target)
             if method.name in ("release", "putconn"):
                 for holder in (one for argument in arguments for one in holders_in(argument.value)):
                     release(state, holder.place, closed=True)

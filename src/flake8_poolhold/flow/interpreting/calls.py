@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import holding, tasks, waits
+from flake8_poolhold.flow.effects import engines, holding, tasks, waits
 from flake8_poolhold.flow.interpreting import contexts, expressions, library, summaries
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Effects, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
@@ -41,6 +41,9 @@ Arguments = tuple[BoundArgument, ...]
 
 def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: tree.Span) -> Value:
     """The value of `callee(*arguments)`; `state` becomes the state after the call."""
+    if isinstance(callee, FunctionOf | ClassOf | Choice):
+        for argument in arguments:
+            engines.kept(frame, argument.value)
     match callee:
         case FunctionOf():
             return _function(frame, state, callee, arguments, span)
@@ -110,6 +113,8 @@ def _is_bound(frame: Frame, arguments: Arguments) -> bool:
 def unknown(frame: Frame, state: State, arguments: Arguments, span: tree.Span, name: str) -> Value:
     """A call of something that is not understood."""
     held = holding.touched_by_unknown(frame, state, arguments, span, name)
+    for argument in arguments:
+        engines.kept(frame, argument.value)
     frame.may_raise(state)
     return Library(f"{name}()" if name else "?()", tuple(held)) if held else UNKNOWN
 

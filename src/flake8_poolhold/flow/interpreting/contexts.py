@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import driving, holding, tasks, waits
+from flake8_poolhold.flow.effects import driving, engines, holding, tasks, waits
 from flake8_poolhold.flow.interpreting import calls, expressions, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame
 from flake8_poolhold.flow.model.states import UNTOUCHED, State, merge
@@ -61,6 +61,7 @@ def enter(frame: Frame, state: State, manager: Value, span: tree.Span, *, is_asy
     """Enter `with manager`: the value of `as`, and what leaving the block does."""
     match manager:
         case Engine():
+            engines.kept(frame, manager)
             return manager, _nothing
         case Holder(place=place):
             frame.managed.add(place)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import gaps, loaded, waits
+from flake8_poolhold.flow.effects import engines, gaps, loaded, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, HolderState, State, merge
@@ -312,8 +312,10 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
             state.env[name] = value
             waits.name_holder(frame, value, name)
             if name in frame.outer_names:
+                engines.kept(frame, value)
                 frame.escaped.update(holder.place for holder in holders_in(value))
         case tree.Attribute(value=owner, name=name):
+            engines.kept(frame, value)
             objects.set_attribute(frame, state, evaluate(frame, state, owner), name, value)
         case tree.Sequence(items=items):
             if isinstance(value, Series) and value.exact and len(value.items) == len(items):
@@ -326,6 +328,7 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
         case tree.Starred(value=inner):
             assign(frame, state, inner, UNKNOWN)
         case tree.Subscript(value=owner, index=index):
+            engines.kept(frame, value)
             holder = evaluate(frame, state, owner)
             evaluate(frame, state, index)
             if isinstance(holder, Loaded):

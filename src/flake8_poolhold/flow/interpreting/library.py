@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import concurrency, escapes, holding, queries, tasks, waits
+from flake8_poolhold.flow.effects import concurrency, engines, escapes, holding, queries, tasks, waits
 from flake8_poolhold.flow.interpreting import calls, contexts
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
@@ -163,6 +163,9 @@ def _stack_callbacks(frame: Frame, arguments: Arguments) -> None:
 
 def _ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments, span: tree.Span) -> Value:
     path = callee.path
+    if not path.startswith(engines.USERS):
+        for argument in arguments:
+            engines.kept(frame, argument.value)
     is_class = path.rpartition(".")[2][:1].isupper()
     held = list(callee.holders)
     if is_class:
@@ -280,9 +283,11 @@ def _maker(frame: Frame, state: State, path: str, arguments: Arguments, span: tr
         return None
     site = f"{frame.path}:{span[0]}"
     if known.classes[kind].kind == "engine":
+        engines.made(frame, site, span, arguments)
         return Engine(kind, site)
     if "scoped" in path.lower():
         return _scoped(frame, kind, span)
+    engines.bound(frame, site, arguments)
     return _sessionmaker(frame, kind, arguments, site)
 
 

@@ -95,19 +95,28 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
 
 def finish(frame: Frame, state: State | None) -> Summary:
     """The summary of a function whose body has been run; `state` is where it falls off its end."""
-    from flake8_poolhold.flow.effects import driving, lifetimes
+    from flake8_poolhold.flow.effects import driving, engines, lifetimes
 
     normal = frame.yielded if frame.mode == "enter" else merge_all((*frame.returned_at, state))
     returns = _declared(frame, bounded(join(_results(frame, state))))
     if frame.function is not None and frame.reporting:
         lifetimes.at_exit(frame, normal, returns)
         driving.at_exit(frame, normal)
+        engines.at_exit(frame, normal, returns)
         tasks.at_exit(frame, normal, returns)
         for identity, closure in frame.nested.items():
             summary(frame.analysis, general(identity, "call", closure.captured))
     effects = _effects(frame, normal, returns)
     raised = _effects(frame, frame.raised, UNKNOWN)
-    return Summary(returns, effects, raised, tuple(_waits(frame)), tasks.left(frame), tuple(frame.joined))
+    return Summary(
+        returns,
+        effects,
+        raised,
+        tuple(_waits(frame)),
+        left=tasks.left(frame),
+        joined=tuple(frame.joined),
+        engines=engines.returned(frame, returns),
+    )
 
 
 def _waits(frame: Frame) -> Iterator[Waiting]:
@@ -329,7 +338,7 @@ def apply(
     Entering and leaving a context manager are calls of one `site`, by default the span: what the one makes the other
     finds again.
     """
-    from flake8_poolhold.flow.effects import driving, lifetimes
+    from flake8_poolhold.flow.effects import driving, engines, lifetimes
 
     analysis = frame.analysis
     info = analysis.functions[function.function]
@@ -363,6 +372,8 @@ def apply(
     value = mapping.value(result.returns)
     if mode == "call" and frame.reporting and not frame.muted:
         lifetimes.received(frame, value, span)
+    if mode == "call":
+        engines.received(frame, result.engines, span)
     return value
 
 

@@ -76,6 +76,7 @@ class Summary(msgspec.Struct, frozen=True):
     """A function as seen from a caller: `None` for an exit that is never taken.
 
     `left` are calls of its callers' making that it leaves running in a task; `joined` are those that it waits for.
+    `engines` are the sites of what it has made and returns: engines, and sessionmakers on them.
     """
 
     returns: Value
@@ -84,6 +85,7 @@ class Summary(msgspec.Struct, frozen=True):
     waits: tuple[Waiting, ...]
     left: tuple[Value, ...] = ()
     joined: tuple[Value, ...] = ()
+    engines: frozenset[str] = frozenset()
 
 
 class Hold(msgspec.Struct, frozen=True, eq=False):
@@ -157,6 +159,13 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     ends: bool
 
 
+class PoolPerCall(msgspec.Struct, frozen=True, eq=False):
+    """An engine or pool that each call of a function makes, and nobody keeps or disposes of."""
+
+    function: FunctionInfo
+    span: tree.Span
+
+
 class Unawaited(msgspec.Struct, frozen=True, eq=False):
     """A coroutine of a holder or engine that is never awaited; `name` as it is written, `method` its last part."""
 
@@ -228,6 +237,7 @@ class Events(msgspec.Struct):
     driven: list[Driven] = []
     leaking: list[Leaking] = []
     unawaited: list[Unawaited] = []
+    engines: list[PoolPerCall] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
 
@@ -315,6 +325,9 @@ class Frame:
         self.received: dict[Place, tuple[tree.Span, str]] = {}
         """Holders that functions of the project have made for this one."""
         self.driven: list[Driven] = []
+        self.engines: dict[str, tuple[tree.Span, frozenset[str]]] = {}
+        """Engines made here, by site, each with its own site and those of the sessionmakers on it."""
+        self.kept_engines: set[str] = set()
         self.nested: dict[str, FunctionOf] = {}
         self.providers: dict[Place, str] = {}
         self.known: dict[Place, Holder] = {}
