@@ -46,6 +46,15 @@ def bound(frame: Frame, site: str, arguments: tuple[BoundArgument, ...]) -> None
                 frame.engines[option.site] = (known[0], known[1] | {site})
 
 
+def given(frame: Frame, value: Value, arguments: tuple[BoundArgument, ...]) -> None:
+    """A function of the project got the arguments and returned `value`: a sessionmaker on an engine, or who knows."""
+    if isinstance(value, Factory) and value.site:
+        bound(frame, value.site, arguments)
+    else:
+        for argument in arguments:
+            kept(frame, argument.value)
+
+
 def received(frame: Frame, sites: frozenset[str], span: tree.Span) -> None:
     """A call of a project's function made an engine and returned it, or a sessionmaker on it."""
     if not frame.muted and sites:

@@ -41,13 +41,13 @@ Arguments = tuple[BoundArgument, ...]
 
 def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: tree.Span) -> Value:
     """The value of `callee(*arguments)`; `state` becomes the state after the call."""
-    if isinstance(callee, FunctionOf | ClassOf | Choice):
-        for argument in arguments:
-            engines.kept(frame, argument.value)
     match callee:
         case FunctionOf():
-            return _function(frame, state, callee, arguments, span)
+            value = _function(frame, state, callee, arguments, span)
+            engines.given(frame, value, arguments)
+            return value
         case ClassOf(cls=cls):
+            engines.given(frame, UNKNOWN, arguments)
             return _construct(frame, state, cls, arguments, span)
         case Library():
             return library.call(frame, state, callee, arguments, span)
