@@ -31,6 +31,23 @@ def by_hand(frame: Frame, state: State, generator: Suspended, given: Value, span
     frame.driven.append(Driven(frame.function, span, info.name, how, bool(name), places))
 
 
+def declared(frame: Frame, node: tree.Expression, value: Value) -> None:
+    """`db: Session = next(generator)`, where nothing but the annotation tells what the generator gives."""
+    call = node.value if isinstance(node, tree.Await) else node
+    match call:
+        case tree.Call(
+            function=tree.Name(id="next" | "anext" as step), arguments=[tree.Argument(value=tree.Name(id=name)), *_]
+        ):
+            pass
+        case _:
+            return
+    if frame.muted or not frame.reporting or frame.function is None or not isinstance(value, Holder):
+        return
+    if not _is_finished(frame.function, name):
+        how: How = "anext" if step == "anext" else "next"
+        frame.driven.append(Driven(frame.function, call.span, name, how, True, frozenset({value.place})))
+
+
 def in_loop(frame: Frame, node: tree.For, generator: Suspended) -> None:
     """`async for db in get_db()`: what leaves the loop early leaves the generator where it is."""
     info = _provider(frame, generator)

@@ -49,6 +49,7 @@ def _assign(frame: Frame, state: State, node: tree.Assign) -> State | None:
         target = node.targets[0]
         name = target.id if isinstance(target, tree.Name) else "value"
         value = types.typed(frame, state, node.annotation, Place(Origin("new", where, name)))
+        driving.declared(frame, node.value, value)
     for target in node.targets:
         expressions.assign(frame, state, target, value)
     return state
