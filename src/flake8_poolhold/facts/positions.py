@@ -15,6 +15,7 @@ from flake8_poolhold.facts.tree import Span
 
 WANTED: frozenset[type] = frozenset(
     {
+        cst.Assign,
         cst.Await,
         cst.Call,
         cst.ClassDef,

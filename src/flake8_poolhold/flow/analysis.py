@@ -19,6 +19,7 @@ from flake8_poolhold.flow.model.frames import (
     Frame,
     FunctionInfo,
     Hold,
+    InstanceEscape,
     Leaking,
     PoolPerCall,
     Shared,
@@ -31,7 +32,9 @@ from flake8_poolhold.flow.model.values import Holder, options
 from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.releasing import releases
 
-Event = TypeVar("Event", Hold, Blocking, Driven, Escape, Leaking, PoolPerCall, Shared, Unawaited, Unclosed)
+Event = TypeVar(
+    "Event", Hold, Blocking, Driven, Escape, InstanceEscape, Leaking, PoolPerCall, Shared, Unawaited, Unclosed
+)
 
 
 class Flow:
@@ -134,6 +137,14 @@ class Flow:
         return list(
             {(event.function.path, event.span): event for event in self._mine(self._analysis.events.engines)}.values()
         )
+
+    @property
+    def instances(self) -> list[InstanceEscape]:
+        """ORM instances that go to work which outlives their session, where that does not go there too."""
+        with_session = {(event.function.path, event.span) for event in self._analysis.events.escapes}
+        events = self._mine(self._analysis.events.instances)
+        found = {(event.function.path, event.span): event for event in events}
+        return [event for place, event in found.items() if place not in with_session]
 
     @property
     def unclosed(self) -> list[Unclosed]:

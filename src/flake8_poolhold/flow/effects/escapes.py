@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import uses, waits
+from flake8_poolhold.flow.effects import instances, uses, waits
 from flake8_poolhold.flow.fastapi.versions import exits_early
 from flake8_poolhold.flow.model.frames import Escape, Frame, Owner, Started
 from flake8_poolhold.flow.model.states import State
@@ -44,6 +44,10 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
     seen: set[Place] = set()
     into = task_name(frame, arguments[0].value)
     closed = _closed_by(frame, state, arguments, span)
+    run = Suspended("coroutine", arguments[0].value, arguments[1:])
+    instance = instances.in_task(frame, state, run, span, "background", into)
+    if instance is not None:
+        frame.analysis.events.instances.append(instance)
     for argument in arguments:
         for carrier, place in carried(frame, state, argument.value):
             owner = _owner(frame, place)

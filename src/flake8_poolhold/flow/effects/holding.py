@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import engines, queries, waits
+from flake8_poolhold.flow.effects import engines, loaded, queries, waits
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
 from flake8_poolhold.flow.model.values import (
@@ -175,7 +175,7 @@ def run(
         frame.may_raise(state)
     if name in ("query", "no_autoflush"):
         return QueryOf(holder) if name == "query" else UNKNOWN
-    return Loaded(place)
+    return Loaded(place, loaded.gives_entities(name))
 
 
 def _apply(
@@ -229,6 +229,7 @@ def release(state: State, place: Place, *, closed: bool) -> None:
         bound=before.bound,
         touched=True,
         raced=before.raced,
+        sure=before.sure,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import concurrency, escapes, uses
+from flake8_poolhold.flow.effects import concurrency, escapes, instances, uses
 from flake8_poolhold.flow.interpreting import calls
 from flake8_poolhold.flow.model.frames import Frame, Into, Started
 from flake8_poolhold.flow.model.states import State
@@ -48,13 +48,15 @@ def start(frame: Frame, state: State, value: Value, span: tree.Span, kind: Into,
         if not isinstance(option, Suspended | Library | FunctionOf):
             continue
         used = uses.of(frame, state, option, span) if frame.reporting and frame.function is not None else {}
+        into = escapes.task_name(frame, option)
         started = Started(
             value=option,
             span=span,
             kind=kind,
             uses=frozenset(place for place, use in used.items() if not use.closes),
             raced=frozenset(place for place, use in used.items() if use.raced),
-            into=escapes.task_name(frame, option),
+            into=into,
+            instance=instances.in_task(frame, state, option, span, kind, into),
         )
         if kind == "task":
             concurrency.beside(frame, state, started, beside, used, how, again=again)
@@ -105,6 +107,8 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     for started in frame.started.values():
         if started.value in given:
             continue
+        if started.instance is not None:
+            frame.analysis.events.instances.append(started.instance)
         for place in sorted(started.uses, key=str):
             if started.value in kept and _is_receivers(frame, place):
                 continue  # the object's own task, on the object's own session

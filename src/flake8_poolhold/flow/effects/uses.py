@@ -26,7 +26,7 @@ class Use(msgspec.Struct, frozen=True):
 
 
 def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place, Use]:
-    """The holders that running `value`, a coroutine, a function call or a list of them, would use.
+    """The holders that running `value`, a coroutine or a function, would use for sure.
 
     Holders that the call makes for itself are not among them.
     """
@@ -45,7 +45,7 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
     found: dict[Place, Use] = {}
     for way in ways:
         for place, holder in way.holders.items():
-            if holder.touched and (place.origin.how != "new" or place in there):
+            if holder.sure and (place.origin.how != "new" or place in there):
                 ends = bool(holder.kinds & ENDED)
                 closes = way is trial and holder.kinds == {CLOSED}
                 known = found.get(place)
@@ -67,17 +67,19 @@ def _there(state: State) -> set[Place]:
 def _unused(holder: HolderState) -> HolderState:
     """The holder as the call finds it, with everything forgotten that was done to it before."""
     return msgspec.structs.replace(
-        holder, kinds=frozenset({GIVEN}), since=(), touched=False, raced=False, idle=frozenset()
+        holder, kinds=frozenset({GIVEN}), since=(), touched=False, raced=False, sure=False, idle=frozenset()
     )
 
 
 @contextmanager
 def _aside(frame: Frame) -> Iterator[list[State]]:
     """What is done in here leaves no trace in the function: no findings, no exceptions that may leave it."""
-    kept = (frame.muted, frame.raised, frame.handlers, frame.locks, frame.started, frame.joined, frame.groups)
-    frame.muted, frame.raised, frame.handlers, frame.locks = True, None, [], 0
+    kept = (frame.muted, frame.raised, frame.handlers, frame.locks, frame.guesses)
+    tasks = (frame.started, frame.joined, frame.groups)
+    frame.muted, frame.raised, frame.handlers, frame.locks, frame.guesses = True, None, [], 0, 0
     frame.started, frame.joined, frame.groups = {}, {}, []
     try:
         yield []
     finally:
-        frame.muted, frame.raised, frame.handlers, frame.locks, frame.started, frame.joined, frame.groups = kept
+        frame.muted, frame.raised, frame.handlers, frame.locks, frame.guesses = kept
+        frame.started, frame.joined, frame.groups = tasks

@@ -146,10 +146,10 @@ def _idle(frame: Frame, state: State, place: Place, waiting: Waiting, span: tree
         state.holders[place] = msgspec.structs.replace(state.holder(place), idle=idle)
 
 
-def used(frame: Frame, state: State, place: Place, *, raced: bool = True) -> None:
+def used(frame: Frame, state: State, place: Place, *, raced: bool = True, sure: bool = True) -> None:
     """A holder is used: the waits that it stood open for are now known to be idle waits.
 
-    `raced`: not under a lock, as far as a callee tells.
+    `raced`: not under a lock, `sure`: this one and no other, as far as a callee tells.
     """
     holder = state.holder(place)
     if frame.reporting and not frame.muted:
@@ -157,9 +157,16 @@ def used(frame: Frame, state: State, place: Place, *, raced: bool = True) -> Non
             hold = frame.idle_holds[number]
             if hold not in frame.analysis.events.idles:
                 frame.analysis.events.idles.append(hold)
-    raced = holder.raced or (raced and not frame.locks)
-    if holder.idle or not holder.touched or raced != holder.raced:
-        state.holders[place] = msgspec.structs.replace(holder, idle=frozenset(), touched=True, raced=raced)
+    sure = sure and not frame.guesses
+    now = msgspec.structs.replace(
+        holder,
+        idle=frozenset(),
+        touched=True,
+        raced=holder.raced or (raced and sure and not frame.locks),
+        sure=holder.sure or sure,
+    )
+    if now != holder:
+        state.holders[place] = now
 
 
 def describe(

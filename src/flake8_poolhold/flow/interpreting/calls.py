@@ -63,7 +63,7 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
         case Holder():
             return callee  # a scoped session called: the session of this scope
         case Choice(options=options):
-            return _either(state, options, lambda start, option: call(frame, start, option, arguments, span))
+            return _either(frame, state, options, lambda start, option: call(frame, start, option, arguments, span))
         case Loaded():
             unknown(frame, state, arguments, span, "")
             return callee
@@ -71,13 +71,17 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
             return unknown(frame, state, arguments, span, "")
 
 
-def _either(state: State, options: tuple[Value, ...], run: Callable[[State, Value], Value]) -> Value:
+def _either(frame: Frame, state: State, options: tuple[Value, ...], run: Callable[[State, Value], Value]) -> Value:
     """One of several functions is called. Methods of one of several holders count as done to each of them.
 
     Which holder it is hangs together with what was done to it before: to release only perhaps would be a false alarm.
     """
     if all(isinstance(option, Method) or _is_of_holder(option) for option in options):
-        return join([run(state, option) for option in options])
+        frame.guesses += 1
+        try:
+            return join([run(state, option) for option in options])
+        finally:
+            frame.guesses -= 1
     values: list[Value] = []
     after: State | None = None
     for option in options:
@@ -196,7 +200,7 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
                 holding.checkout(frame, state, holder.place, span, "connection checked out")
             return holder
         case Choice(options=options):
-            return _either(state, options, lambda start, option: await_value(frame, start, option, span))
+            return _either(frame, state, options, lambda start, option: await_value(frame, start, option, span))
         case Instance():
             return call_method(frame, state, value, "__await__", (), span)
         case Engine():

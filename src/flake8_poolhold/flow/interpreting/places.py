@@ -149,7 +149,7 @@ class Mapping:
                 return self._behind(place) or UNKNOWN if mapped is None else Instance(value.cls, mapped)
             case Loaded(place=place):
                 mine = self.holders(place)
-                return Loaded(mine[0]) if mine else UNKNOWN
+                return Loaded(mine[0], value.entity) if mine else UNKNOWN
             case QueryOf(holder=holder):
                 owner = self.value(holder)
                 return QueryOf(owner) if isinstance(owner, Holder) else UNKNOWN

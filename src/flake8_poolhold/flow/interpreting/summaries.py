@@ -442,12 +442,13 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
     """What a callee left behind happens to this function's holders and objects."""
     changed: dict[Place, object] = {}
     for place, inner in effects.holders.items():
-        for mine in mapping.holders(place):
+        several = mapping.holders(place)
+        for mine in several:
+            sure = inner.sure and len(several) == 1
             if inner.touched:
-                waits.used(frame, state, mine, raced=inner.raced)
-            after = compose(inner, state.holder(mine), step)
-            if frame.locks:
-                after = msgspec.structs.replace(after, raced=state.holder(mine).raced)
+                waits.used(frame, state, mine, raced=inner.raced, sure=sure)
+            before = state.holder(mine)
+            after = msgspec.structs.replace(compose(inner, before, step), raced=before.raced, sure=before.sure)
             if mine in changed:
                 after = join_states(after, state.holders[mine])
             changed[mine] = after

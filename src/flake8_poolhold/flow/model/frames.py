@@ -159,6 +159,16 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     ends: bool
 
 
+class InstanceEscape(msgspec.Struct, frozen=True, eq=False):
+    """An ORM instance that work reads which outlives its session; `into` is the name of the task or container."""
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    kind: Into
+    into: str
+
+
 class PoolPerCall(msgspec.Struct, frozen=True, eq=False):
     """An engine or pool that each call of a function makes, and nobody keeps or disposes of."""
 
@@ -204,7 +214,7 @@ class Leaking(msgspec.Struct, frozen=True, eq=False):
 class Started(msgspec.Struct, frozen=True, eq=False):
     """A task or thread: the call that it runs, where it was started, the holders that it uses and does not close.
 
-    `raced` are those that it uses outside of any lock; `into` is its name.
+    `raced` are those that it uses outside of any lock; `into` is its name; `instance` an ORM instance that it reads.
     """
 
     value: Value
@@ -213,6 +223,7 @@ class Started(msgspec.Struct, frozen=True, eq=False):
     uses: frozenset[Place]
     raced: frozenset[Place]
     into: str
+    instance: InstanceEscape | None = None
 
 
 class Unclosed(msgspec.Struct, frozen=True, eq=False):
@@ -237,6 +248,7 @@ class Events(msgspec.Struct):
     driven: list[Driven] = []
     leaking: list[Leaking] = []
     unawaited: list[Unawaited] = []
+    instances: list[InstanceEscape] = []
     engines: list[PoolPerCall] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
@@ -341,6 +353,8 @@ class Frame:
         self.stacked: list[Callable[[State], None]] = []
         self.locks = 0
         """How many locks are held here: what is done under one is never done twice at once."""
+        self.guesses = 0
+        """How many times it is open here which of several holders is meant."""
         self.started: dict[Value, Started] = {}
         """Tasks and threads that run beside this function, until it waits for them."""
         self.joined: dict[Value, None] = {}

@@ -25,8 +25,8 @@ class HolderState(msgspec.Struct, frozen=True):
     was done with it that is not understood; `lock` is the evidence of a lock that a release would lose; `begun`: inside
     a `begin()` block; `bound`: bound to a connection, so that it releases nothing; `streaming`: a server-side cursor is
     open; `carries`: on some path nothing was released since the function was entered, so that the caller's marks still
-    hold. `raced`: it was used outside of any lock. `idle` are the waits that began while it was open and had never
-    checked out.
+    hold. `sure`: it was used, and no other in its stead may have been; `raced`: outside of any lock, too. `idle` are the
+    waits that began while it was open and had never checked out.
     """
 
     kinds: frozenset[str]
@@ -40,6 +40,7 @@ class HolderState(msgspec.Struct, frozen=True):
     carries: bool = False
     touched: bool = False
     raced: bool = False
+    sure: bool = False
     idle: frozenset[int] = frozenset()
 
 
@@ -62,6 +63,7 @@ def join_states(left: HolderState, right: HolderState) -> HolderState:
         carries=left.carries or right.carries,
         touched=left.touched or right.touched,
         raced=left.raced or right.raced,
+        sure=left.sure or right.sure,
         idle=left.idle | right.idle,
     )
 
@@ -87,6 +89,7 @@ def compose(inner: HolderState, outer: HolderState, call: Step) -> HolderState:
         carries=inner.carries and outer.carries,
         touched=outer.touched or inner.touched,
         raced=outer.raced or inner.raced,
+        sure=outer.sure or inner.sure,
         idle=outer.idle,
     )
 

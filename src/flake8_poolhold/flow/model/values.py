@@ -103,9 +103,13 @@ class Method(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """Something that came out of a holder: a result, a row, an ORM object."""
+    """Something that came out of a holder: a result, a row, an ORM object.
+
+    `entity`: it is an ORM object, if the statement asked for any: it came as a scalar, not in a row.
+    """
 
     place: Place
+    entity: bool = False
 
 
 class QueryOf(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.effects import loaded
 from flake8_poolhold.flow.interpreting import calls, contexts, expressions
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame
 from flake8_poolhold.flow.model.scopes import statements
@@ -61,7 +62,7 @@ def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
         case ClassOf():
             return _class_attribute(frame, value, name)
         case Loaded():
-            return value
+            return loaded.part(value, name)
         case Choice(options=options):
             return join(attribute(frame, state, option, name) for option in options)
         case Suspended(kind="generator") if name in contexts.BY_HAND:
