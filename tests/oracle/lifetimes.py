@@ -39,12 +39,13 @@ CANCEL_AFTER = 0.03
 class Outcome:
     """One request, sent once, several times at once, or cancelled.
 
-    `lines` are the lines of the fixture that ran, by file. What it cost, in words: `lost` connections and rows, and
-    `errors`.
+    `lines` are the lines of the fixture that ran, by file, `imported` those that ran before the first request. What it
+    cost, in words: `lost` connections and rows, and `errors`.
     """
 
     name: str
     lines: set[tuple[str, int]] = field(default_factory=set)
+    imported: set[tuple[str, int]] = field(default_factory=set)
     lost: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -66,16 +67,24 @@ def run_lifetimes(path: Path, database_url: str, *, cold: bool = False) -> list[
             "PEER_URL": peer_url,
             "NO_PROXY": "127.0.0.1,localhost",
         }
-        with mock.patch.dict(os.environ, environment), _counting() as opened, _imported(root, name) as module:
+        lines = _Lines(root)
+        imported = lines.into
+        with (
+            mock.patch.dict(os.environ, environment),
+            _counting() as opened,
+            lines.noted(),
+            _imported(root, name) as module,
+        ):
             gc.collect()
             gc.disable()
-            lines = _Lines(root)
             try:
-                with lines.noted():
-                    return asyncio.run(_drive(module, lines, opened, cold=cold))
+                outcomes = asyncio.run(_drive(module, lines, opened, cold=cold))
             finally:
                 gc.enable()
                 gc.collect()
+        for outcome in outcomes:
+            outcome.imported = imported
+        return outcomes
 
 
 class _Opened:
@@ -136,7 +145,7 @@ async def _drive(module: Any, lines: _Lines, opened: _Opened, *, cold: bool) -> 
     lost: list[str] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: lost.append(str(context.get("exception") or context["message"])))
-    transport = httpx.ASGITransport(module.app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(module.app)
     async with (
         module.app.router.lifespan_context(module.app),
         httpx.AsyncClient(transport=transport, base_url="http://fixture") as client,
@@ -244,8 +253,8 @@ def judge_lifetimes(outcomes: list[Outcome], marks: Marks, code: str) -> list[st
     disagreements = [
         f"{outcome.name} is bad ({'; '.join(costs)}) and runs no marked line"
         for outcome, costs in costly
-        if costs and not outcome.lines & marked
+        if costs and not (outcome.lines | outcome.imported) & marked
     ]
-    bad = {line for outcome, costs in costly if costs for line in outcome.lines}
+    bad = {line for outcome, costs in costly if costs for line in outcome.lines | outcome.imported}
     disagreements += [f"{file}:{line} is marked, no run went bad there" for file, line in sorted(marked - bad)]
     return disagreements

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from flake8_poolhold.finding import Gap
-from flake8_poolhold.flow.effects import providing
+from flake8_poolhold.flow.effects import callers, providing, singletons
 from flake8_poolhold.flow.fastapi import dependencies, versions
 from flake8_poolhold.flow.interpreting import blocks, summaries
 from flake8_poolhold.flow.model.frames import (
@@ -22,6 +22,7 @@ from flake8_poolhold.flow.model.frames import (
     InstanceEscape,
     Leaking,
     PoolPerCall,
+    ProcessWide,
     Shared,
     Unawaited,
     Unclosed,
@@ -33,7 +34,18 @@ from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.releasing import releases
 
 Event = TypeVar(
-    "Event", Hold, Blocking, Driven, Escape, InstanceEscape, Leaking, PoolPerCall, Shared, Unawaited, Unclosed
+    "Event",
+    Hold,
+    Blocking,
+    Driven,
+    Escape,
+    InstanceEscape,
+    Leaking,
+    PoolPerCall,
+    ProcessWide,
+    Shared,
+    Unawaited,
+    Unclosed,
 )
 
 
@@ -61,6 +73,7 @@ class Flow:
         self._analysed.add(path)
         analysis = self._analysis
         scope = analysis.project.scope(path)
+        analysis.events.process_wide.extend(singletons.of_module(analysis, path))
         for name, node, owner in scope.functions:
             key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
             info = names.function_info(analysis, path, name, node, key)
@@ -69,6 +82,9 @@ class Flow:
                 _interpret_handler(analysis, info, route)
             else:
                 summaries.summary(analysis, summaries.general(info.id))
+            shared = callers.resolvers_context(analysis, info)
+            if shared is not None:
+                analysis.events.shared.append(shared)
             leaking = providing.leaks(analysis, info)
             if leaking is not None:
                 analysis.events.leaking.append(leaking)
@@ -145,6 +161,15 @@ class Flow:
         events = self._mine(self._analysis.events.instances)
         found = {(event.function.path, event.span): event for event in events}
         return [event for place, event in found.items() if place not in with_session]
+
+    @property
+    def process_wide(self) -> list[ProcessWide]:
+        """Sessions that the whole process shares."""
+        return list(
+            {
+                (event.function.path, event.span): event for event in self._mine(self._analysis.events.process_wide)
+            }.values()
+        )
 
     @property
     def unclosed(self) -> list[Unclosed]:

@@ -77,6 +77,8 @@ def session_shared_by_concurrent_tasks(flow: Flow) -> Iterator[Finding]:
 
 
 def _users(shared: Shared) -> str:
+    if shared.how in ("GraphQL context", "inherited context"):
+        return shared.branches[0]
     names = [f"`{name}`" for name in shared.branches]
     if len(names) == 1:
         return f"several runs of {names[0]}"

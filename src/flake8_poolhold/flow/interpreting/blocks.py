@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import awaiting, driving, gaps, instances, waits
+from flake8_poolhold.flow.effects import awaiting, driving, gaps, instances, singletons, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State, merge, merge_all
@@ -51,8 +51,11 @@ def _assign(frame: Frame, state: State, node: tree.Assign) -> State | None:
         value = types.typed(frame, state, node.annotation, Place(Origin("new", where, name)))
         driving.declared(frame, node.value, value)
     for target in node.targets:
+        if not isinstance(target, tree.Name) or target.id in frame.outer_names:
+            frame.stored.update(holder.place for holder in holders_in(value))
         if isinstance(target, tree.Subscript):
             instances.kept(frame, state, target.value, value, node.span)
+        singletons.assigned(frame, state, target, value, node.span)
         expressions.assign(frame, state, target, value)
     return state
 

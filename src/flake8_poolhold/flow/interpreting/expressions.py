@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import engines, gaps, loaded, waits
+from flake8_poolhold.flow.effects import callers, engines, gaps, loaded, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, HolderState, State, merge
@@ -133,6 +133,9 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
     gaps.called(frame, state, node, callee, arguments)
     if isinstance(node.function, tree.Attribute):
         _mutate(frame, state, node.function, arguments)
+        if callee == Library("contextvars.ContextVar.set"):
+            variable = callers.variable_of(node.function.value)
+            callers.kept_in_context(frame, state, tuple(arguments), node.span, variable)
         loaded.called(frame, state, callee, node.function.name)
     return calls.call(frame, state, callee, tuple(arguments), node.span)
 

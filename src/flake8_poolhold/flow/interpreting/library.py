@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import concurrency, engines, escapes, holding, queries, tasks, waits
+from flake8_poolhold.flow.effects import callers, concurrency, engines, escapes, holding, queries, tasks, waits
 from flake8_poolhold.flow.interpreting import calls, contexts
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
@@ -115,6 +115,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
             waits.used(frame, state, holder.place)
             holding.release(state, holder.place, closed=False)
         return UNKNOWN
+    if path in callers.TOOLS:
+        callers.given(frame, state, path, arguments, span)
     special = _SPECIAL.get(path)
     if special is not None:
         return special(frame, state, arguments, span)

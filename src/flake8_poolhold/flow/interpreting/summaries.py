@@ -116,6 +116,7 @@ def finish(frame: Frame, state: State | None) -> Summary:
         left=tasks.left(frame),
         joined=tuple(frame.joined),
         engines=engines.returned(frame, returns),
+        stored=frozenset(frame.stored),
     )
 
 
@@ -371,7 +372,9 @@ def apply(
     apply_effects(frame, state, result.normal, mapping, step)
     value = mapping.value(result.returns)
     if mode == "call" and frame.reporting and not frame.muted:
-        lifetimes.received(frame, value, span)
+        returned = {option.place for option in options(result.returns) if isinstance(option, Holder)}
+        if not returned & result.stored:
+            lifetimes.received(frame, value, span)
     if mode == "call":
         engines.received(frame, result.engines, span)
     return value

@@ -76,7 +76,8 @@ class Summary(msgspec.Struct, frozen=True):
     """A function as seen from a caller: `None` for an exit that is never taken.
 
     `left` are calls of its callers' making that it leaves running in a task; `joined` are those that it waits for.
-    `engines` are the sites of what it has made and returns: engines, and sessionmakers on them.
+    `engines` are the sites of what it has made and returns: engines, and sessionmakers on them; `stored` are the
+    holders that it has put somewhere else, too.
     """
 
     returns: Value
@@ -86,6 +87,7 @@ class Summary(msgspec.Struct, frozen=True):
     left: tuple[Value, ...] = ()
     joined: tuple[Value, ...] = ()
     engines: frozenset[str] = frozenset()
+    stored: frozenset[Place] = frozenset()
 
 
 class Hold(msgspec.Struct, frozen=True, eq=False):
@@ -169,6 +171,15 @@ class InstanceEscape(msgspec.Struct, frozen=True, eq=False):
     into: str
 
 
+class ProcessWide(msgspec.Struct, frozen=True, eq=False):
+    """A session that the whole process shares: in a `module`'s variable, a `global`, or the state of an `app`."""
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    where: Literal["module", "global", "app"]
+
+
 class PoolPerCall(msgspec.Struct, frozen=True, eq=False):
     """An engine or pool that each call of a function makes, and nobody keeps or disposes of."""
 
@@ -249,6 +260,7 @@ class Events(msgspec.Struct):
     leaking: list[Leaking] = []
     unawaited: list[Unawaited] = []
     instances: list[InstanceEscape] = []
+    process_wide: list[ProcessWide] = []
     engines: list[PoolPerCall] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
@@ -336,6 +348,8 @@ class Frame:
         self.made: dict[Place, tuple[tree.Span, str]] = {}
         self.received: dict[Place, tuple[tree.Span, str]] = {}
         """Holders that functions of the project have made for this one."""
+        self.stored: set[Place] = set()
+        """Holders that were put into a global, an object or a container."""
         self.driven: list[Driven] = []
         self.engines: dict[str, tuple[tree.Span, frozenset[str]]] = {}
         """Engines made here, by site, each with its own site and those of the sessionmakers on it."""

@@ -25,8 +25,8 @@ class HolderState(msgspec.Struct, frozen=True):
     was done with it that is not understood; `lock` is the evidence of a lock that a release would lose; `begun`: inside
     a `begin()` block; `bound`: bound to a connection, so that it releases nothing; `streaming`: a server-side cursor is
     open; `carries`: on some path nothing was released since the function was entered, so that the caller's marks still
-    hold. `sure`: it was used, and no other in its stead may have been; `raced`: outside of any lock, too. `idle` are the
-    waits that began while it was open and had never checked out.
+    hold. `sure`: it was used, and no other in its stead; `raced`: outside of any lock, too. `idle` are the waits that
+    began while it was open and had never checked out.
     """
 
     kinds: frozenset[str]
