@@ -9,7 +9,7 @@ from oracle.lifetimes import judge_lifetimes, run_lifetimes
 from oracle.verdict import expected_marks
 
 FIXTURES = Path(__file__).parent / "fixtures"
-CODES = ("PHL202", "PHL203", "PHL204", "PHL205", "PHL401", "PHL402", "PHL403", "PHL404", "PHL406")
+CODES = ("PHL202", "PHL203", "PHL204", "PHL205", "PHL206", "PHL401", "PHL402", "PHL403", "PHL404", "PHL405", "PHL406")
 
 
 def fixtures() -> list[Path]:

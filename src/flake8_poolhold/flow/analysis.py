@@ -14,6 +14,7 @@ from flake8_poolhold.flow.interpreting import blocks, summaries
 from flake8_poolhold.flow.model.frames import (
     Analysis,
     Blocking,
+    Cancellable,
     Driven,
     Escape,
     Frame,
@@ -35,10 +36,11 @@ from flake8_poolhold.flow.releasing import releases
 
 Event = TypeVar(
     "Event",
-    Hold,
     Blocking,
+    Cancellable,
     Driven,
     Escape,
+    Hold,
     InstanceEscape,
     Leaking,
     PoolPerCall,
@@ -88,6 +90,8 @@ class Flow:
             leaking = providing.leaks(analysis, info)
             if leaking is not None:
                 analysis.events.leaking.append(leaking)
+            elif (cancellable := providing.cancellable(analysis, info)) is not None:
+                analysis.events.cancellable.append(cancellable)
 
     @property
     def holds(self) -> list[Hold]:
@@ -168,6 +172,15 @@ class Flow:
         return list(
             {
                 (event.function.path, event.span): event for event in self._mine(self._analysis.events.process_wide)
+            }.values()
+        )
+
+    @property
+    def cancellable(self) -> list[Cancellable]:
+        """Holders that only a cancellation leaves out."""
+        return list(
+            {
+                (event.function.path, event.span): event for event in self._mine(self._analysis.events.cancellable)
             }.values()
         )
 

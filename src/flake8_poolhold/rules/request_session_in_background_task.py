@@ -9,7 +9,8 @@ The task runs after the response, and what it finds depends on the version of Fa
 the dependency that owns the session exits only after the task: the connection is held for as long as the task runs.
 From 0.106 to 0.117 the session was closed before the task starts; the task's first statement checks out again, and
 nothing ever gives that connection back until the garbage collector destroys it. In every version two tasks that run at
-once share one session.
+once share one session. Where the handler itself gets the session and the version tells that it is closed, PHL206
+reports the task.
 
 ## Example
 ```python
@@ -63,8 +64,8 @@ if TYPE_CHECKING:
 @rule(code="PHL201")
 def request_session_in_background_task(flow: Flow) -> Iterator[Finding]:
     for escape in flow.escapes:
-        if escape.kind != "background":
-            continue
+        if escape.kind != "background" or escape.finds_it_closed:
+            continue  # what PHL206 tells of is told there
         carrier = f", inside `{escape.carrier}`," if escape.carrier else ""
         yield _wording.finding(
             "PHL201",

@@ -19,6 +19,7 @@ from flake8_poolhold.flow.model.values import (
     Suspended,
     Table,
     Value,
+    options,
 )
 from flake8_poolhold.flow.naming import objects
 
@@ -43,33 +44,34 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
         return
     seen: set[Place] = set()
     into = task_name(frame, arguments[0].value)
-    closed = _closed_by(frame, state, arguments, span)
     run = Suspended("coroutine", arguments[0].value, arguments[1:])
     instance = instances.in_task(frame, state, run, span, "background", into)
     if instance is not None:
         frame.analysis.events.instances.append(instance)
+    used = uses.of(frame, state, run, span) if isinstance(arguments[0].value, FunctionOf) else {}
     for argument in arguments:
         for carrier, place in carried(frame, state, argument.value):
-            owner = _owner(frame, place)
-            if place in seen or owner is None or place in closed:
+            closes = place in used and used[place].closes  # the task takes it over
+            if place in seen or closes:
                 continue
             seen.add(place)
-            _add(
-                frame,
-                state,
-                Started(argument.value, span, "background", frozenset(), frozenset(), into),
-                place,
-                carrier,
-            )
+            started = Started(argument.value, span, "background", frozenset(used), frozenset(), into)
+            _add(frame, state, started, place, carrier)
 
 
-def _closed_by(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], span: tree.Span) -> set[Place]:
-    """The holders that the task takes over: it closes them itself."""
-    task = arguments[0].value
-    if not isinstance(task, FunctionOf):
-        return set()
-    run = Suspended("coroutine", task, arguments[1:])
-    return {place for place, use in uses.of(frame, state, run, span).items() if use.closes}
+def stream(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
+    """A response is made whose body is sent later: report the request's sessions that it uses, closed by then."""
+    if frame.muted or not frame.reporting or not frame.providers:
+        return
+    for argument in arguments:
+        for option in options(argument.value):
+            if not isinstance(option, Suspended):
+                continue
+            used = uses.of(frame, state, option, span)
+            for place in sorted(used, key=str):
+                if place in frame.providers and not used[place].closes:
+                    body = Started(option, span, "stream", frozenset(used), frozenset(), task_name(frame, option))
+                    _add(frame, state, body, place, "")
 
 
 def found(frame: Frame, state: State, place: Place, started: Started) -> None:
@@ -87,7 +89,18 @@ def _add(frame: Frame, state: State, started: Started, place: Place, carrier: st
     name = waits.spelled(state, place) or waits.named(state, place)
     early = True if place in frame.exited else exits_early(frame.analysis.project, frame.path)
     frame.analysis.events.escapes.append(
-        Escape(frame.function, started.span, name, place, carrier, started.into, started.kind, owner, early)
+        Escape(
+            frame.function,
+            started.span,
+            name,
+            place,
+            carrier,
+            started.into,
+            started.kind,
+            owner,
+            early,
+            used=place in started.uses,
+        )
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import engines, loaded, queries, waits
+from flake8_poolhold.flow.effects import cancelling, engines, loaded, queries, waits
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
 from flake8_poolhold.flow.model.values import (
@@ -168,6 +168,10 @@ def run(
         return UNKNOWN
     if name == "run_sync" and arguments:
         return Suspended("coroutine", arguments[0].value, (BoundArgument(holder), *arguments[1:]))
+    if frame.cancelled == "old" and known.is_async and name in ("close", "aclose") and not frame.shields:
+        frame.may_be_cancelled(state)  # before 2.0.33 a close that is cancelled closes nothing
+    if frame.thrown and effect == "releases":
+        cancelling.thrown(frame, state, place, span)
     if name == "commit":
         frame.may_raise(state)  # one that fails keeps the connection
     _apply(frame, state, place, name, effect, arguments, span)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.effects import cancelling
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo, Unclosed
 from flake8_poolhold.flow.model.states import HELD, State
 from flake8_poolhold.flow.model.values import Holder, Place, Value, holders_in, options
@@ -15,6 +16,7 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
         return
     given = frame.escaped | {holder.place for holder in holders_in(returns)}
     driven = {place for one in frame.driven for place in one.places}
+    sound: dict[Place, tuple[tree.Span, str]] = {}
     for place, (span, name) in (frame.received | frame.made).items():
         if place in frame.providers:
             continue  # its provider's, see `providing`
@@ -31,6 +33,9 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
             used = steps[0] if steps else None
             event = Unclosed(frame.function, span, name or "the session", not on_return, used)
             frame.analysis.events.unclosed.append(event)
+        elif not flagged:
+            sound[place] = (span, name)
+    cancelling.at_exit(frame, sound)
 
 
 def received(frame: Frame, value: Value, span: tree.Span) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.effects import cancelling
 from flake8_poolhold.flow.effects.lifetimes import is_made
 from flake8_poolhold.flow.interpreting import summaries
-from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo, Leaking
+from flake8_poolhold.flow.model.frames import Analysis, Cancellable, Effects, FunctionInfo, Leaking
 from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD
 from flake8_poolhold.flow.model.values import Holder, Place, options
 
@@ -35,6 +36,20 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
         # A session that belongs to somebody else may well be given back by them; one that is closed here is ours.
         if (own or finished == {CLOSED}) and failed & {GIVEN, HELD}:
             return Leaking(info, span, "failing")
+    return None
+
+
+def cancellable(analysis: Analysis, info: FunctionInfo) -> Cancellable | None:
+    """How a provider, which leaks nothing otherwise, leaves its session out when the request is cancelled."""
+    if not info.node.is_generator:
+        return None
+    entered = summaries.summary(analysis, summaries.general(info.id, "enter"))
+    span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
+    for option in options(entered.returns):
+        if isinstance(option, Holder) and is_made(option.place) and span is not None and entered.normal is not None:
+            found = cancelling.of_provider(analysis, info, option.place, span)
+            if found is not None and option.place in entered.normal.holders:
+                return found
     return None
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.interpreting import calls
+from flake8_poolhold.flow.interpreting import calls, contexts
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, GIVEN, RELEASED, HolderState, State
 from flake8_poolhold.flow.model.values import Library, Place, Suspended, Value, holders_in
@@ -26,14 +26,16 @@ class Use(msgspec.Struct, frozen=True):
 
 
 def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place, Use]:
-    """The holders that running `value`, a coroutine or a function, would use for sure.
+    """The holders that running `value`, a coroutine, generator or function, would use for sure.
 
     Holders that the call makes for itself are not among them.
     """
     trial = state.copy()
     trial.holders = {place: _unused(holder) for place, holder in state.holders.items()}
     with _aside(frame) as ways:
-        if isinstance(value, Suspended | Library):
+        if isinstance(value, Suspended) and value.kind == "generator":
+            contexts.item_of(frame, trial, value, span, is_async=True)
+        elif isinstance(value, Suspended | Library):
             calls.await_value(frame, trial, value, span)
         else:
             calls.await_value(frame, trial, calls.call(frame, trial, value, (), span), span)

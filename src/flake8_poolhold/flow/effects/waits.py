@@ -32,7 +32,8 @@ def queue_for_connection(frame: Frame, state: State, place: Place, span: tree.Sp
     meet(frame, others, Waiting(wait, (step,), (), frozenset(), False), span)
 
 
-_STREAMS = ("StreamingResponse", "FileResponse", "EventSourceResponse")
+STREAMS = ("StreamingResponse", "FileResponse", "EventSourceResponse")
+"""Responses that are sent piece by piece, after the handler has returned."""
 
 
 def send_response(frame: Frame, state: State, value: Value, span: tree.Span) -> None:
@@ -41,7 +42,7 @@ def send_response(frame: Frame, state: State, value: Value, span: tree.Span) -> 
         return
     for option in options(value):
         path = names.response_class(frame.analysis, option)
-        if not path.endswith(_STREAMS):
+        if not path.endswith(STREAMS):
             continue
         wait = Wait(library="the client", kind="client-stream", typical="as long as the client reads", driver=False)
         step = frame.step(span, f"{path.rpartition('.')[2]} is sent while the session is open", "wait")

@@ -60,6 +60,27 @@ def fastapi_version(project: Project, path: str) -> Version | None:
     return None
 
 
+_SQLALCHEMY = re.compile(
+    rb"""(?:name = "sqlalchemy"\s+version = "|^[\s"\']*sqlalchemy(?:\[[^\]\n]*\])?\s*==\s*)(\d+)\.(\d+)\.(\d+)""",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def sqlalchemy_version(project: Project, path: str) -> tuple[int, int, int] | None:
+    """The version of SQLAlchemy for the code at `path`, where a lock file or a pinned requirement above it tells."""
+    for names in (_LOCKS, _REQUIREMENTS):
+        folder = dirname(path)
+        while True:
+            for name in names:
+                match = _SQLALCHEMY.search(project.bytes_of(join(folder, name)))
+                if match is not None:
+                    return (int(match[1]), int(match[2]), int(match[3]))
+            if not folder:
+                break
+            folder = dirname(folder)
+    return None
+
+
 def _locked(text: bytes) -> Version | None:
     match = _LOCKED.search(text)
     return (int(match[1]), int(match[2])) if match else None

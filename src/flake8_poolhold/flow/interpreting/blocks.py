@@ -92,7 +92,8 @@ def _return(frame: Frame, state: State, node: tree.Return) -> State | None:
 def _raise(frame: Frame, state: State, node: tree.Raise) -> State | None:
     if node.value is not None:
         expressions.evaluate(frame, state, node.value)
-    frame.may_raise(state)
+    if not frame.cancelled or frame.handling:
+        frame.goes_on(state)
     return None
 
 
@@ -256,7 +257,7 @@ class _Exits:
         if raised is not None:
             after = final(raised)
             if after is not None:
-                frame.may_raise(after)
+                frame.goes_on(after)
 
 
 def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
@@ -270,15 +271,21 @@ def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
     for handler in node.handlers:
         if caught is None:
             break
+        if frame.cancelled and not _catches_cancellation(handler):
+            continue
         start = caught.copy()
         if handler.types is not None:
             expressions.evaluate(frame, start, handler.types)
         if handler.name is not None:
             start.env[handler.name] = UNKNOWN
+        frame.thrown += _is_generator_exit(handler)
+        frame.handling += 1
         after = merge(after, run(frame, start, handler.body))
-        everything = everything or _catches_all(handler)
+        frame.handling -= 1
+        frame.thrown -= _is_generator_exit(handler)
+        everything = everything or (_catches_cancellation(handler) if frame.cancelled else _catches_all(handler))
     if caught is not None and not everything:
-        frame.may_raise(caught)
+        frame.goes_on(caught)
 
     def final(start: State) -> State | None:
         return run(frame, start, node.final)
@@ -299,6 +306,17 @@ def _only_closes(body: list[tree.Statement]) -> bool:
             return any(isinstance(one, tree.Attribute) and one.name in ("close", "aclose") for one in functions)
         case _:
             return False
+
+
+def _is_generator_exit(handler: tree.Handler) -> bool:
+    return isinstance(handler.types, tree.Name) and handler.types.id == "GeneratorExit"
+
+
+def _catches_cancellation(handler: tree.Handler) -> bool:
+    """Whether a handler gets a cancellation, which is no `Exception`."""
+    types = handler.types.items if isinstance(handler.types, tree.Sequence) else [handler.types]
+    caught = [one.id if isinstance(one, tree.Name) else getattr(one, "name", "") for one in types]
+    return handler.types is None or "BaseException" in caught or "CancelledError" in caught
 
 
 def _catches_all(handler: tree.Handler) -> bool:

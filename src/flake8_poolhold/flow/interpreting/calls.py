@@ -180,6 +180,8 @@ def _fill_fields(frame: Frame, state: State, made: Instance, arguments: Argument
 
 def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:
     """The result of `await value`."""
+    if frame.cancelled and not _is_of_holder(value):
+        frame.may_be_cancelled(state)
     match value:
         case Suspended(kind="coroutine", target=target, arguments=arguments):
             if value in frame.finished:

@@ -159,6 +159,9 @@ def _enter_library(
     if path in tasks.GROUPS:
         group = tasks.open_group(frame)
         return Library(path), lambda after: tasks.close_group(frame, after, group, span)
+    if path.endswith(".CancelScope"):
+        frame.shields += 1
+        return Library(path), _unshield(frame)
     if path in _LOCKS:
         frame.locks += 1
         return UNKNOWN, _unlock(frame)
@@ -171,6 +174,15 @@ def _enter_library(
         for place in manager.holders:
             holding.query_by_unknown(frame, state, place, span, path)
     return Library(path), _nothing
+
+
+def _unshield(frame: Frame) -> Leave:
+    outside = frame.shields - 1
+
+    def leave(after: State) -> None:
+        frame.shields = outside
+
+    return leave
 
 
 def _unlock(frame: Frame) -> Leave:
@@ -327,6 +339,7 @@ def yield_value(frame: Frame, state: State, value: Value, span: tree.Span) -> No
                 frame.handlers = [None for _ in frame.handlers]
             state.holders = {place: UNTOUCHED for place in state.holders if place.origin.how == "new"}
             frame.may_raise(state)
+            frame.may_be_cancelled(state)
         case "call":
             if not holders_in(value):
                 waits.hand_out(frame, state, span)

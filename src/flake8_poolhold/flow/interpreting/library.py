@@ -142,6 +142,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
     if escapes.is_handover(path):
         escapes.hand_over(frame, state, arguments, span)
         return Library(path if path.rpartition(".")[2][:1].isupper() else f"{path}()")
+    if path.endswith(waits.STREAMS):
+        escapes.stream(frame, state, arguments, span)
     made = _maker(frame, state, path, arguments, span)
     if made is not None:
         return made
@@ -209,8 +211,11 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
         if argument.star == "*":
             items = argument.value.items if isinstance(argument.value, Series) else (contexts.element(argument.value),)
             results.extend(_awaited(frame, state, item, span) for item in items)
+    is_shield = path.endswith(".shield")
+    frame.shields += is_shield
     results = [*(_awaited(frame, state, value, span) for value in values), *results]
-    if path.endswith(".shield"):
+    frame.shields -= is_shield
+    if is_shield:
         frame.started |= started  # a task that is shielded goes on when whoever waits for it is cancelled
     if path.endswith((".gather", ".wait", ".as_completed")):
         flat = [

@@ -78,6 +78,21 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
         return Summary(_declared(Frame(analysis, info.path, info, "call", False), UNKNOWN), NOTHING, None, ())
     reporting = not context.known and not context.fields and context.mode == "call"
     frame = Frame(analysis, info.path, info, context.mode, reporting)
+    return finish(frame, blocks.run(frame, _start(frame, info, context), info.node.body))
+
+
+def cancelled(analysis: Analysis, info: FunctionInfo, context: Context, *, old: bool) -> State | None:
+    """The state in which a function ends that is cancelled while it waits; `old`: under an old SQLAlchemy."""
+    frame = Frame(analysis, info.path, info, context.mode, reporting=False)
+    frame.cancelled = "old" if old else "new"
+    frame.muted = True
+    blocks.run(frame, _start(frame, info, context), info.node.body)
+    return frame.raised
+
+
+def _start(frame: Frame, info: FunctionInfo, context: Context) -> State:
+    """The state in which a function starts."""
+    analysis = frame.analysis
     state = State(dict(context.captured))
     known = dict(context.known)
     for index, parameter in enumerate(info.node.parameters):
@@ -90,7 +105,7 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
         for option in options(value):
             if isinstance(option, Holder):
                 frame.known[option.place] = option
-    return finish(frame, blocks.run(frame, state, info.node.body))
+    return state
 
 
 def finish(frame: Frame, state: State | None) -> Summary:

@@ -118,7 +118,7 @@ class Blocking(msgspec.Struct, frozen=True, eq=False):
     waiting: Waiting
 
 
-Into = Literal["background", "task", "thread", "queue", "cache"]
+Into = Literal["background", "stream", "task", "thread", "queue", "cache"]
 """Where work that outlives its caller runs, or where a holder is kept."""
 
 Owner = Literal["request", "caller", "block"]
@@ -130,6 +130,7 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
 
     `carrier` is the class of the object that carries it, or empty; `into` the name of the task. `early`: the provider
     exits before the response is sent, so that a background task finds the holder closed; `None` where no version tells.
+    `used`: the work is seen to use it, it is not only given it.
     """
 
     function: FunctionInfo
@@ -141,6 +142,12 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
     kind: Into
     owner: Owner
     early: bool | None
+    used: bool = True
+
+    @property
+    def finds_it_closed(self) -> bool:
+        """Whether the work runs when the request's dependency has closed the session, and uses it all the same."""
+        return self.kind in ("background", "stream") and self.owner == "request" and bool(self.early) and self.used
 
 
 class Shared(msgspec.Struct, frozen=True, eq=False):
@@ -197,6 +204,19 @@ class Unawaited(msgspec.Struct, frozen=True, eq=False):
 
 
 How = Literal["next", "anext", "loop", "delegate", "unentered"]
+
+
+class Cancellable(msgspec.Struct, frozen=True, eq=False):
+    """A holder that every good path and every `Exception` gives back, and a cancellation does not.
+
+    `how`: nothing gives it back then (`skipped`); its `close` is cancelled itself, under an old SQLAlchemy
+    (`interrupted`); it is given back when a generator is thrown away (`thrown`).
+    """
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    how: Literal["skipped", "interrupted", "thrown"]
 
 
 class Driven(msgspec.Struct, frozen=True, eq=False):
@@ -256,6 +276,7 @@ class Events(msgspec.Struct):
     escapes: list[Escape] = []
     shared: list[Shared] = []
     unclosed: list[Unclosed] = []
+    cancellable: list[Cancellable] = []
     driven: list[Driven] = []
     leaking: list[Leaking] = []
     unawaited: list[Unawaited] = []
@@ -367,6 +388,13 @@ class Frame:
         self.stacked: list[Callable[[State], None]] = []
         self.locks = 0
         """How many locks are held here: what is done under one is never done twice at once."""
+        self.cancelled: Literal["", "new", "old"] = ""
+        """Set when it is asked what a cancellation leaves behind, under a new SQLAlchemy or an old one."""
+        self.shields = 0
+        self.handling = 0
+        """How many handlers of exceptions are around."""
+        self.thrown = 0
+        """Whether a generator that is thrown away cleans up here."""
         self.guesses = 0
         """How many times it is open here which of several holders is meant."""
         self.started: dict[Value, Started] = {}
@@ -394,6 +422,16 @@ class Frame:
 
     def may_raise(self, state: State) -> None:
         """An exception may leave here: its handler starts in any of these states."""
+        if not self.cancelled:
+            self.goes_on(state)
+
+    def may_be_cancelled(self, state: State) -> None:
+        """The function waits here for something that is not its database, whose statements give up their connection."""
+        if self.cancelled and not self.shields:
+            self.goes_on(state)
+
+    def goes_on(self, state: State) -> None:
+        """What was raised, or the cancellation, goes on to the block around."""
         if self.handlers:
             self.handlers[-1] = merge(self.handlers[-1], state.copy())
         else:
