@@ -8,7 +8,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import waits
 from flake8_poolhold.flow.fastapi import versions
-from flake8_poolhold.flow.model.frames import Analysis, Cancellable, Frame, FunctionInfo, Mode
+from flake8_poolhold.flow.model.frames import Analysis, Cancellable, Frame, FunctionInfo, Interruption
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
 from flake8_poolhold.flow.model.values import Place
 
@@ -21,8 +21,10 @@ def at_exit(frame: Frame, places: dict[Place, tuple[tree.Span, str]]) -> None:
     info = frame.function
     if info is None or not places or not info.node.is_async or info.node.is_generator:
         return
-    for old, how in _ways(frame.analysis, info):
-        left = _left(frame.analysis, info, "call", old=old)
+    from flake8_poolhold.flow.interpreting import summaries
+
+    for interruption, how in _ways(frame.analysis, info):
+        left = summaries.interrupted(frame.analysis, info, "call", interruption)
         for place, (span, name) in places.items():
             if left is not None and place in left.holders and HELD in left.holders[place].kinds:
                 event = Cancellable(info, span, name or "the session", how)
@@ -34,8 +36,10 @@ def of_provider(analysis: Analysis, info: FunctionInfo, place: Place, span: tree
     """How a provider that gives its session back otherwise leaves it out when the request is cancelled."""
     if not info.node.is_async:
         return None
-    for old, how in _ways(analysis, info):
-        left = _left(analysis, info, "exit", old=old)
+    from flake8_poolhold.flow.interpreting import summaries
+
+    for interruption, how in _ways(analysis, info):
+        left = summaries.interrupted(analysis, info, "exit", interruption)
         if left is not None and left.holder(place).kinds & {GIVEN, HELD}:
             return Cancellable(info, span, info.name.rpartition(".")[2], how)
     return None
@@ -50,17 +54,10 @@ def thrown(frame: Frame, state: State, place: Place, span: tree.Span) -> None:
     frame.analysis.events.cancellable.append(Cancellable(info, span, name, "thrown"))
 
 
-def _ways(analysis: Analysis, info: FunctionInfo) -> list[tuple[bool, Literal["skipped", "interrupted"]]]:
+def _ways(analysis: Analysis, info: FunctionInfo) -> list[tuple[Interruption, Literal["skipped", "interrupted"]]]:
     """The questions to ask: only what has handlers can tell a cancellation from an `Exception`."""
-    has_handlers = any(isinstance(node, tree.Try) for node in walk(info.node.body))
-    if not has_handlers:
+    if not any(isinstance(node, tree.Try) for node in walk(info.node.body)):
         return []
     version = versions.sqlalchemy_version(analysis.project, info.path)
     is_old = version is not None and version < CLOSE_IS_SHIELDED
-    return [(False, "skipped"), (True, "interrupted")] if is_old else [(False, "skipped")]
-
-
-def _left(analysis: Analysis, info: FunctionInfo, mode: Mode, *, old: bool) -> State | None:
-    from flake8_poolhold.flow.interpreting import summaries
-
-    return summaries.cancelled(analysis, info, summaries.general(info.id, mode), old=old)
+    return [("cancelled", "skipped"), ("cancelled-old", "interrupted")] if is_old else [("cancelled", "skipped")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.effects.origins import is_script
 from flake8_poolhold.flow.model.frames import Frame, PoolPerCall
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
@@ -75,7 +76,7 @@ def returned(frame: Frame, returns: Value) -> frozenset[str]:
 
 def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     """Report the engines that nobody keeps and nobody disposes of."""
-    if frame.function is None or not frame.reporting or _is_cached(frame.function.node):
+    if frame.function is None or not frame.reporting or _is_cached(frame.function.node) or is_script(frame):
         return
     state = normal or frame.raised or State()
     fields = {site for held in state.heap.values() for value in held.values() for site in _sites(value)}

@@ -168,7 +168,7 @@ def run(
         return UNKNOWN
     if name == "run_sync" and arguments:
         return Suspended("coroutine", arguments[0].value, (BoundArgument(holder), *arguments[1:]))
-    if frame.cancelled == "old" and known.is_async and name in ("close", "aclose") and not frame.shields:
+    if frame.interrupted == "cancelled-old" and known.is_async and name in ("close", "aclose") and not frame.shields:
         frame.may_be_cancelled(state)  # before 2.0.33 a close that is cancelled closes nothing
     if frame.thrown and effect == "releases":
         cancelling.thrown(frame, state, place, span)

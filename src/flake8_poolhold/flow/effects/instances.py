@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
@@ -19,6 +20,9 @@ from flake8_poolhold.flow.model.values import (
     options,
 )
 from flake8_poolhold.flow.naming import names, objects
+
+_SESSION = re.compile(rb"\b(Async)?Session\b")
+"""A module that knows of no session may well use models as plain objects."""
 
 _JOINS_SESSION = frozenset({"add", "add_all", "merge", "refresh", "delete"})
 
@@ -128,7 +132,7 @@ def _belongs(frame: Frame, state: State, instance: Instance) -> bool:
     if frame.function is None or not names.is_mapped(frame.analysis, instance.cls):
         return False
     if instance.place.origin.how != "new":
-        return True
+        return _SESSION.search(frame.analysis.project.bytes_of(frame.path)) is not None
     name = _name_of(state, instance)
     return any(_joins(node, name) for node in walk(frame.function.node.body))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import cancelling
+from flake8_poolhold.flow.effects.origins import is_made, is_script
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo, Unclosed
 from flake8_poolhold.flow.model.states import HELD, State
 from flake8_poolhold.flow.model.values import Holder, Place, Value, holders_in, options
@@ -26,7 +27,7 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
         if flagged == "finally":
             continue
         on_return = is_open(normal, place) and not flagged
-        on_raise = is_open(frame.raised, place)
+        on_raise = is_open(frame.raised, place) and not is_script(frame)
         if on_return or on_raise:
             state = normal if on_return else frame.raised
             steps = state.holder(place).since if state is not None else ()
@@ -43,14 +44,6 @@ def received(frame: Frame, value: Value, span: tree.Span) -> None:
     for option in options(value):
         if isinstance(option, Holder) and option.place not in frame.made and is_made(option.place):
             frame.received.setdefault(option.place, (span, ""))
-
-
-def is_made(place: Place) -> bool:
-    """Whether a holder was made by a call that the analysis has seen; one that is only declared may be anybody's."""
-    origin = place.origin
-    while origin.via is not None:
-        origin = origin.via
-    return origin.how == "new" and not place.path and origin.name[:1].isdigit()
 
 
 def _closes_by_flag(info: FunctionInfo, name: str) -> str:

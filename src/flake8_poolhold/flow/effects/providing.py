@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import cancelling
-from flake8_poolhold.flow.effects.lifetimes import is_made
+from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import summaries
 from flake8_poolhold.flow.model.frames import Analysis, Cancellable, Effects, FunctionInfo, Leaking
 from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD
-from flake8_poolhold.flow.model.values import Holder, Place, options
+from flake8_poolhold.flow.model.values import FunctionOf, Holder, Place, options
+from flake8_poolhold.flow.naming import names
 
 _MARKERS = ("Depends", "Security")
 
@@ -28,9 +29,11 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     if not given or span is None or entered.normal is None:
         return None
     left = summaries.summary(analysis, summaries.general(info.id, "exit"))
+    thrown = summaries.interrupted(analysis, info, "exit", "failed")
     for holder in given:
         own = is_made(holder.place) and holder.place in entered.normal.holders
-        finished, failed = _kinds(left.normal, holder.place), _kinds(left.raised, holder.place)
+        finished = _kinds(left.normal, holder.place)
+        failed = thrown.holder(holder.place).kinds if thrown is not None else frozenset()
         if own and finished & {GIVEN, HELD}:
             return Leaking(info, span, "never")
         # A session that belongs to somebody else may well be given back by them; one that is closed here is ours.
@@ -63,36 +66,37 @@ def _kinds(effects: Effects | None, place: Place) -> frozenset[str]:
 
 def _of_returning(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     """A dependency that returns the session that it made: FastAPI closes nothing."""
-    name = info.name.rpartition(".")[2]
-    if info.owner or not any(analysis.project.naming(f"{marker}({name}") for marker in _MARKERS):
+    if info.owner:
+        return None
+    users = list(_users(analysis, info))
+    if not users or any(_closes(node, parameter) for node, parameter in users):
         return None
     result = summaries.summary(analysis, summaries.general(info.id))
     given = [option for option in options(result.returns) if isinstance(option, Holder)]
-    if not any(is_made(holder.place) for holder in given) or _users_close(analysis, name):
+    if not any(is_made(holder.place) for holder in given):
         return None
     span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Return)), info.node.span)
     return Leaking(info, span, "returned")
 
 
-def _users_close(analysis: Analysis, name: str) -> bool:
-    """Whether a function that depends on the provider closes what it gets, or enters it."""
-    return any(
-        _closes(node, parameter)
-        for marker in _MARKERS
-        for path in analysis.project.naming(f"{marker}({name}")
-        for _, node, _ in analysis.project.scope(path).functions
-        for parameter in _given_by(node, name)
-    )
+def _users(analysis: Analysis, info: FunctionInfo) -> Iterator[tuple[tree.Function, str]]:
+    """The functions that depend on the provider, each with the parameter that it fills."""
+    name = info.name.rpartition(".")[2]
+    for path in dict.fromkeys(path for marker in _MARKERS for path in analysis.project.naming(f"{marker}({name}")):
+        if names.module_name(analysis, path, name) != FunctionOf(info.id):
+            continue
+        for _, node, _ in analysis.project.scope(path).functions:
+            for parameter in node.parameters:
+                if any(_depends_on(part, name) for part in walk([parameter.default, parameter.annotation])):
+                    yield node, parameter.name
 
 
-def _given_by(node: tree.Function, provider: str) -> Iterator[str]:
-    for parameter in node.parameters:
-        for call in walk([parameter.default, parameter.annotation]):
-            match call:
-                case tree.Call(arguments=[tree.Argument(value=tree.Name(id=target)), *_]) if target == provider:
-                    yield parameter.name
-                case _:
-                    pass
+def _depends_on(node: tree.Node, name: str) -> bool:
+    match node:
+        case tree.Call(arguments=[tree.Argument(value=tree.Name(id=target)), *_]):
+            return target == name
+        case _:
+            return False
 
 
 def _closes(node: tree.Function, name: str) -> bool:

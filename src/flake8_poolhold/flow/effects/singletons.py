@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.effects.lifetimes import is_made
+from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import calls
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, ProcessWide
 from flake8_poolhold.flow.model.states import State

@@ -28,7 +28,8 @@ class Use(msgspec.Struct, frozen=True):
 def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place, Use]:
     """The holders that running `value`, a coroutine, generator or function, would use for sure.
 
-    Holders that the call makes for itself are not among them.
+    Holders that the call makes for itself are not among them, nor are registries and what a container gives: these may
+    give a task its own.
     """
     trial = state.copy()
     trial.holders = {place: _unused(holder) for place, holder in state.holders.items()}
@@ -47,7 +48,7 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
     found: dict[Place, Use] = {}
     for way in ways:
         for place, holder in way.holders.items():
-            if holder.sure and (place.origin.how != "new" or place in there):
+            if holder.sure and (place.origin.how == "param" or place in there):
                 ends = bool(holder.kinds & ENDED)
                 closes = way is trial and holder.kinds == {CLOSED}
                 known = found.get(place)
@@ -63,7 +64,7 @@ def _there(state: State) -> set[Place]:
     """The holders that exist before the call."""
     fields = [value for held in state.heap.values() for value in held.values()]
     found = {holder.place for value in (*state.env.values(), *fields) for holder in holders_in(value)}
-    return found | set(state.holders)
+    return {place for place in found | set(state.holders) if place.origin.how != "global"}
 
 
 def _unused(holder: HolderState) -> HolderState:

@@ -92,7 +92,7 @@ def _return(frame: Frame, state: State, node: tree.Return) -> State | None:
 def _raise(frame: Frame, state: State, node: tree.Raise) -> State | None:
     if node.value is not None:
         expressions.evaluate(frame, state, node.value)
-    if not frame.cancelled or frame.handling:
+    if frame.interrupted is None or frame.handling:
         frame.goes_on(state)
     return None
 
@@ -271,7 +271,7 @@ def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
     for handler in node.handlers:
         if caught is None:
             break
-        if frame.cancelled and not _catches_cancellation(handler):
+        if frame.is_cancelled and not _catches_cancellation(handler):
             continue
         start = caught.copy()
         if handler.types is not None:
@@ -283,7 +283,7 @@ def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
         after = merge(after, run(frame, start, handler.body))
         frame.handling -= 1
         frame.thrown -= _is_generator_exit(handler)
-        everything = everything or (_catches_cancellation(handler) if frame.cancelled else _catches_all(handler))
+        everything = everything or (_catches_cancellation(handler) if frame.is_cancelled else _catches_all(handler))
     if caught is not None and not everything:
         frame.goes_on(caught)
 

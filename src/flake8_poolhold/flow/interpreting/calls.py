@@ -180,8 +180,6 @@ def _fill_fields(frame: Frame, state: State, made: Instance, arguments: Argument
 
 def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:
     """The result of `await value`."""
-    if frame.cancelled and not _is_of_holder(value):
-        frame.may_be_cancelled(state)
     match value:
         case Suspended(kind="coroutine", target=target, arguments=arguments):
             if value in frame.finished:
@@ -189,6 +187,7 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
             tasks.join(frame, state, value)
             return _resume(frame, state, target, arguments, span)
         case Library(path=path, holders=held):
+            frame.may_be_cancelled(state)
             wait = frame.analysis.knowledge.wait_of_await(path)
             if wait is not None:
                 waits.reach(frame, state, wait, path, span)

@@ -339,7 +339,7 @@ def yield_value(frame: Frame, state: State, value: Value, span: tree.Span) -> No
                 frame.handlers = [None for _ in frame.handlers]
             state.holders = {place: UNTOUCHED for place in state.holders if place.origin.how == "new"}
             frame.may_raise(state)
-            frame.may_be_cancelled(state)
+            frame.is_thrown_at(state)
         case "call":
             if not holders_in(value):
                 waits.hand_out(frame, state, span)

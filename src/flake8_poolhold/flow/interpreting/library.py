@@ -199,6 +199,7 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
     if path == "contextlib.AsyncExitStack.enter_async_context" and values:
         return contexts.enter_stacked(frame, state, values[0], span, is_async=True)
     if path in _THREADS or path.endswith(".run_in_executor"):
+        frame.may_be_cancelled(state)
         return _in_thread(frame, state, arguments, span, skipped=1 if path.endswith(".run_in_executor") else 0)
     if path == "threading.Thread" or path.endswith(".submit"):
         return _in_worker(frame, state, path, arguments, span)

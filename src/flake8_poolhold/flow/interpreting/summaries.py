@@ -10,7 +10,16 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.effects import roles, tasks, waits
 from flake8_poolhold.flow.interpreting import blocks, expressions, places, recursion
-from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
+from flake8_poolhold.flow.model.frames import (
+    Analysis,
+    Effects,
+    Frame,
+    FunctionInfo,
+    Interruption,
+    Mode,
+    Summary,
+    Waiting,
+)
 from flake8_poolhold.flow.model.states import State, compose, join_states, merge_all
 from flake8_poolhold.flow.model.values import (
     NONE,
@@ -81,10 +90,11 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
     return finish(frame, blocks.run(frame, _start(frame, info, context), info.node.body))
 
 
-def cancelled(analysis: Analysis, info: FunctionInfo, context: Context, *, old: bool) -> State | None:
-    """The state in which a function ends that is cancelled while it waits; `old`: under an old SQLAlchemy."""
-    frame = Frame(analysis, info.path, info, context.mode, reporting=False)
-    frame.cancelled = "old" if old else "new"
+def interrupted(analysis: Analysis, info: FunctionInfo, mode: Mode, how: Interruption) -> State | None:
+    """The state in which a function ends that is interrupted where it waits or yields; `None`: it goes on."""
+    context = general(info.id, mode)
+    frame = Frame(analysis, info.path, info, mode, reporting=False)
+    frame.interrupted = how
     frame.muted = True
     blocks.run(frame, _start(frame, info, context), info.node.body)
     return frame.raised
@@ -377,6 +387,8 @@ def apply(
             tasks.join(frame, state, mapping.value(value))
         for value in result.left:
             tasks.start(frame, state, mapping.value(value), span, "task", "create_task")
+    if result.waits:
+        frame.may_be_cancelled(state)
     if result.raised is not None:
         failing = state.copy()
         apply_effects(frame, failing, result.raised, mapping, step)

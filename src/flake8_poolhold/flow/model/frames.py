@@ -23,6 +23,10 @@ Mode = Literal["call", "enter", "exit"]
 """`call` runs a function to its end; `enter` up to its `yield`, `exit` from there on."""
 
 
+Interruption = Literal["failed", "cancelled", "cancelled-old"]
+"""An `Exception` at the `yield` of a generator; a cancellation, under a new SQLAlchemy or an old one."""
+
+
 class FunctionInfo(msgspec.Struct, frozen=True, eq=False):
     """A function of the project. `owner` is the key of its class or empty; `name` its qualified name."""
 
@@ -388,8 +392,8 @@ class Frame:
         self.stacked: list[Callable[[State], None]] = []
         self.locks = 0
         """How many locks are held here: what is done under one is never done twice at once."""
-        self.cancelled: Literal["", "new", "old"] = ""
-        """Set when it is asked what a cancellation leaves behind, under a new SQLAlchemy or an old one."""
+        self.interrupted: Interruption | None = None
+        """Set when it is asked what an interruption leaves behind: then nothing else is raised."""
         self.shields = 0
         self.handling = 0
         """How many handlers of exceptions are around."""
@@ -422,13 +426,22 @@ class Frame:
 
     def may_raise(self, state: State) -> None:
         """An exception may leave here: its handler starts in any of these states."""
-        if not self.cancelled:
+        if self.interrupted is None:
             self.goes_on(state)
 
     def may_be_cancelled(self, state: State) -> None:
         """The function waits here for something that is not its database, whose statements give up their connection."""
-        if self.cancelled and not self.shields:
+        if self.is_cancelled and not self.shields:
             self.goes_on(state)
+
+    def is_thrown_at(self, state: State) -> None:
+        """The generator is resumed here, after its consumer has failed or was cancelled."""
+        if self.interrupted is not None:
+            self.goes_on(state)
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.interrupted in ("cancelled", "cancelled-old")
 
     def goes_on(self, state: State) -> None:
         """What was raised, or the cancellation, goes on to the block around."""
