@@ -197,9 +197,49 @@ ARGUMENTS = [
     """,
     ),
     case(
-        "the hold is reported where it is seen first",
+        "a hold is reported where it is seen first",
         """
         async def work(db: AsyncSession):
+            await db.execute(select(1))
+            await client.get("/")  # error: PHL101
+
+        async def f(db: AsyncSession):
+            await work(db)
+
+        async def g(db: AsyncSession):
+            await work(db)
+            await work(db)  # error: PHL101
+
+        async def h(db: AsyncSession):
+            for _ in range(3):
+                await work(db)
+    """,
+    ),
+    case(
+        "a caller's own checkout is a hold of its own",
+        """
+        async def work(db: AsyncSession):
+            await db.execute(select(1))
+            await client.get("/")  # error: PHL101
+
+        async def f(db: AsyncSession):
+            await db.execute(select(1))
+            await work(db)  # error: PHL101
+
+        async def g(db: AsyncSession):
+            await db.execute(select(1))
+            await db.commit()
+            await work(db)
+
+        async def h(db: AsyncSession):
+            await f(db)
+    """,
+    ),
+    case(
+        "a callee that gives the connection back before it checks out again",
+        """
+        async def work(db: AsyncSession):
+            await db.commit()
             await db.execute(select(1))
             await client.get("/")  # error: PHL101
 

@@ -32,9 +32,10 @@ from flake8_poolhold.flow.model.values import (
     Table,
     Unknown,
     Value,
+    Words,
     join,
 )
-from flake8_poolhold.flow.naming import names, types
+from flake8_poolhold.flow.naming import dispatch, names, types
 
 Arguments = tuple[BoundArgument, ...]
 
@@ -50,6 +51,8 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
             return library.call(frame, state, callee, arguments, span)
         case Method(target=Suspended() as generator, name=name):
             return contexts.drive(frame, state, generator, name, span)
+        case Method(target=Words() as text, name=name):
+            return dispatch.split(text, name, arguments)
         case Method():
             return holding.call(frame, state, callee, arguments, span)
         case Factory(kind=kind, keeps_loaded=keeps, bound=bound):

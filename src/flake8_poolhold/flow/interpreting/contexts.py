@@ -28,6 +28,7 @@ from flake8_poolhold.flow.model.values import (
     Suspended,
     Unknown,
     Value,
+    any_of,
     holders_in,
     join,
     options,
@@ -208,7 +209,7 @@ def element(iterable: Value) -> Value:
     """An item of what is iterated."""
     match iterable:
         case Series(items=items):
-            return join(items)
+            return any_of(items)
         case Loaded() | Library():
             return iterable
         case Choice(options=options):

@@ -35,7 +35,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import names, objects, types
+from flake8_poolhold.flow.naming import dispatch, names, objects, types
 
 Arguments = tuple[BoundArgument, ...]
 _Special = Callable[[Frame, State, Arguments, tree.Span], Value]
@@ -340,7 +340,17 @@ def _getattr(frame: Frame, state: State, arguments: Arguments, span: tree.Span) 
     values = positional(arguments)
     if len(values) > 1 and isinstance(values[1], Literally) and isinstance(values[1].value, str):
         return join((objects.attribute(frame, state, values[0], values[1].value), *values[2:3]))
-    return UNKNOWN
+    return dispatch.member(frame, values[0], values[1]) if len(values) > 1 else UNKNOWN
+
+
+def _import_module(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    return dispatch.import_module(frame, values[0]) if values else UNKNOWN
+
+
+def _by_path(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    return dispatch.by_path(frame, values[0]) if values else UNKNOWN
 
 
 def _changed(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
@@ -435,6 +445,10 @@ _SPECIAL: dict[str, _Special] = {
     "builtins.reversed": _collected,
     "builtins.iter": _first,
     "builtins.aiter": _first,
+    "importlib.import_module": _import_module,
+    "pydoc.locate": _by_path,
+    "werkzeug.utils.import_string": _by_path,
+    "django.utils.module_loading.import_string": _by_path,
     "asyncio.run": _run,
     "asyncio.run_coroutine_threadsafe": _run,
     "anyio.run": _run_function,

@@ -25,6 +25,7 @@ from flake8_poolhold.flow.model.values import (
     Instance,
     Library,
     Literally,
+    ModuleOf,
     Origin,
     Place,
     QueryOf,
@@ -33,11 +34,12 @@ from flake8_poolhold.flow.model.values import (
     Table,
     Unknown,
     Value,
+    Words,
     bounded,
     join,
     options,
 )
-from flake8_poolhold.flow.naming import callsites, evidence, hierarchy, names, objects, types
+from flake8_poolhold.flow.naming import callsites, dispatch, evidence, hierarchy, names, objects, types
 
 MOST_CONTEXTS = 24
 """A function that another one calls with more kinds of arguments than this is then seen in its general form."""
@@ -249,6 +251,8 @@ def context_of(frame: Frame, function: FunctionOf, bound: dict[str, Value], stat
         if isinstance(value, Literally):
             if isinstance(value.value, bool | None) and tested(analysis, info, parameter.name):
                 known.append((parameter.name, value))
+            elif isinstance(value.value, str) and dispatch.imports(info):
+                known.append((parameter.name, Words((value.value,))))
             continue
         is_optional = isinstance(parameter.default, tree.Constant) and parameter.default.value is None
         if is_optional and _is_object(value) and tested(analysis, info, parameter.name):
@@ -282,7 +286,8 @@ def _says_more(value: Value, own: Value) -> bool:
         return False
     if isinstance(own, Unknown) or own == NONE:
         return any(
-            _is_object(option) or isinstance(option, Engine | Factory | Series | Table | ClassOf | Suspended | QueryOf)
+            _is_object(option)
+            or isinstance(option, Engine | Factory | Series | Table | ClassOf | Suspended | QueryOf | ModuleOf | Words)
             for option in options(value)
         )
     if isinstance(own, Instance) and isinstance(value, Instance):
@@ -333,7 +338,7 @@ def apply(
     if role is not None:
         given = roles.play(frame, state, role, info, list(bound.values()), span, mode)
         return given if given is not None else _as_declared(frame, state, info, bound, span)
-    if mode == "call" and not _matters(analysis, state, info, bound):
+    if frame.declared_only or (mode == "call" and not _matters(analysis, state, info, bound)):
         return _as_declared(frame, state, info, bound, span)
     context = context_of(frame, function, bound, state, mode)
     result = summary(analysis, context)

@@ -149,20 +149,78 @@ Gaps = dict[tuple[Site, str], dict[Site, bool]]
 """By where and what to declare: the calls that are not understood without it, and whether something may be held."""
 
 
+MOST_TRIES = 2
+"""How often a summary is derived anew because it rested on a value that was found later."""
+
+
+class Aside(msgspec.Struct, frozen=True):
+    """A summary that rests on assumptions: about the derivation at `lowest`, at least, and on values not yet found."""
+
+    summary: Summary
+    lowest: int
+    unfound: frozenset[int]
+
+
 class Pending:
     """The summaries that are being derived, outermost first, and those that rest on an assumption about one of them."""
 
     def __init__(self) -> None:
         self.position: dict[object, int] = {}
         self.assumed: list[Summary] = []
-        self.lowest: list[int] = []
         self.asked: set[int] = set()
-        self.aside: dict[object, tuple[Summary, int]] = {}
+        self.aside: dict[object, Aside] = {}
+        self._lowest: list[int] = []
+        self._unfound: list[frozenset[int]] = []
+        self._values: set[int] = set()
+        self._tries: dict[object, int] = {}
 
-    def rests_on(self, position: int) -> None:
-        """The innermost derivation rests on the assumption about the one at `position`."""
-        if self.lowest:
-            self.lowest[-1] = min(self.lowest[-1], position)
+    def enter(self, context: object, assumed: Summary, *, is_value: bool) -> None:
+        """Begin to derive the summary for `context`."""
+        position = len(self.assumed)
+        self.position[context] = position
+        self.assumed.append(assumed)
+        self._lowest.append(position)
+        self._unfound.append(frozenset())
+        if is_value:
+            self._values.add(position)
+
+    def leave(self, context: object) -> tuple[int, frozenset[int]]:
+        """End the innermost derivation; what it rests on, itself excepted. What rests on its not being found goes."""
+        position = self.position.pop(context)
+        self.assumed.pop()
+        if position in self._values:
+            self._values.discard(position)
+            for other in [other for other, aside in self.aside.items() if position in aside.unfound]:
+                del self.aside[other]
+        return self._lowest.pop(), self._unfound.pop() - {position}
+
+    def rests_on(self, position: int, unfound: frozenset[int] = frozenset()) -> None:
+        """The innermost derivation rests on the assumption about the one at `position`, and on values not yet found."""
+        if self._lowest:
+            self._lowest[-1] = min(self._lowest[-1], position)
+            mine = unfound | {position} if position in self._values else unfound
+            if mine:
+                self._unfound[-1] |= mine
+
+    def put_aside(self, context: object, result: Summary, lowest: int, unfound: frozenset[int]) -> None:
+        """Keep a result that rests on assumptions until they are settled.
+
+        What was forgotten before is kept even when a value is found later: values that need each other in many ways
+        would be sought again and again.
+        """
+        tries = self._tries[context] = self._tries.get(context, 0) + 1
+        self.aside[context] = Aside(result, lowest, unfound if tries < MOST_TRIES else frozenset())
+
+    def settled(self, position: int) -> dict[object, Summary]:
+        """What was kept aside until the derivation at `position` is settled."""
+        found = {other: aside for other, aside in self.aside.items() if aside.lowest >= position}
+        for other in found:
+            del self.aside[other]
+        return {other: aside.summary for other, aside in found.items()}
+
+    def forget(self, position: int) -> None:
+        """Another round begins: what was derived in the last one goes."""
+        self.settled(position)
 
 
 Calls = dict[str, list[tuple[FunctionInfo | None, tree.Call]]]
@@ -178,8 +236,6 @@ class Analysis:
         self.holders = project.holders
         self.functions: dict[str, FunctionInfo] = {}
         self.classes: dict[str, ClassInfo] = {}
-        self.globals: dict[tuple[str, str], Value] = {}
-        self.fields: dict[tuple[str, str], Value] = {}
         self.implementations: dict[tuple[str, str], list[FunctionInfo]] = {}
         self.mros: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.aliases: dict[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = {}
@@ -197,6 +253,8 @@ class Analysis:
         self.events = Events()
         self.gaps: Gaps = {}
         self.calls: dict[str, Calls] = {}
+        self.awaited: dict[str, frozenset[str]] = {}
+        self.locals: dict[str, dict[str, list[object]]] = {}
 
 
 class Frame:
@@ -212,6 +270,8 @@ class Frame:
         self.reporting = reporting
         self.muted = mode == "exit"
         self.threaded = False
+        self.declared_only = False
+        """Whether calls are not followed, because only types are asked for."""
         self.raised: State | None = None
         self.handlers: list[State | None] = []
         self.breaks: list[State] = []

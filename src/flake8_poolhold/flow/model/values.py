@@ -7,7 +7,7 @@ objects without knowing the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -45,6 +45,13 @@ class Literally(msgspec.Struct, frozen=True):
     """A string, number, boolean or `None`."""
 
     value: str | int | bool | None
+
+
+class Words(msgspec.Struct, frozen=True):
+    """One of several strings. Of dotted paths that were split, `part` tells which part this is of each."""
+
+    texts: tuple[str, ...]
+    part: Literal["whole", "module", "member"] = "whole"
 
 
 class Library(msgspec.Struct, frozen=True):
@@ -181,7 +188,7 @@ class Table(msgspec.Struct, frozen=True):
 
     def any(self) -> Value:
         """Any of the values."""
-        return join(value for _, value in self.items)
+        return any_of([value for _, value in self.items])
 
 
 class Depends(msgspec.Struct, frozen=True):
@@ -222,6 +229,7 @@ class Choice(msgspec.Struct, frozen=True):
 Value = (
     Unknown
     | Literally
+    | Words
     | Library
     | Factory
     | Engine
@@ -262,7 +270,7 @@ def join(values: Iterable[Value]) -> Value:
     plain: dict[Value, None] = {}
     for value in values:
         for option in options(value):
-            (plain if isinstance(option, Unknown | Literally) else found)[option] = None
+            (plain if isinstance(option, Unknown | Literally | Words) else found)[option] = None
     if not found:
         return next(iter(plain)) if len(plain) == 1 else UNKNOWN
     if len(found) == 1:
@@ -270,6 +278,21 @@ def join(values: Iterable[Value]) -> Value:
     if len(found) > MOST_OPTIONS:
         return UNKNOWN
     return Choice(tuple(found))
+
+
+MOST_WORDS = 64
+"""A choice of more strings than this is as good as unknown."""
+
+
+def any_of(values: Sequence[Value]) -> Value:
+    """One of the items of a table or list: strings are kept, and tuples of one length are joined item by item."""
+    texts = [value.value for value in values if isinstance(value, Literally) and isinstance(value.value, str)]
+    if len(values) == len(texts) <= MOST_WORDS and len(texts) > 1:
+        return Words(tuple(dict.fromkeys(texts)))
+    rows = [value.items for value in values if isinstance(value, Series) and value.exact]
+    if len(rows) == len(values) > 1 and len({len(row) for row in rows}) == 1:
+        return Series(tuple(any_of(column) for column in zip(*rows, strict=True)), exact=True)
+    return join(values)
 
 
 MOST_ITEMS = 32

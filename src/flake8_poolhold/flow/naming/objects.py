@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.interpreting import calls, contexts, expressions
+from flake8_poolhold.flow.interpreting import calls, contexts, expressions, recursion
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import HELD, RELEASED, State
@@ -33,9 +33,10 @@ from flake8_poolhold.flow.model.values import (
     Table,
     Unknown,
     Value,
+    Words,
     join,
 )
-from flake8_poolhold.flow.naming import hierarchy, names, types
+from flake8_poolhold.flow.naming import dispatch, hierarchy, names, types
 
 Alias = tuple[tuple[str, ...], str, tuple[str, ...], Holder]
 """Of an object: the path of an object in it, that one's field, the path of the same holder, the holder."""
@@ -68,6 +69,10 @@ def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
             return Method(value, name)
         case Opening(holder=holder) if name not in ("start", "__aenter__", "__enter__"):
             return attribute(frame, state, holder, name)
+        case Literally(value=str(text)) if name in dispatch.SPLITTING:
+            return Method(Words((text,)), name)
+        case Words() if name in dispatch.SPLITTING:
+            return Method(value, name)
         case Engine() | Factory() | Opening() | QueryOf() | Router() | Series() | Table():
             return Method(value, name)
         case _:
@@ -201,12 +206,8 @@ def _aliases(analysis: Analysis, cls: str) -> list[Alias]:
 
 def declared_field(frame: Frame, value: Instance, name: str) -> Value:
     """What the class says of its field `name`: an annotation, a class attribute, or what its methods assign to it."""
-    analysis = frame.analysis
-    key = (value.cls, name)
-    known = analysis.fields.get(key)
-    if known is None:
-        analysis.fields[key] = UNKNOWN
-        known = analysis.fields[key] = _declared_field(analysis, value.cls, name)
+    analysis, cls = frame.analysis, value.cls
+    known = recursion.value(analysis, ("field", cls, name), lambda: _declared_field(analysis, cls, name))
     return types.reroot(known, value.place.attribute(name))
 
 

@@ -29,6 +29,7 @@ from flake8_poolhold.flow.model.values import (
     Suspended,
     Table,
     Value,
+    Words,
     join,
 )
 from flake8_poolhold.flow.naming import names
@@ -154,7 +155,7 @@ def reroot(value: Value, place: Place) -> Value:
             return Library(path)
         case FunctionOf(receiver=Instance() | Holder() as receiver) as function if not function.bound:
             return FunctionOf(function.function, reroot(receiver, place.attribute("()")), function.captured)
-        case FunctionOf(bound=()) | Engine() | Factory() | ClassOf() | Depends() | ModuleOf() | Literally():
+        case FunctionOf(bound=()) | Engine() | Factory() | ClassOf() | Depends() | ModuleOf() | Literally() | Words():
             return value
         case _:
             return UNKNOWN
