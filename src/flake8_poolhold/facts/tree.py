@@ -54,6 +54,13 @@ class Subscript(Node):
     index: Expression
 
 
+class Slice(Node):
+    """`[first:last]` in a subscript. `ends` when a last item is given."""
+
+    parts: list[Expression]
+    ends: bool
+
+
 class Starred(Node):
     value: Expression
 
@@ -301,6 +308,7 @@ Expression = (
     | Sequence
     | Mapping
     | Subscript
+    | Slice
     | Starred
     | Call
     | Await

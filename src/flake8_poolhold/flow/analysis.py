@@ -10,14 +10,14 @@ import msgspec
 from flake8_poolhold.finding import Gap
 from flake8_poolhold.flow.fastapi import dependencies, versions
 from flake8_poolhold.flow.interpreting import blocks, summaries
-from flake8_poolhold.flow.model.frames import Analysis, Blocking, Escape, Frame, FunctionInfo, Hold, Unclosed
+from flake8_poolhold.flow.model.frames import Analysis, Blocking, Escape, FanOut, Frame, FunctionInfo, Hold, Unclosed
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import State, join_states
 from flake8_poolhold.flow.model.values import Holder, options
 from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.releasing import releases
 
-Event = TypeVar("Event", Hold, Blocking, Escape, Unclosed)
+Event = TypeVar("Event", Hold, Blocking, Escape, FanOut, Unclosed)
 
 
 class Flow:
@@ -92,6 +92,14 @@ class Flow:
         return list(
             {(event.function.path, event.span): event for event in self._mine(self._analysis.events.unclosed)}.values()
         )
+
+    @property
+    def fan_outs(self) -> list[FanOut]:
+        """Calls that check out, as many at once as nobody knows; of a task that is started and gathered, the start."""
+        found: dict[tuple[str, str], FanOut] = {}
+        for event in sorted(self._mine(self._analysis.events.fan_outs), key=lambda event: event.span):
+            found.setdefault((event.function.id, event.task.id), event)
+        return list(found.values())
 
     @property
     def recognised(self) -> tuple[int, int]:

@@ -104,6 +104,8 @@ def release_notes(flow: Flow, hold: Hold) -> tuple[str, ...]:
 
 def offer(flow: Flow, hold: Hold) -> tuple[FixOffer | None, tuple[str, ...]]:
     """The fix of a hold, or why there is none."""
+    if hold.again:
+        return None, ("no fix here: the callee checks out again before it waits, so begin there",)
     verdict = flow.release(hold)
     if verdict.refused:
         return None, (f"no fix: {verdict.refused}",) if not hold.state.lock else ()

@@ -121,9 +121,9 @@ def _table(table: Table, name: str, arguments: tuple[BoundArgument, ...]) -> Val
             found = table.get(key.value) if isinstance(key, Literally) and isinstance(key.value, str) else table.any()
             return join((found, *(argument.value for argument in arguments[1:])))
         case "values":
-            return Series((table.any(),), exact=False)
+            return Series((table.any(),), exact=False, few=True)
         case "items":
-            return Series((Series((UNKNOWN, table.any()), exact=True),), exact=False)
+            return Series((Series((UNKNOWN, table.any()), exact=True),), exact=False, few=True)
         case _:
             return UNKNOWN
 

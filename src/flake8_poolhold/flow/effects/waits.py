@@ -83,6 +83,8 @@ def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
     if waiting.blocking and frame.is_async:
         _block(frame, waiting, span)
         waiting = msgspec.structs.replace(waiting, blocking=False)
+    if frame.guards:
+        waiting = msgspec.structs.replace(waiting, limited=True)
     inner = dict(waiting.touched)
     reported = set(waiting.reported)
     touched: dict[Place, HolderState] = {}
@@ -93,7 +95,7 @@ def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
         told = place in reported and not _held_before(outer, met, span)
         if HELD in now.kinds and not told and not frame.is_import:
             if frame.reporting:
-                _hold(frame, state, place, now, waiting, span)
+                _hold(frame, state, place, now, waiting, span, again=place in reported)
                 reported.add(place)
         elif now.kinds == {FRESH} and not now.touched and frame.reporting:
             _idle(frame, state, place, waiting, span)
@@ -118,6 +120,7 @@ def remember(frame: Frame, waiting: Waiting) -> None:
     key = (
         waiting.wait.kind,
         waiting.blocking,
+        waiting.limited,
         frozenset((place, state.kinds) for place, state in waiting.touched),
         waiting.reported,
     )
@@ -131,8 +134,17 @@ def _block(frame: Frame, waiting: Waiting, span: tree.Span) -> None:
         frame.analysis.events.blocking.append(Blocking(frame.function, span, waiting))
 
 
-def _hold(frame: Frame, state: State, place: Place, now: HolderState, waiting: Waiting, span: tree.Span) -> None:
-    hold = describe(frame, state, place, now, waiting, span)
+def _hold(
+    frame: Frame,
+    state: State,
+    place: Place,
+    now: HolderState,
+    waiting: Waiting,
+    span: tree.Span,
+    *,
+    again: bool = False,
+) -> None:
+    hold = describe(frame, state, place, now, waiting, span, again=again)
     if hold is not None:
         frame.analysis.events.holds.append(hold)
 
@@ -159,7 +171,14 @@ def used(frame: Frame, state: State, place: Place) -> None:
 
 
 def describe(
-    frame: Frame, state: State, place: Place, now: HolderState, waiting: Waiting, span: tree.Span
+    frame: Frame,
+    state: State,
+    place: Place,
+    now: HolderState,
+    waiting: Waiting,
+    span: tree.Span,
+    *,
+    again: bool = False,
 ) -> Hold | None:
     if frame.function is None:
         return None
@@ -179,6 +198,7 @@ def describe(
         waiting=waiting,
         provider=provider,
         loaded=frozenset(variable for variable, value in state.env.items() if _came_from(value, place)),
+        again=again,
     )
 
 

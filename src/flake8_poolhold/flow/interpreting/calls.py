@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import holding, waits
 from flake8_poolhold.flow.interpreting import contexts, expressions, library, summaries
@@ -196,8 +198,8 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
             return call_method(frame, state, value, "__await__", (), span)
         case Engine():
             return value  # `await asyncpg.create_pool(...)`
-        case Series(items=items, exact=exact):
-            return Series(tuple(await_value(frame, state, item, span) for item in items), exact)
+        case Series(items=items):
+            return msgspec.structs.replace(value, items=tuple(await_value(frame, state, item, span) for item in items))
         case Holder():
             return value
         case _:

@@ -210,6 +210,8 @@ def element(iterable: Value) -> Value:
     match iterable:
         case Series(items=items):
             return any_of(items)
+        case Library(path=path) if path.startswith("builtins.range("):
+            return UNKNOWN
         case Loaded() | Library():
             return iterable
         case Choice(options=options):

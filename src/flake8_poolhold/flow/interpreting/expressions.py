@@ -37,6 +37,19 @@ from flake8_poolhold.flow.model.values import (
 from flake8_poolhold.flow.naming import names, objects
 
 
+def is_few(iterable: Value) -> bool:
+    """Whether the code itself says how many items there are: a display, a slice, a range that is no `len(...)`."""
+    match iterable:
+        case Series(exact=exact, few=few):
+            return exact or few
+        case Table() | ClassOf():
+            return True
+        case Library(path=path):
+            return path.startswith("builtins.range(")
+        case _:
+            return False
+
+
 def evaluate(frame: Frame, state: State, expression: tree.Expression) -> Value:
     """The value of `expression`; `state` becomes the state after it."""
     return _HANDLERS[type(expression)](frame, state, expression)
@@ -59,18 +72,19 @@ def _constant(frame: Frame, state: State, node: tree.Constant) -> Value:
 
 def _sequence(frame: Frame, state: State, node: tree.Sequence) -> Value:
     items: list[Value] = []
-    exact = True
+    exact = few = True
     for item in node.items:
         if isinstance(item, tree.Starred):
             value = evaluate(frame, state, item.value)
             if isinstance(value, Series):
                 items.extend(value.items)
                 exact = exact and value.exact
+                few = few and is_few(value)
             else:
-                exact = False
+                exact = few = False
         else:
             items.append(evaluate(frame, state, item))
-    return Series(tuple(items), exact)
+    return Series(tuple(items), exact, few)
 
 
 def _mapping(frame: Frame, state: State, node: tree.Mapping) -> Value:
@@ -90,6 +104,8 @@ def _mapping(frame: Frame, state: State, node: tree.Mapping) -> Value:
 def _subscript(frame: Frame, state: State, node: tree.Subscript) -> Value:
     value = evaluate(frame, state, node.value)
     index = evaluate(frame, state, node.index)
+    if isinstance(node.index, tree.Slice) and node.index.ends and isinstance(value, Unknown | Series):
+        return Series((contexts.element(value),), exact=False, few=True)
     match value:
         case Library(path="typing.Annotated" | "typing_extensions.Annotated") if (
             isinstance(index, Series) and index.items
@@ -147,7 +163,8 @@ def _mutate(frame: Frame, state: State, function: tree.Attribute, arguments: lis
     added = arguments[-1].value
     items = added.items if function.name == "extend" and isinstance(added, Series) else (added,)
     merged = owner.items + tuple(item for item in items if item not in owner.items)
-    assign(frame, state, function.value, bounded(Series(merged, exact=False)))
+    few = is_few(owner) and not frame.in_loop
+    assign(frame, state, function.value, bounded(Series(merged, exact=False, few=few)))
 
 
 def _await(frame: Frame, state: State, node: tree.Await) -> Value:
@@ -165,14 +182,16 @@ def _yield(frame: Frame, state: State, node: tree.Yield) -> Value:
 
 
 def _comprehension(frame: Frame, state: State, node: tree.Comprehension) -> Value:
+    few = True
     for clause in node.clauses:
         iterable = evaluate(frame, state, clause.iterable)
+        few = few and is_few(iterable)
         item = contexts.item_of(frame, state, iterable, clause.span, is_async=clause.is_async)
         assign(frame, state, clause.target, item)
         for condition in clause.conditions:
             evaluate(frame, state, condition)
     element = evaluate(frame, state, node.element)
-    return Series((element,), exact=False)
+    return Series((element,), exact=False, few=few)
 
 
 def _either(frame: Frame, state: State, node: tree.Either) -> Value:
@@ -219,7 +238,7 @@ def _walrus(frame: Frame, state: State, node: tree.Walrus) -> Value:
     return value
 
 
-def _compute(frame: Frame, state: State, node: tree.Compute) -> Value:
+def _compute(frame: Frame, state: State, node: tree.Compute | tree.Slice) -> Value:
     for part in node.parts:
         evaluate(frame, state, part)
     return UNKNOWN
@@ -341,6 +360,7 @@ _HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {
     tree.Mapping: _mapping,
     tree.Subscript: _subscript,
     tree.Starred: _starred,
+    tree.Slice: _compute,
     tree.Call: _call,
     tree.Await: _await,
     tree.Yield: _yield,

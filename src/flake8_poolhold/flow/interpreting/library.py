@@ -8,8 +8,8 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import escapes, holding, queries, waits
-from flake8_poolhold.flow.interpreting import calls, contexts
+from flake8_poolhold.flow.effects import escapes, fanout, holding, queries, waits
+from flake8_poolhold.flow.interpreting import calls, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
@@ -126,7 +126,7 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
     if path in _CONCURRENT or path in _THREADS or path.endswith(".run_in_executor"):
         return Suspended("coroutine", callee, arguments)
     if path in _TASKS or path.endswith((".create_task", ".start_soon")):
-        return _start(frame, state, callee, arguments)
+        return _start(frame, state, callee, arguments, span)
     if escapes.is_handover(path):
         escapes.hand_over(frame, state, path, arguments, span)
         return Library(path if path.rpartition(".")[2][:1].isupper() else f"{path}()")
@@ -185,6 +185,10 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
         return _in_thread(frame, state, arguments, span, skipped=1 if path.endswith(".run_in_executor") else 0)
     results: list[Value] = []
     for argument in arguments:
+        for option in options(argument.value):
+            if isinstance(option, Series) and not expressions.is_few(option):
+                for item in option.items:
+                    fanout.started(frame, state, item, span)
         if argument.star == "*":
             items = argument.value.items if isinstance(argument.value, Series) else (contexts.element(argument.value),)
             results.extend(_awaited(frame, state, item, span) for item in items)
@@ -221,14 +225,16 @@ def _in_thread(frame: Frame, state: State, arguments: Arguments, span: tree.Span
         frame.threaded = threaded
 
 
-def _start(frame: Frame, state: State, callee: Library, arguments: Arguments) -> Value:
+def _start(frame: Frame, state: State, callee: Library, arguments: Arguments, span: tree.Span) -> Value:
     """A task is started: it runs beside the caller and counts where it is awaited."""
     values = positional(arguments)
     if not values:
         return UNKNOWN
     first = values[0]
     if callee.path.endswith(".start_soon") and isinstance(first, FunctionOf):
-        return Suspended("coroutine", first, arguments[1:])
+        first = Suspended("coroutine", first, arguments[1:])
+    if frame.in_loop:
+        fanout.started(frame, state, first, span)
     return first if isinstance(first, Suspended) else UNKNOWN
 
 
@@ -414,12 +420,22 @@ def _range(frame: Frame, state: State, arguments: Arguments, span: tree.Span) ->
     match positional(arguments):
         case [Literally(value=int(count))] if count > 0:
             return Library("builtins.range(+)")
-        case _:
+        case values if any(value == _LENGTH for value in values):
             return UNKNOWN
+        case _:
+            return Library("builtins.range(?)")
+
+
+_LENGTH = Library("builtins.len()")
+
+
+def _len(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    return _LENGTH
 
 
 _SPECIAL: dict[str, _Special] = {
     "builtins.range": _range,
+    "builtins.len": _len,
     "fastapi.APIRouter": _router,
     "fastapi.FastAPI": _router,
     "fastapi.routing.APIRouter": _router,

@@ -150,8 +150,8 @@ class Mapping:
                 return msgspec.structs.replace(
                     value, holders=tuple(mine for place in held for mine in self.holders(place))
                 )
-            case Series(items=items, exact=exact):
-                return Series(tuple(self.value(item) for item in items), exact)
+            case Series(items=items):
+                return msgspec.structs.replace(value, items=tuple(self.value(item) for item in items))
             case Table(items=pairs):
                 return Table(tuple((name, self.value(item)) for name, item in pairs))
             case Choice(options=inner):

@@ -280,16 +280,22 @@ def _is_object(value: Value) -> bool:
     return all(isinstance(option, Holder | Instance | Library | FunctionOf) for option in options(value))
 
 
+def _is_telling(value: Value) -> bool:
+    match value:
+        case Series(items=items):
+            return any(not isinstance(item, Unknown | Literally) for item in items)
+        case Engine() | Factory() | Table() | ClassOf() | Suspended() | QueryOf() | ModuleOf() | Words():
+            return True
+        case _:
+            return _is_object(value)
+
+
 def _says_more(value: Value, own: Value) -> bool:
     """Whether the argument tells something that the parameter's annotation does not."""
     if isinstance(value, Unknown) or value == own:
         return False
     if isinstance(own, Unknown) or own == NONE:
-        return any(
-            _is_object(option)
-            or isinstance(option, Engine | Factory | Series | Table | ClassOf | Suspended | QueryOf | ModuleOf | Words)
-            for option in options(value)
-        )
+        return any(_is_telling(option) for option in options(value))
     if isinstance(own, Instance) and isinstance(value, Instance):
         return own.cls != value.cls
     if isinstance(own, Series | Table):

@@ -55,7 +55,7 @@ class Waiting(msgspec.Struct, frozen=True):
     """A wait that a function reaches, as its caller sees it.
 
     `steps` lead from the function to the library; `touched` are the states of the holders that the function had used by
-    then; `reported` the holders for which the hold was already reported inside.
+    then; `reported` the holders for which the hold was already reported inside; `limited`: a semaphore was entered.
     """
 
     wait: Wait
@@ -63,6 +63,7 @@ class Waiting(msgspec.Struct, frozen=True):
     touched: tuple[tuple[Place, HolderState], ...]
     reported: frozenset[Place]
     blocking: bool
+    limited: bool = False
 
 
 class Effects(msgspec.Struct, frozen=True):
@@ -85,7 +86,7 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
     """A wait that starts while a holder is, or may be, held (or open, for an idle wait that is used later).
 
     `expression` is how the function can spell the holder, empty if it cannot; `provider` the id of the dependency that
-    gave it; `loaded` the variables that hold what came out of it.
+    gave it; `loaded` the variables that hold what came out of it; `again`: the callee that waits holds by itself too.
     """
 
     function: FunctionInfo
@@ -99,6 +100,7 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
     waiting: Waiting
     provider: str
     loaded: frozenset[str]
+    again: bool
 
 
 class Blocking(msgspec.Struct, frozen=True, eq=False):
@@ -106,6 +108,15 @@ class Blocking(msgspec.Struct, frozen=True, eq=False):
 
     function: FunctionInfo
     span: tree.Span
+    waiting: Waiting
+
+
+class FanOut(msgspec.Struct, frozen=True, eq=False):
+    """A call that runs as many times at once as nobody knows, and the checkout behind each."""
+
+    function: FunctionInfo
+    span: tree.Span
+    task: FunctionInfo
     waiting: Waiting
 
 
@@ -137,6 +148,7 @@ class Events(msgspec.Struct):
     idles: list[Hold] = []
     blocking: list[Blocking] = []
     escapes: list[Escape] = []
+    fan_outs: list[FanOut] = []
     unclosed: list[Unclosed] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
@@ -270,6 +282,10 @@ class Frame:
         self.reporting = reporting
         self.muted = mode == "exit"
         self.threaded = False
+        self.in_loop = False
+        """Whether the statement runs as often as nobody knows: in a loop over something that is not `few`."""
+        self.guards = 0
+        """How many semaphores, or managers that nobody knows, have been entered."""
         self.declared_only = False
         """Whether calls are not followed, because only types are asked for."""
         self.raised: State | None = None

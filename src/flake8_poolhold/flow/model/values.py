@@ -167,10 +167,14 @@ class Suspended(msgspec.Struct, frozen=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """A list, tuple or set. `exact`: `items` are its items in order, else they are the kinds of item it may have."""
+    """A list, tuple or set. `exact`: `items` are its items in order, else they are the kinds of item it may have.
+
+    `few`: however many items it has, the code says so: they are written down, or a slice of something.
+    """
 
     items: tuple[Value, ...]
     exact: bool
+    few: bool = False
 
 
 ANY_KEY = "*"
@@ -305,12 +309,12 @@ DEEPEST_VALUE = 4
 def bounded(value: Value, depth: int = DEEPEST_VALUE) -> Value:
     """`value`, cut to a size that a summary can carry."""
     match value:
-        case Series(items=items, exact=exact):
+        case Series(items=items):
             if not depth:
                 return UNKNOWN
             if len(items) > MOST_ITEMS:
-                return Series((join(bounded(item, depth - 1) for item in items),), exact=False)
-            return Series(tuple(bounded(item, depth - 1) for item in items), exact)
+                return Series((join(bounded(item, depth - 1) for item in items),), exact=False, few=value.few)
+            return msgspec.structs.replace(value, items=tuple(bounded(item, depth - 1) for item in items))
         case Table(items=pairs):
             if not depth or len(pairs) > MOST_ITEMS:
                 return UNKNOWN

@@ -228,10 +228,10 @@ def _bindings(frame: Frame, state: State, around: FunctionInfo, name: str, depth
     analysis = frame.analysis
     for index, parameter in enumerate(around.node.parameters):
         if parameter.name == name:
-            value = summaries.general_value(analysis, around, index, parameter)
-            if isinstance(value, Unknown) and parameter.annotation is None:
-                value = _given(analysis, around, parameter, summaries.parameter_place(around.id, name))
-            yield value
+            given = summaries.general_value(analysis, around, index, parameter)
+            if isinstance(given, Unknown) and parameter.annotation is None:
+                given = _given(analysis, around, parameter, summaries.parameter_place(around.id, name))
+            yield given
     for binding in _locals(analysis, around).get(name, ())[:MOST_BINDINGS]:
         match binding:
             case tree.Import() | tree.ImportFrom():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import expressions
 from flake8_poolhold.flow.model.frames import Analysis, Frame
@@ -145,8 +147,8 @@ def reroot(value: Value, place: Place) -> Value:
             return Holder(kind, place, cls, keeps)
         case Instance(cls=cls):
             return Instance(cls, place)
-        case Series(items=items, exact=exact):
-            return Series(tuple(carry(item, place.attribute("[]")) for item in items), exact)
+        case Series(items=items):
+            return msgspec.structs.replace(value, items=tuple(carry(item, place.attribute("[]")) for item in items))
         case Table(items=items):
             return Table(tuple((name, carry(item, place.attribute(name))) for name, item in items))
         case Choice(options=inner):
