@@ -142,8 +142,8 @@ def _subscript(node: cst.Subscript, spans: Spans) -> Expression:
             indices.append(lower(piece.value, spans))
         elif isinstance(piece, cst.Slice):
             bounds = (piece.lower, piece.upper, piece.step)
-            inner = _compute([lower(bound, spans) for bound in bounds if bound is not None])
-            indices.append(tree.Slice(inner.parts, piece.upper is not None))
+            parts = _compute([lower(bound, spans) for bound in bounds if bound is not None])
+            indices.append(tree.Slice(parts, piece.upper is not None))
     index = indices[0] if len(indices) == 1 else tree.Sequence("tuple", indices)
     return tree.Subscript(lower(node.value, spans), index)
 

@@ -57,7 +57,7 @@ class Subscript(Node):
 class Slice(Node):
     """`[first:last]` in a subscript. `ends` when a last item is given."""
 
-    parts: list[Expression]
+    parts: Expression
     ends: bool
 
 

@@ -238,7 +238,12 @@ def _walrus(frame: Frame, state: State, node: tree.Walrus) -> Value:
     return value
 
 
-def _compute(frame: Frame, state: State, node: tree.Compute | tree.Slice) -> Value:
+def _slice(frame: Frame, state: State, node: tree.Slice) -> Value:
+    evaluate(frame, state, node.parts)
+    return UNKNOWN
+
+
+def _compute(frame: Frame, state: State, node: tree.Compute) -> Value:
     for part in node.parts:
         evaluate(frame, state, part)
     return UNKNOWN
@@ -360,7 +365,7 @@ _HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {
     tree.Mapping: _mapping,
     tree.Subscript: _subscript,
     tree.Starred: _starred,
-    tree.Slice: _compute,
+    tree.Slice: _slice,
     tree.Call: _call,
     tree.Await: _await,
     tree.Yield: _yield,
