@@ -276,7 +276,10 @@ EXPRESSIONS = [
     ("{1: a, **b}", tree.Mapping([tree.Constant(1), None], [tree.Name("a"), tree.Name("b")])),
     ("a[1]", tree.Subscript(tree.Name("a"), tree.Constant(1))),
     ("a[1:2]", tree.Subscript(tree.Name("a"), tree.Slice(tree.Compute([]), ends=True))),
-    ("a[b():]", tree.Subscript(tree.Name("a"), tree.Slice(tree.Call(tree.Name("b"), [], (1, 3, 1, 6)), ends=False))),
+    (
+        "a[b():]",
+        tree.Subscript(tree.Name("a"), tree.Slice(tree.Compute([tree.Call(tree.Name("b"), [], (1, 7, 1, 10))]), False)),
+    ),
     ("a[b, c]", tree.Subscript(tree.Name("a"), tree.Sequence("tuple", [tree.Name("b"), tree.Name("c")]))),
     ("(y := a)", tree.Walrus(tree.Name("y"), tree.Name("a"))),
     ("a if b else c", tree.Conditional(tree.Name("b"), tree.Name("a"), tree.Name("c"))),
