@@ -220,7 +220,7 @@ class Solver:
             marker, kind = _marker(module, parameter)
             if marker is not None:
                 value = self.solve(marker, kind, _span_of(parameter, span) if is_handler else span)
-                if isinstance(value, Unknown):
+                if contexts.says_nothing(self._frame, value):
                     value = types.instance(
                         self._frame.analysis, kind, summaries.parameter_place(info.id, parameter.name)
                     )

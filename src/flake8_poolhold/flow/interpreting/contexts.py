@@ -131,12 +131,12 @@ def _enter_instance(
         bases = names.mro(frame.analysis, owner.cls)[1]
         return (owner, _nothing) if bases else (UNKNOWN, _nothing)
     value = calls.call_method(frame, state, owner, entering, (), span)
-    if isinstance(value, Suspended):
+    if any(isinstance(option, Suspended) for option in options(value)):
         value = calls.await_value(frame, state, value, span)
 
     def leave(after: State) -> None:
         left = calls.call_method(frame, after, owner, leaving, (), span)
-        if isinstance(left, Suspended):
+        if any(isinstance(option, Suspended) for option in options(left)):
             calls.await_value(frame, after, left, span)
         after.dead = False
 

@@ -36,7 +36,7 @@ from flake8_poolhold.flow.model.values import (
     Words,
     join,
 )
-from flake8_poolhold.flow.naming import dispatch, hierarchy, names, types
+from flake8_poolhold.flow.naming import dispatch, hierarchy, kept, names, types
 
 Alias = tuple[tuple[str, ...], str, tuple[str, ...], Holder]
 """Of an object: the path of an object in it, that one's field, the path of the same holder, the holder."""
@@ -44,6 +44,10 @@ Alias = tuple[tuple[str, ...], str, tuple[str, ...], Holder]
 
 def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
     """The value of `value.name`."""
+    if kept.is_state(value):
+        found = kept.read(frame.analysis, name)
+        if not isinstance(found, Unknown | Literally):
+            return found
     match value:
         case Library(path=path, holders=holders, locks=locks):
             kept = registry(frame.analysis, f"{path}.{name}")

@@ -34,7 +34,9 @@ from flake8_poolhold.flow.model.values import (
 )
 from flake8_poolhold.flow.naming import names
 
-_WRAPPERS = frozenset({"Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "Mapped"})
+_WRAPPERS = frozenset(
+    {"Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "Mapped", "FromDishka"}
+)
 _SERIES = frozenset(
     {
         "list", "List", "tuple", "Tuple", "set", "Set", "frozenset", "FrozenSet", "Sequence", "Iterable", "Collection",
