@@ -269,6 +269,30 @@ async def mixed(repo: Repo, db: Session):
     """,
     ),
     case(
+        "a task that is bound to a class",
+        """
+        from celery import Celery, Task
+        celery = Celery("app")
+
+        class DatabaseTask(Task):
+            @property
+            def session(self) -> Session:
+                return sync_maker()
+
+        @celery.task(base=DatabaseTask, bind=True)
+        def held(self, number):
+            db = self.session
+            db.get(str, number)
+            httpx.get("/")  # error: PHL101
+
+        @celery.task(base=Task)
+        def other(self):
+            self.session.get(str, 1)
+            httpx.get("/")
+    """,
+        select=("PHL101",),
+    ),
+    case(
         "a connection that runs a statement is checked out, whoever acquired it",
         """
         from asyncpg import Connection as Raw

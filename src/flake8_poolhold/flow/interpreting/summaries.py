@@ -185,6 +185,9 @@ def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter:
         provided = dependencies.provided_type(analysis, depends, place)
         if provided is not None:
             return provided
+    task = hierarchy.task_class(frame, info.node) if index == 0 and parameter.annotation is None else ""
+    if task:
+        return Instance(task, place)
     if parameter.annotation is not None and not evidence.says_nothing(parameter.annotation):
         return UNKNOWN
     used_as = evidence.untyped_parameter(analysis, info, parameter, place)
