@@ -50,7 +50,7 @@ def _name(frame: Frame, state: State, node: tree.Name) -> Value:
 
 
 def _attribute(frame: Frame, state: State, node: tree.Attribute) -> Value:
-    return objects.attribute(frame, state, evaluate(frame, state, node.value), node.name)
+    return objects.attribute(frame, state, evaluate(frame, state, node.value), node.name, node.span)
 
 
 def _constant(frame: Frame, state: State, node: tree.Constant) -> Value:
