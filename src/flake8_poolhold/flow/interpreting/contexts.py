@@ -41,6 +41,7 @@ BY_HAND = frozenset({"__aiter__", "__iter__", "__anext__", "__next__", "asend", 
 Leave = Callable[[State], None]
 """What leaving a block does to the state."""
 
+_TASK_GROUPS = ("asyncio.TaskGroup", "anyio.create_task_group()", "anyio.abc.TaskGroup", "trio.open_nursery()")
 _MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 
 
@@ -154,6 +155,8 @@ def _enter_library(
         return holder, lambda after: holding.release(after, place, closed=True)
     if path in ("contextlib.AsyncExitStack", "contextlib.ExitStack"):
         return manager, _unwind(frame)
+    if path in _TASK_GROUPS:
+        return manager, _join_tasks(frame, span)
     knowledge = frame.analysis.knowledge
     wait = knowledge.wait_of_enter(path) if is_async else None
     if wait is not None:
@@ -174,6 +177,19 @@ def _unwind(frame: Frame) -> Leave:
         frame.stacked = outside
         for one in reversed(inside):
             one(after)
+
+    return leave
+
+
+def _join_tasks(frame: Frame, span: tree.Span) -> Leave:
+    """Leaving a task group waits for the tasks that were started in it."""
+    outside, frame.grouped = frame.grouped, []
+    inside = frame.grouped
+
+    def leave(after: State) -> None:
+        frame.grouped = outside
+        for task in inside:
+            calls.await_value(frame, after, task, span)
 
     return leave
 

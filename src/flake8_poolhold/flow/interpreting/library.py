@@ -228,7 +228,10 @@ def _start(frame: Frame, state: State, callee: Library, arguments: Arguments) ->
         return UNKNOWN
     first = values[0]
     if callee.path.endswith(".start_soon") and isinstance(first, FunctionOf):
-        return Suspended("coroutine", first, arguments[1:])
+        first = Suspended("coroutine", first, arguments[1:])
+    if frame.grouped is not None and callee.path.startswith(("asyncio.TaskGroup.", "anyio.", "trio.")):
+        frame.grouped.append(first)
+        return UNKNOWN  # it has ended when the group is left
     return first if isinstance(first, Suspended) else UNKNOWN
 
 
@@ -339,7 +342,7 @@ def _anext(frame: Frame, state: State, arguments: Arguments, span: tree.Span) ->
 def _getattr(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     values = positional(arguments)
     if len(values) > 1 and isinstance(values[1], Literally) and isinstance(values[1].value, str):
-        return join((objects.attribute(frame, state, values[0], values[1].value), *values[2:3]))
+        return join((objects.attribute(frame, state, values[0], values[1].value, span), *values[2:3]))
     return dispatch.member(frame, values[0], values[1]) if len(values) > 1 else UNKNOWN
 
 

@@ -293,6 +293,8 @@ class Frame:
         self.streams = False
         """Whether a handler's session is still open while its response is sent."""
         self.stacked: list[Callable[[State], None]] = []
+        self.grouped: list[Value] | None = None
+        """The tasks of the innermost task group that is open."""
         self.escaped: set[Place] = set()
         self.outer_names: set[str] = set()
         """Names that belong to the module or the function around: what is assigned to them outlives the function."""

@@ -1,4 +1,4 @@
-"""Class hierarchies: the implementations behind an abstract method or a protocol's; the class that a task is bound to."""
+"""Class hierarchies: implementations of an abstract method or a protocol, and the class that a task is bound to."""
 
 from __future__ import annotations
 
