@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
-from oracle.frames import Frame, started_by
+from oracle.frames import Frame, current_task, started_by, started_in
 
 OnWait = Callable[[str], None]
 Where = Callable[[], tuple[Frame, ...]]
@@ -151,6 +151,7 @@ def starts(stack: ExitStack, where: Where) -> None:
             if kwargs.get("context") is None:
                 kwargs["context"] = copy_context()
                 kwargs["context"].run(started_by.set, where())
+                kwargs["context"].run(started_in.set, current_task())
             return original(self, coro, **kwargs)
 
         return call
