@@ -19,7 +19,7 @@ class _Client:
     async def head_object(self, **parameters: object) -> dict[str, Any]:
         return await ask("head", **parameters)
 
-    async def generate_presigned_url(self, name: str, Params: dict[str, str]) -> str:  # noqa: N803
+    async def generate_presigned_url(self, name: str, Params: dict[str, str]) -> str:
         return f"https://storage/{Params['Key']}"
 
 

@@ -36,7 +36,7 @@ from flake8_poolhold.flow.model.values import (
     Words,
     join,
 )
-from flake8_poolhold.flow.naming import dispatch, hierarchy, kept, names, types
+from flake8_poolhold.flow.naming import appstate, dispatch, hierarchy, names, types
 
 Alias = tuple[tuple[str, ...], str, tuple[str, ...], Holder]
 """Of an object: the path of an object in it, that one's field, the path of the same holder, the holder."""
@@ -44,8 +44,8 @@ Alias = tuple[tuple[str, ...], str, tuple[str, ...], Holder]
 
 def attribute(frame: Frame, state: State, value: Value, name: str, span: tree.Span | None = None) -> Value:
     """The value of `value.name`, read at `span`; a property that is read nowhere does nothing that is reported."""
-    if kept.is_state(value):
-        found = kept.read(frame.analysis, name)
+    if appstate.is_state(value):
+        found = appstate.read(frame.analysis, name)
         if not isinstance(found, Unknown | Literally):
             return found
     match value:
