@@ -101,10 +101,11 @@ def finish(frame: Frame, state: State | None) -> Summary:
     returns = _declared(frame, bounded(join(_results(frame, state))))
     if frame.function is not None and frame.reporting:
         from flake8_poolhold.flow.effects import lifetimes
+        from flake8_poolhold.flow.fastapi import handlers
 
         lifetimes.at_exit(frame, normal, returns)
         for identity, closure in frame.nested.items():
-            summary(frame.analysis, general(identity, "call", closure.captured))
+            handlers.interpret(frame.analysis, frame.analysis.functions[identity], closure.captured)
     effects = _effects(frame, normal, returns)
     return Summary(returns, effects, _effects(frame, frame.raised, UNKNOWN), tuple(_waits(frame)))
 

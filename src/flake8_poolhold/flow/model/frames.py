@@ -17,6 +17,7 @@ from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place
 from flake8_poolhold.knowledge import Wait
 
 if TYPE_CHECKING:
+    from flake8_poolhold.flow.fastapi.dependencies import Route
     from flake8_poolhold.flow.releasing.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
@@ -245,6 +246,7 @@ class Analysis:
         self.contexts: dict[tuple[str, str], set[object]] = {}
         self.habits: Habits | None = None
         self.inclusions: dict[str, list[Depends]] | None = None
+        self.added: dict[str, Route] | None = None
         self.tested: dict[str, frozenset[str]] = {}
         self.captures: dict[str, frozenset[str]] = {}
         self.untyped: dict[tuple[str, str], str] = {}

@@ -24,6 +24,7 @@ from flake8_poolhold.flow.model.values import (
     Origin,
     Place,
     QueryOf,
+    Router,
     Series,
     SubscriptedType,
     Suspended,
@@ -157,7 +158,9 @@ def reroot(value: Value, place: Place) -> Value:
             return Library(path)
         case FunctionOf(receiver=Instance() | Holder() as receiver) as function if not function.bound:
             return FunctionOf(function.function, reroot(receiver, place.attribute("()")), function.captured)
-        case FunctionOf(bound=()) | Engine() | Factory() | ClassOf() | Depends() | ModuleOf() | Literally() | Words():
+        case FunctionOf(bound=()) | Engine() | Factory() | ClassOf() | Depends() | ModuleOf():
+            return value
+        case Router() | Literally() | Words():
             return value
         case _:
             return UNKNOWN
