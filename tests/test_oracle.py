@@ -10,7 +10,7 @@ from oracle.runner import run_fixture, same_behaviour
 from oracle.verdict import expected_marks, judge
 
 FIXTURES = Path(__file__).parent / "fixtures"
-MEASURABLE = ("PHL101", "PHL102", "PHL104")
+MEASURABLE = ("PHL101", "PHL102", "PHL103", "PHL104")
 HOLDING = FIXTURES / "PHL101" / "hold_across_llm_call.py"
 OPEN = FIXTURES / "PHL102" / "open_session_waits_first.py"
 

@@ -9,6 +9,7 @@ import asyncio
 import functools
 import http.client
 import importlib
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +22,7 @@ import anyio.to_thread
 import httpx
 from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
-from starlette.responses import StreamingResponse
+from starlette.responses import FileResponse, StreamingResponse
 
 from oracle.frames import Frame, current_task, started_by, started_in
 
@@ -66,7 +67,9 @@ def waits(stack: ExitStack, on_wait: OnWait) -> None:
 
     def nap(original: Any) -> Any:
         async def call(delay: float, *args: Any, **kwargs: Any) -> Any:
-            if delay > 0:
+            if delay > 0 and not sys._getframe(1).f_globals["__name__"].startswith(
+                "sse_starlette"
+            ):  # it watches for the end
                 on_wait("sleep")
             return await original(delay, *args, **kwargs)
 
@@ -189,9 +192,15 @@ def starts(stack: ExitStack, where: Where) -> None:
     _replace(stack, asyncio.BaseEventLoop, "run_in_executor", executor)
     _replace(stack, asyncio, "to_thread", thread)
     _replace(stack, anyio.to_thread, "run_sync", thread)
-    for kind in (BackgroundTask, StreamingResponse):
+    for kind in (BackgroundTask, StreamingResponse, FileResponse, *_event_streams()):
         _replace(stack, kind, "__init__", made)
         _replace(stack, kind, "__call__", run)
+
+
+def _event_streams() -> list[Any]:
+    """The streaming responses that do not inherit from Starlette's."""
+    module = _optional("sse_starlette")
+    return [module.EventSourceResponse] if module else []
 
 
 def session_lifetimes(stack: ExitStack, made: Callable[[Session], None], released: Callable[[Session], None]) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
-from oracle import patches
+from oracle import clients, patches
 from oracle.frames import Frame, current_frames, forget_sources
 
 
@@ -103,5 +103,6 @@ def recording(root: Path) -> Iterator[Recorder]:
         # Events tell neither of a new session nor of the close of one that began nothing.
         patches.session_lifetimes(stack, recorder.session_made, recorder.session_released)
         patches.waits(stack, recorder.wait)
+        clients.waits(stack, recorder.wait)
         patches.starts(stack, recorder.where)
         yield recorder

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from oracle import clients
 from oracle.peer import peer
 from oracle.recorder import Recorder, Wait, recording
 
@@ -157,8 +158,11 @@ async def _drive(module: Any) -> tuple[tuple[Response, ...], int]:
         httpx.AsyncClient(transport=transport, base_url="http://fixture") as client,
     ):
         for method, path, *body in module.REQUESTS:
-            answer = await client.request(method, path, json=body[0] if body else None)
-            responses.append(Response(method, path, answer.status_code, _body(answer)))
+            if method == clients.METHOD:
+                responses.append(Response(method, path, *await clients.talk(module.app, path, *body)))
+            else:
+                answer = await client.request(method, path, json=body[0] if body else None)
+                responses.append(Response(method, path, answer.status_code, _body(answer)))
             await _leftovers()
         left_out = module.engine.pool.checkedout()
     disposing = module.engine.dispose()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.fastapi import dependencies, versions
+from flake8_poolhold.flow.fastapi import background, dependencies, versions
 from flake8_poolhold.flow.interpreting import blocks, expressions, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
@@ -30,7 +30,10 @@ def interpret(analysis: Analysis, info: FunctionInfo, around: tuple[tuple[str, V
         for option in options(value):
             if isinstance(option, Holder):
                 frame.known.setdefault(option.place, option)
-    summaries.finish(frame, blocks.run(frame, state, info.node.body))
+    end = blocks.run(frame, state, info.node.body)
+    for returned in (*frame.returned_at, *([end] if end is not None else [])):
+        background.run(frame, returned)
+    summaries.finish(frame, end)
 
 
 def added(analysis: Analysis) -> dict[str, dependencies.Route]:

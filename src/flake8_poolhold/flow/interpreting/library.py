@@ -9,6 +9,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import escapes, holding, queries, waits
+from flake8_poolhold.flow.fastapi import background
 from flake8_poolhold.flow.interpreting import calls, contexts
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
@@ -129,6 +130,7 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return _start(frame, state, callee, arguments)
     if escapes.is_handover(path):
         escapes.hand_over(frame, state, path, arguments, span)
+        background.add(frame, state, arguments[0].value if arguments else UNKNOWN, span)
         return Library(path if path.rpartition(".")[2][:1].isupper() else f"{path}()")
     made = _maker(frame, state, path, arguments, span)
     if made is not None:
