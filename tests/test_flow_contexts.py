@@ -1021,6 +1021,9 @@ TASKS = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await asyncio.sleep(1)  # error: PHL104
+            await asyncio.sleep(0)
+            await asyncio.sleep(0.1)  # error: PHL104
+            await asyncio.sleep(delay=1)  # error: PHL104
     """,
     ),
     case(

@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -42,8 +43,11 @@ def _optional(name: str) -> Any:
         return None
 
 
-def waits(stack: ExitStack, on_wait: OnWait) -> None:
-    """Call `on_wait(kind)` at the start of each wait: `http`, `http-body` (each part read) or `sleep`."""
+def waits(stack: ExitStack, on_wait: OnWait, root: Path) -> None:
+    """Call `on_wait(kind)` at the start of each wait: `http`, `http-body` (each part read), `sleep` or `others`.
+
+    `others` is waiting for an event, a queue or a process: it counts where the code below `root` does it itself.
+    """
 
     def announced(kind: str) -> Callable[[Any], Any]:
         def make(original: Any) -> Any:
@@ -64,6 +68,14 @@ def waits(stack: ExitStack, on_wait: OnWait) -> None:
             return call
 
         return make
+
+    def announced_if_own(original: Any) -> Any:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            if sys._getframe(1).f_code.co_filename.startswith(f"{root}/"):
+                on_wait("others")
+            return await original(*args, **kwargs)
+
+        return call
 
     def nap(original: Any) -> Any:
         async def call(delay: float, *args: Any, **kwargs: Any) -> Any:
@@ -99,6 +111,9 @@ def waits(stack: ExitStack, on_wait: OnWait) -> None:
     _replace(stack, asyncio, "sleep", nap)
     _replace(stack, anyio, "sleep", nap)
     _replace(stack, time, "sleep", announced("sleep"))
+    others = [(asyncio, "create_subprocess_exec"), (asyncio.subprocess.Process, "communicate")]
+    for owner, name in [*others, (asyncio.Event, "wait"), (asyncio.Queue, "get")]:
+        _replace(stack, owner, name, announced_if_own)
     if requests := _optional("requests.adapters"):
         _replace(stack, requests.HTTPAdapter, "send", announced("http"))
     if aiohttp := _optional("aiohttp"):

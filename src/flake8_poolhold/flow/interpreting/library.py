@@ -415,6 +415,15 @@ def _router(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -
     return Router(f"{frame.path}:{span[0]}:{span[1]}", depends)
 
 
+def _sleep(path: str) -> _Special:
+    def sleep(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+        if positional(arguments)[:1] == [Literally(0)]:
+            return UNKNOWN  # lets others run and goes on
+        return _ordinary(frame, state, Library(path), arguments, span)
+
+    return sleep
+
+
 def _range(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     match positional(arguments):
         case [Literally(value=int(count))] if count > 0:
@@ -454,6 +463,8 @@ _SPECIAL: dict[str, _Special] = {
     "pydoc.locate": _by_path,
     "werkzeug.utils.import_string": _by_path,
     "django.utils.module_loading.import_string": _by_path,
+    "asyncio.sleep": _sleep("asyncio.sleep"),
+    "anyio.sleep": _sleep("anyio.sleep"),
     "asyncio.run": _run,
     "asyncio.run_coroutine_threadsafe": _run,
     "anyio.run": _run_function,
