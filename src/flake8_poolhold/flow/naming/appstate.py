@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.interpreting import contexts, expressions, summaries
+from flake8_poolhold.flow.interpreting import contexts, expressions, recursion, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
-from flake8_poolhold.flow.model.values import UNKNOWN, Library, Method, Router, Table, Value, join
+from flake8_poolhold.flow.model.values import Library, Method, Router, Table, Value, join
 from flake8_poolhold.flow.naming import names, types
 
 
@@ -26,13 +26,12 @@ def is_state(value: Value) -> bool:
 
 def read(analysis: Analysis, name: str) -> Value:
     """The value of `request.state.<name>`: the same object for everybody who asks."""
-    key = (".state", name)
-    known = analysis.globals.get(key)
-    if known is None:
-        analysis.globals[key] = UNKNOWN
-        found = join(value for path in analysis.project.naming(name) for value in _put(analysis, path, name))
-        known = analysis.globals[key] = types.reroot(found, types.global_place(".state", name))
-    return known
+    found = recursion.value(analysis, ("state", name), lambda: _find(analysis, name))
+    return types.reroot(found, types.global_place(".state", name))
+
+
+def _find(analysis: Analysis, name: str) -> Value:
+    return join(value for path in analysis.project.naming(name) for value in _put(analysis, path, name))
 
 
 def _put(analysis: Analysis, path: str, name: str) -> Iterator[Value]:
