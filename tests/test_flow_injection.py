@@ -293,6 +293,27 @@ async def mixed(repo: Repo, db: Session):
         select=("PHL101",),
     ),
     case(
+        "stubs that the protocol compiler writes, in the project or not",
+        """
+        import grpc
+        from pricing.v1 import prices_pb2, prices_pb2_grpc
+
+        class EchoStub:
+            def __init__(self, channel):
+                self.Say = channel.unary_unary("/echo")
+
+        echo = EchoStub(grpc.aio.insecure_channel("echo"))
+
+        class Prices:
+            def __init__(self):
+                self.stub = prices_pb2_grpc.PricesStub(grpc.aio.insecure_channel("prices"))
+            async def quote(self, db: AsyncSession):
+                await db.execute(select(1))
+                await self.stub.Quote(prices_pb2.Request())  # error: PHL101
+                await echo.Say("a")  # error: PHL101
+    """,
+    ),
+    case(
         "a connection that runs a statement is checked out, whoever acquired it",
         """
         from asyncpg import Connection as Raw

@@ -49,6 +49,8 @@ def attribute(frame: Frame, state: State, value: Value, name: str, span: tree.Sp
         if not isinstance(found, Unknown | Literally):
             return found
     match value:
+        case Library(path=path) if path.endswith("Stub") and path.rpartition(".")[0].endswith("_pb2_grpc"):
+            return Library("grpc.aio.Channel.unary_unary()")  # what the protocol compiler writes for each method
         case Library(path=path, holders=holders, locks=locks):
             kept = registry(frame.analysis, f"{path}.{name}")
             return kept or Library(f"{path}.{name}", holders, locks or name == "with_for_update")
