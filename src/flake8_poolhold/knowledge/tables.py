@@ -34,6 +34,7 @@ Kind = Literal[
     "database",
     "checkout",
     "consumer",
+    "background",
 ]
 
 DRIVERS = "drivers.toml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import queries, waits
+from flake8_poolhold.flow.effects import queries, sharing, waits
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
 from flake8_poolhold.flow.model.values import (
@@ -34,6 +34,7 @@ from flake8_poolhold.knowledge.holders import Effect
 _WRITING = frozenset({"add", "add_all", "delete", "delete_all", "merge", "merge_all", "flush"})
 _WRITING_BULK = frozenset({"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"})
 _STATEMENTS = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars", "exec_driver_sql"})
+_DRIVER_STATEMENTS = frozenset({"executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table", "prepare"})
 
 
 def made_at(frame: Frame, span: tree.Span) -> Place:
@@ -164,8 +165,11 @@ def run(
     place = holder.place
     if effect is None:
         return UNKNOWN
+    if known.kind == "connection" and effect == "neutral" and name in _STATEMENTS | _DRIVER_STATEMENTS:
+        effect = "acquires"  # whoever acquired it: a connection that runs a statement is checked out
     if name == "run_sync" and arguments:
         return Suspended("coroutine", arguments[0].value, (BoundArgument(holder), *arguments[1:]))
+    frame.known.setdefault(place, holder)
     _apply(frame, state, place, name, effect, arguments, span)
     frame.may_raise(state)
     if name in ("query", "no_autoflush"):
@@ -192,6 +196,7 @@ def _apply(
             checkout(frame, state, place, span, "connection checked out")
         case "releases":
             release(state, place, closed=name in ("close", "aclose", "remove", "close_all"))
+            sharing.release_shared(frame, state, place)
             return
         case "ends_tx_keeps":
             state.holders[place] = msgspec.structs.replace(before, dirty=False, lock=(), streaming=False)

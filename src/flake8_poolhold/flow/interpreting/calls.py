@@ -37,7 +37,7 @@ from flake8_poolhold.flow.model.values import (
     Words,
     join,
 )
-from flake8_poolhold.flow.naming import dispatch, names, types
+from flake8_poolhold.flow.naming import dispatch, hierarchy, names, objects, types
 
 Arguments = tuple[BoundArgument, ...]
 
@@ -136,7 +136,10 @@ def call_method(
     info = names.method(frame.analysis, owner.cls, name)
     if info is None:
         return UNKNOWN
-    return call(frame, state, FunctionOf(info.id, owner), arguments, span)
+    callee: Value = FunctionOf(info.id, owner)
+    if hierarchy.is_abstract(info.node):
+        callee = objects.attribute(frame, state, owner, name)
+    return call(frame, state, callee, arguments, span)
 
 
 def _construct(frame: Frame, state: State, cls: str, arguments: Arguments, span: tree.Span) -> Value:

@@ -41,6 +41,7 @@ BY_HAND = frozenset({"__aiter__", "__iter__", "__anext__", "__next__", "asend", 
 Leave = Callable[[State], None]
 """What leaving a block does to the state."""
 
+_TASK_GROUPS = ("asyncio.TaskGroup", "anyio.create_task_group()", "anyio.abc.TaskGroup", "trio.open_nursery()")
 _MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 
 
@@ -131,12 +132,12 @@ def _enter_instance(
         bases = names.mro(frame.analysis, owner.cls)[1]
         return (owner, _nothing) if bases else (UNKNOWN, _nothing)
     value = calls.call_method(frame, state, owner, entering, (), span)
-    if isinstance(value, Suspended):
+    if any(isinstance(option, Suspended) for option in options(value)):
         value = calls.await_value(frame, state, value, span)
 
     def leave(after: State) -> None:
         left = calls.call_method(frame, after, owner, leaving, (), span)
-        if isinstance(left, Suspended):
+        if any(isinstance(option, Suspended) for option in options(left)):
             calls.await_value(frame, after, left, span)
         after.dead = False
 
@@ -154,6 +155,8 @@ def _enter_library(
         return holder, lambda after: holding.release(after, place, closed=True)
     if path in ("contextlib.AsyncExitStack", "contextlib.ExitStack"):
         return manager, _unwind(frame)
+    if path in _TASK_GROUPS:
+        return manager, _join_tasks(frame, span)
     knowledge = frame.analysis.knowledge
     wait = knowledge.wait_of_enter(path) if is_async else None
     if wait is not None:
@@ -174,6 +177,19 @@ def _unwind(frame: Frame) -> Leave:
         frame.stacked = outside
         for one in reversed(inside):
             one(after)
+
+    return leave
+
+
+def _join_tasks(frame: Frame, span: tree.Span) -> Leave:
+    """Leaving a task group waits for the tasks that were started in it."""
+    outside, frame.grouped = frame.grouped, []
+    inside = frame.grouped
+
+    def leave(after: State) -> None:
+        frame.grouped = outside
+        for task in inside:
+            calls.await_value(frame, after, task, span)
 
     return leave
 

@@ -63,7 +63,7 @@ def _name(frame: Frame, state: State, node: tree.Name) -> Value:
 
 
 def _attribute(frame: Frame, state: State, node: tree.Attribute) -> Value:
-    return objects.attribute(frame, state, evaluate(frame, state, node.value), node.name)
+    return objects.attribute(frame, state, evaluate(frame, state, node.value), node.name, node.span)
 
 
 def _constant(frame: Frame, state: State, node: tree.Constant) -> Value:
@@ -280,10 +280,10 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
             _is_none(state, name)
         case tree.Name(id=name) if not holds and not _may_be_empty(state.env.get(name, UNKNOWN)):
             _is_none(state, name)
-        case tree.NoneTest(value=tree.Attribute() as field, negated=negated) if negated != holds:
-            _field_is_none(frame, state, field)
-        case tree.Attribute() if not holds:
-            _field_is_none(frame, state, test)
+        case tree.NoneTest(value=tree.Attribute() as field, negated=negated):
+            _field_is_tested(frame, state, field, is_none=negated != holds)
+        case tree.Attribute():
+            _field_is_tested(frame, state, test, is_none=not holds)
         case tree.Call(function=tree.Attribute(value=tree.Name(id=name), name="in_transaction")) if not holds:
             _has_ended(state, state.env.get(name, UNKNOWN))
         case tree.Either(operator="and", parts=parts) if holds:
@@ -302,16 +302,17 @@ def _is_none(state: State, name: str) -> None:
     state.env[name] = NONE
 
 
-def _field_is_none(frame: Frame, state: State, field: tree.Attribute) -> None:
-    """Here an attribute, such as `self.session`, is `None`."""
+def _field_is_tested(frame: Frame, state: State, field: tree.Attribute, *, is_none: bool) -> None:
+    """Here an attribute, such as `self.db`, is `None`; or it is what it was, whatever the other branch makes it."""
     if not isinstance(field.value, tree.Name):
         return
     owner = state.env.get(field.value.id, UNKNOWN)
     if isinstance(owner, Instance):
         value = objects.attribute(frame, state, owner, field.name)
         if any(isinstance(option, Holder) for option in options(value)):
-            _has_ended(state, value)
-            state.set_field(owner.place, field.name, NONE)
+            if is_none:
+                _has_ended(state, value)
+            state.set_field(owner.place, field.name, NONE if is_none else value)
 
 
 def _has_ended(state: State, value: Value) -> None:

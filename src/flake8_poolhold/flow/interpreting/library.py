@@ -9,6 +9,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import escapes, fanout, holding, queries, waits
+from flake8_poolhold.flow.fastapi import background
 from flake8_poolhold.flow.interpreting import calls, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
@@ -129,6 +130,7 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return _start(frame, state, callee, arguments, span)
     if escapes.is_handover(path):
         escapes.hand_over(frame, state, path, arguments, span)
+        background.add(frame, state, arguments[0].value if arguments else UNKNOWN, span)
         return Library(path if path.rpartition(".")[2][:1].isupper() else f"{path}()")
     made = _maker(frame, state, path, arguments, span)
     if made is not None:
@@ -235,6 +237,9 @@ def _start(frame: Frame, state: State, callee: Library, arguments: Arguments, sp
         first = Suspended("coroutine", first, arguments[1:])
     if frame.in_loop:
         fanout.started(frame, state, first, span)
+    if frame.grouped is not None and callee.path.startswith(("asyncio.TaskGroup.", "anyio.", "trio.")):
+        frame.grouped.append(first)
+        return UNKNOWN  # it has ended when the group is left
     return first if isinstance(first, Suspended) else UNKNOWN
 
 
@@ -345,7 +350,7 @@ def _anext(frame: Frame, state: State, arguments: Arguments, span: tree.Span) ->
 def _getattr(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     values = positional(arguments)
     if len(values) > 1 and isinstance(values[1], Literally) and isinstance(values[1].value, str):
-        return join((objects.attribute(frame, state, values[0], values[1].value), *values[2:3]))
+        return join((objects.attribute(frame, state, values[0], values[1].value, span), *values[2:3]))
     return dispatch.member(frame, values[0], values[1]) if len(values) > 1 else UNKNOWN
 
 
@@ -416,6 +421,15 @@ def _router(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -
     return Router(f"{frame.path}:{span[0]}:{span[1]}", depends)
 
 
+def _sleep(path: str) -> _Special:
+    def sleep(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+        if positional(arguments)[:1] == [Literally(0)]:
+            return UNKNOWN  # lets others run and goes on
+        return _ordinary(frame, state, Library(path), arguments, span)
+
+    return sleep
+
+
 def _range(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     match positional(arguments):
         case [Literally(value=int(count))] if count > 0:
@@ -465,6 +479,8 @@ _SPECIAL: dict[str, _Special] = {
     "pydoc.locate": _by_path,
     "werkzeug.utils.import_string": _by_path,
     "django.utils.module_loading.import_string": _by_path,
+    "asyncio.sleep": _sleep("asyncio.sleep"),
+    "anyio.sleep": _sleep("anyio.sleep"),
     "asyncio.run": _run,
     "asyncio.run_coroutine_threadsafe": _run,
     "anyio.run": _run_function,

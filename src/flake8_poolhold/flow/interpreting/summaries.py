@@ -8,8 +8,8 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.effects import roles, waits
-from flake8_poolhold.flow.interpreting import blocks, expressions, places, recursion
+from flake8_poolhold.flow.effects import roles, sharing, waits
+from flake8_poolhold.flow.interpreting import blocks, contexts, expressions, places, recursion
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
 from flake8_poolhold.flow.model.states import State, compose, join_states, merge_all
 from flake8_poolhold.flow.model.values import (
@@ -101,10 +101,11 @@ def finish(frame: Frame, state: State | None) -> Summary:
     returns = _declared(frame, bounded(join(_results(frame, state))))
     if frame.function is not None and frame.reporting:
         from flake8_poolhold.flow.effects import lifetimes
+        from flake8_poolhold.flow.fastapi import handlers
 
         lifetimes.at_exit(frame, normal, returns)
         for identity, closure in frame.nested.items():
-            summary(frame.analysis, general(identity, "call", closure.captured))
+            handlers.interpret(frame.analysis, frame.analysis.functions[identity], closure.captured)
     effects = _effects(frame, normal, returns)
     return Summary(returns, effects, _effects(frame, frame.raised, UNKNOWN), tuple(_waits(frame)))
 
@@ -131,13 +132,16 @@ def _results(frame: Frame, state: State | None) -> list[Value]:
 def _declared(frame: Frame, returns: Value) -> Value:
     """Where the body does not tell what is returned, the annotation may."""
     info = frame.function
-    if info is None or not isinstance(returns, Unknown) or info.node.returns is None:
+    if info is None or not contexts.says_nothing(frame, returns) or info.node.returns is None:
         return returns
     where = Place(Origin("new", info.id, "return"))
     module = names.module_frame(frame.analysis, info.path)
     declared = types.typed(module, State(), info.node.returns, where)
     if isinstance(declared, Series) and info.node.is_generator and declared.items:
         return types.reroot(declared.items[0], where)
+    if isinstance(declared, Holder) and not info.node.is_generator:
+        # Who asks twice for a session of unknown origin (a context variable, a registry) is taken to get the same one.
+        return types.reroot(declared, types.global_place(info.path, info.name))
     return declared
 
 
@@ -182,6 +186,9 @@ def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter:
         provided = dependencies.provided_type(analysis, depends, place)
         if provided is not None:
             return provided
+    task = hierarchy.task_class(frame, info.node) if index == 0 and parameter.annotation is None else ""
+    if task:
+        return Instance(task, place)
     if parameter.annotation is not None and not evidence.says_nothing(parameter.annotation):
         return UNKNOWN
     used_as = evidence.untyped_parameter(analysis, info, parameter, place)
@@ -440,6 +447,8 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
             known = mapping.known(mine)
             if known is not None:
                 frame.known.setdefault(mine, known)
+    for mine in changed:
+        sharing.release_shared(frame, state, mine)
     if objects.SOME_OBJECT in effects.holders and mapping.passes_loaded:
         objects.change(frame, state, UNKNOWN)
     for owner, fields in effects.heap.items():

@@ -17,6 +17,7 @@ from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place
 from flake8_poolhold.knowledge import Wait
 
 if TYPE_CHECKING:
+    from flake8_poolhold.flow.fastapi.dependencies import Route
     from flake8_poolhold.flow.releasing.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
@@ -257,6 +258,7 @@ class Analysis:
         self.contexts: dict[tuple[str, str], set[object]] = {}
         self.habits: Habits | None = None
         self.inclusions: dict[str, list[Depends]] | None = None
+        self.added: dict[str, Route] | None = None
         self.tested: dict[str, frozenset[str]] = {}
         self.captures: dict[str, frozenset[str]] = {}
         self.untyped: dict[tuple[str, str], str] = {}
@@ -309,6 +311,8 @@ class Frame:
         self.streams = False
         """Whether a handler's session is still open while its response is sent."""
         self.stacked: list[Callable[[State], None]] = []
+        self.grouped: list[Value] | None = None
+        """The tasks of the innermost task group that is open."""
         self.escaped: set[Place] = set()
         self.outer_names: set[str] = set()
         """Names that belong to the module or the function around: what is assigned to them outlives the function."""

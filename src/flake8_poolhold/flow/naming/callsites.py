@@ -71,10 +71,13 @@ def _can_be_found(info: FunctionInfo) -> bool:
 def _is_awaited(analysis: Analysis, info: FunctionInfo, name: str) -> bool:
     """Whether something of the parameter is awaited, so that it matters what it is.
 
-    A constructor keeps it for the other methods.
+    A constructor keeps it for the other methods. What a method of it makes is kept for everybody: a gRPC stub keeps
+    `channel.unary_unary(...)`.
     """
     if info.node.name != "__init__":
         return name in _awaited(analysis, info)
+    if any(_keeps_made_by(statement, name) for statement in info.node.body):
+        return True
     kept = {
         target.name
         for statement in statements(info.node.body)
@@ -90,6 +93,17 @@ def _is_awaited(analysis: Analysis, info: FunctionInfo, name: str) -> bool:
             if not kept.isdisjoint(_awaited(analysis, function)):
                 return True
     return False
+
+
+def _keeps_made_by(statement: tree.Statement, name: str) -> bool:
+    """Whether a statement is `self.field = name.method(...)`."""
+    match statement:
+        case tree.Assign(
+            targets=[tree.Attribute()], value=tree.Call(function=tree.Attribute(value=tree.Name(id=owner)))
+        ):
+            return owner == name
+        case _:
+            return False
 
 
 def _awaited(analysis: Analysis, info: FunctionInfo) -> frozenset[str]:

@@ -36,22 +36,28 @@ from flake8_poolhold.flow.model.values import (
     Words,
     join,
 )
-from flake8_poolhold.flow.naming import dispatch, hierarchy, names, types
+from flake8_poolhold.flow.naming import appstate, dispatch, hierarchy, names, types
 
 Alias = tuple[tuple[str, ...], str, tuple[str, ...], Holder]
 """Of an object: the path of an object in it, that one's field, the path of the same holder, the holder."""
 
 
-def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
-    """The value of `value.name`."""
+def attribute(frame: Frame, state: State, value: Value, name: str, span: tree.Span | None = None) -> Value:
+    """The value of `value.name`, read at `span`; a property that is read nowhere does nothing that is reported."""
+    if appstate.is_state(value):
+        found = appstate.read(frame.analysis, name)
+        if not isinstance(found, Unknown | Literally):
+            return found
     match value:
+        case Library(path=path) if path.endswith("Stub") and path.rpartition(".")[0].endswith("_pb2_grpc"):
+            return Library("grpc.aio.Channel.unary_unary()")  # what the protocol compiler writes for each method
         case Library(path=path, holders=holders, locks=locks):
             kept = registry(frame.analysis, f"{path}.{name}")
             return kept or Library(f"{path}.{name}", holders, locks or name == "with_for_update")
         case ModuleOf():
             return names.member_of_module(frame.analysis, value, name)
         case Instance():
-            return _instance_attribute(frame, state, value, name)
+            return _instance_attribute(frame, state, value, name, span)
         case Holder(cls=cls):
             if name in ("sync_session", "sync_connection"):
                 return value
@@ -64,7 +70,7 @@ def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
         case Loaded():
             return value
         case Choice(options=options):
-            return join(attribute(frame, state, option, name) for option in options)
+            return join(attribute(frame, state, option, name, span) for option in options)
         case Suspended(kind="generator") if name in contexts.BY_HAND:
             return Method(value, name)
         case Opening(holder=holder) if name not in ("start", "__aenter__", "__enter__"):
@@ -102,7 +108,7 @@ def _class_attribute(frame: Frame, value: ClassOf, name: str) -> Value:
     return UNKNOWN
 
 
-def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) -> Value:
+def _instance_attribute(frame: Frame, state: State, value: Instance, name: str, span: tree.Span | None) -> Value:
     written = state.field(value.place, name)
     if written is not None and not isinstance(written, Unknown):
         return written
@@ -114,7 +120,7 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) 
         function = names.function_info(analysis, info.path, f"{info.name}.{name}", node, info.key)
         decorators = _decorator_names(frame, node)
         if any(decorator.endswith((".property", ".cached_property", "hybrid_property")) for decorator in decorators):
-            return calls.call(frame, state, FunctionOf(function.id, value), (), node.span)
+            return _property(frame, state, FunctionOf(function.id, value), span)
         if "builtins.staticmethod" in decorators:
             return FunctionOf(function.id)
         receiver: Value = ClassOf(value.cls) if "builtins.classmethod" in decorators else value
@@ -138,6 +144,14 @@ def registry(analysis: Analysis, path: str) -> Holder | None:
     """The holder that a library keeps at `path` for everybody in one request or task."""
     kind = analysis.holders.attributes.get(path)
     return Holder(kind, types.global_place("", path)) if kind is not None else None
+
+
+def _property(frame: Frame, state: State, getter: FunctionOf, span: tree.Span | None) -> Value:
+    muted, frame.muted = frame.muted, frame.muted or span is None
+    try:
+        return calls.call(frame, state, getter, (), span or (1, 1, 1, 1))
+    finally:
+        frame.muted = muted
 
 
 def _decorator_names(frame: Frame, node: tree.Function) -> list[str]:

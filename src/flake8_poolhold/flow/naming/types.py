@@ -26,6 +26,7 @@ from flake8_poolhold.flow.model.values import (
     Origin,
     Place,
     QueryOf,
+    Router,
     Series,
     SubscriptedType,
     Suspended,
@@ -36,7 +37,9 @@ from flake8_poolhold.flow.model.values import (
 )
 from flake8_poolhold.flow.naming import names
 
-_WRAPPERS = frozenset({"Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "Mapped"})
+_WRAPPERS = frozenset(
+    {"Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "Mapped", "FromDishka"}
+)
 _SERIES = frozenset(
     {
         "list", "List", "tuple", "Tuple", "set", "Set", "frozenset", "FrozenSet", "Sequence", "Iterable", "Collection",
@@ -157,7 +160,9 @@ def reroot(value: Value, place: Place) -> Value:
             return Library(path)
         case FunctionOf(receiver=Instance() | Holder() as receiver) as function if not function.bound:
             return FunctionOf(function.function, reroot(receiver, place.attribute("()")), function.captured)
-        case FunctionOf(bound=()) | Engine() | Factory() | ClassOf() | Depends() | ModuleOf() | Literally() | Words():
+        case FunctionOf(bound=()) | Engine() | Factory() | ClassOf() | Depends() | ModuleOf():
+            return value
+        case Router() | Literally() | Words():
             return value
         case _:
             return UNKNOWN
