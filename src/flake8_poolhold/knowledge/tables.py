@@ -34,6 +34,7 @@ Kind = Literal[
     "database",
     "checkout",
     "consumer",
+    "statement",
 ]
 
 DRIVERS = "drivers.toml"

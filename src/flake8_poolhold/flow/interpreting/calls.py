@@ -211,7 +211,10 @@ def _resume(frame: Frame, state: State, target: Value, arguments: Arguments, spa
             return summaries.apply(frame, state, target, arguments, span)
         case Method(target=Holder() as holder, name=name):
             result = holding.run(frame, state, holder, name, arguments, span)
-            return await_value(frame, state, result, span) if isinstance(result, Suspended) else result
+            outside, frame.in_greenlet = frame.in_greenlet, frame.in_greenlet or name == "run_sync"
+            value = await_value(frame, state, result, span) if isinstance(result, Suspended) else result
+            frame.in_greenlet = outside
+            return value
         case Method(target=Suspended() as generator, name=name):
             return contexts.drive(frame, state, generator, name, span)
         case Method(target=Opening() as opening):

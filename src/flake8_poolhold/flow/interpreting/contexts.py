@@ -237,7 +237,7 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
             value = calls.await_value(frame, state, iterable, span)
             return element(value)
         case QueryOf(holder=holder):
-            holding.fetch(frame, state, holder, span)
+            holding.fetch(frame, state, holder, span, "Query.__iter__")
             return Loaded(holder.place)
         case Instance():
             method = "__aiter__" if is_async else "__iter__"

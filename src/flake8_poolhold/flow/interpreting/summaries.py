@@ -8,7 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.effects import roles, waits
+from flake8_poolhold.flow.effects import blocking, roles, waits
 from flake8_poolhold.flow.interpreting import blocks, expressions, places, recursion
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
 from flake8_poolhold.flow.model.states import State, compose, join_states, merge_all
@@ -106,7 +106,7 @@ def finish(frame: Frame, state: State | None) -> Summary:
         for identity, closure in frame.nested.items():
             summary(frame.analysis, general(identity, "call", closure.captured))
     effects = _effects(frame, normal, returns)
-    return Summary(returns, effects, _effects(frame, frame.raised, UNKNOWN), tuple(_waits(frame)))
+    return Summary(returns, effects, _effects(frame, frame.raised, UNKNOWN), tuple(_waits(frame)), tuple(frame.blocks.values()))
 
 
 def _waits(frame: Frame) -> Iterator[Waiting]:
@@ -347,6 +347,12 @@ def apply(
     if not frame.muted:
         for waiting in _reported_inside(analysis, context, result.waits):
             waits.meet(frame, state, mapping.waiting(waiting, step), span)
+        if result.blocks and info.node.is_async:
+            summary(analysis, general(info.id, "call", function.captured))  # tells what is reported inside already
+        for block in result.blocks:
+            mine = mapping.block(block, step)
+            if mine is not None:
+                blocking.meet(frame, state, mine, span)
     if result.raised is not None:
         failing = state.copy()
         apply_effects(frame, failing, result.raised, mapping, step)
