@@ -12,7 +12,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import waits
 from flake8_poolhold.flow.model.frames import Block, Blocking, Frame, FunctionInfo
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
-from flake8_poolhold.flow.model.values import Engine, Holder
+from flake8_poolhold.flow.model.values import Engine, Holder, Place
 from flake8_poolhold.knowledge import Wait
 
 Sort = Literal["driver", "statement", "network", ""]
@@ -89,11 +89,17 @@ def meet(frame: Frame, state: State, block: Block, span: tree.Span) -> None:
         _remember(frame, block)
     elif span not in _awaited(frame, function):
         if frame.reporting:
-            name = waits.spelled(state, block.holder) or waits.named(state, block.holder) if block.holder else ""
+            name = _name(state, block.holder) if block.holder is not None else ""
             held = any(HELD in holder.kinds for holder in state.holders.values())
             frame.analysis.events.blocking.append(Blocking(function, span, block, name, held))
         else:
             _remember(frame, block)
+
+
+def _name(state: State, place: Place) -> str:
+    """How the function names a holder; empty for one that it never sees."""
+    spelled = waits.spelled(state, place)
+    return spelled or ("" if place.origin.how == "new" and not place.path else waits.named(state, place))
 
 
 def _remember(frame: Frame, block: Block) -> None:

@@ -233,16 +233,29 @@ def _declared_field(analysis: Analysis, cls: str, name: str) -> Value:
 
 
 def _assigning_methods(info: ClassInfo, name: str) -> list[str]:
-    """Methods of the class that assign `self.name`; `__init__` first and alone when it does."""
+    """Methods of the class that assign `self.name`, or may do so through `super().__init__()`; `__init__` first."""
     found = []
     for bindings in info.scope.names.values():
         method = bindings[-1]
         if not isinstance(method, tree.Function) or not method.parameters:
             continue
         receiver = method.parameters[0].name
-        if any(_assigns(statement, receiver, name) for statement in statements(method.body)):
+        if any(_assigns(statement, receiver, name) for statement in statements(method.body)) or _builds_on(method):
             found.append(method.name)
     return sorted(found, key=lambda method_name: method_name != "__init__")
+
+
+def _builds_on(method: tree.Function) -> bool:
+    """Whether a constructor calls that of the class above: with its own arguments, which tell more than annotations."""
+    if method.name != "__init__":
+        return False
+    for node in tree.walk(method.body):
+        match node:
+            case tree.Call(function=tree.Attribute(value=tree.Call(function=tree.Name(id="super")), name="__init__")):
+                return True
+            case _:
+                pass
+    return False
 
 
 def _assigns(statement: tree.Statement, receiver: str, name: str) -> bool:
