@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Frame(NamedTuple):
@@ -26,20 +26,24 @@ started_by: ContextVar[tuple[Frame, ...]] = ContextVar("started_by", default=())
 
 def current_frames(root: Path) -> tuple[Frame, ...]:
     """The fixture's frames, innermost first: of this stack, across greenlets, then of what started it."""
-    found = []
-    prefix = f"{root}/"
-    for frame in _stack(sys._getframe(1)):
-        name = frame.f_code.co_filename
-        if name.startswith(prefix):
-            line = min(frame.f_lineno, _expression_line(frame.f_code, frame.f_lasti) or frame.f_lineno)
-            found.append(Frame(name.removeprefix(prefix), line, frame.f_code.co_qualname))
+    found = [here for frame in _stack(sys._getframe(1)) if (here := place(frame, root)) is not None]
     return (*found, *(frame for frame in started_by.get() if frame not in found))
+
+
+def place(frame: FrameType, root: Path) -> Frame | None:
+    """The place of a stack frame, `None` for code that does not lie in the fixture's folder."""
+    name, prefix = frame.f_code.co_filename, f"{root}/"
+    if not name.startswith(prefix):
+        return None
+    number = frame.f_lineno or frame.f_code.co_firstlineno
+    line = min(number, _expression_line(frame.f_code, frame.f_lasti) or number)
+    return Frame(name.removeprefix(prefix), line, frame.f_code.co_qualname)
 
 
 def _stack(innermost: FrameType) -> list[FrameType]:
     frames = []
     frame: FrameType | None = innermost
-    greenlet = _current_greenlet()
+    greenlet = current_greenlet()
     while frame is not None:
         frames.append(frame)
         frame = frame.f_back
@@ -50,7 +54,8 @@ def _stack(innermost: FrameType) -> list[FrameType]:
     return frames
 
 
-def _current_greenlet():  # type: ignore[no-untyped-def]
+def current_greenlet() -> Any:
+    """The running greenlet of this thread; None where the library is not loaded."""
     module = sys.modules.get("greenlet")
     return None if module is None else module.getcurrent()
 

@@ -34,31 +34,29 @@ class Entry(msgspec.Struct, frozen=True, eq=False):
 def collected(analysis: Analysis, events: Iterable[Blocking]) -> list[Entry]:
     """The entries among the blocking calls of async functions, one for each call and sort.
 
-    Statements of one session in one function are one entry, at the first of them; so are the calls of one driver.
+    Statements of one session in one function are one entry, at the first that runs; so are the calls of one driver.
     """
-    mine = _distinct(events)
     everywhere = {_site(event) for event in analysis.events.blocking}
-    first: dict[tuple[object, ...], Blocking] = {}
-    more: dict[tuple[object, ...], list[int]] = {}
-    for event in sorted(mine, key=lambda event: (event.function.path, event.span[:2], -event.span[2], -event.span[3])):
-        if any((step.path, step.line, step.column, sort_of(event)) in everywhere for step in event.block.steps[1:]):
-            continue  # reported where the async function behind this call makes it
-        key = _group(event)
-        if first.setdefault(key, event) is not event and event.span[0] != first[key].span[0]:
-            more.setdefault(key, []).append(event.span[0])
-    return [
-        Entry(
-            sort_of(event),
-            event.function,
-            event.span,
-            event.block,
-            event.name,
-            tuple(sorted(set(more.get(key, ())))),
-            not event.held and linted.is_linted(analysis, event),
-            _could_be_plain(analysis, event.function),
-        )
-        for key, event in first.items()
-    ]
+    groups: dict[tuple[object, ...], list[Blocking]] = {}
+    for event in _distinct(events):
+        inside = ((step.path, step.line, step.column, sort_of(event)) for step in event.block.steps[1:])
+        if everywhere.isdisjoint(inside):  # else it is reported where the async function behind this call makes it
+            groups.setdefault(_group(event), []).append(event)
+    return [_entry(analysis, group) for group in groups.values()]
+
+
+def _entry(analysis: Analysis, events: list[Blocking]) -> Entry:
+    first = events[0]
+    return Entry(
+        sort_of(first),
+        first.function,
+        first.span,
+        first.block,
+        next((event.name for event in events if event.name), ""),
+        tuple(sorted({event.span[0] for event in events} - {first.span[0]})),
+        not first.held and linted.is_linted(analysis, first),
+        _could_be_plain(analysis, first.function),
+    )
 
 
 def sort_of(event: Blocking) -> blocking.Sort:
@@ -93,7 +91,7 @@ def _distinct(events: Iterable[Blocking]) -> list[Blocking]:
 def _group(event: Blocking) -> tuple[object, ...]:
     match sort_of(event):
         case "statement":
-            return (event.function.id, "statement", event.name)
+            return (event.function.id, "statement", event.block.holder)
         case "driver":
             return (event.function.id, "driver", event.block.wait.library)
         case sort:

@@ -31,12 +31,15 @@ def is_linted(analysis: Analysis, event: Blocking) -> bool:
     """Whether those linters report the call too."""
     if len(event.block.steps) > 1 or event.block.path not in _FUNCTIONS | _METHODS:
         return False
+    frame = names.module_frame(analysis, event.function.path)
     body = event.function.node.body
     calls = (node for node in tree.walk(body) if isinstance(node, tree.Call) and node.span == event.span)
     match next(calls, None):
         case tree.Call(function=tree.Attribute(value=tree.Name(id=name))) if event.block.path in _METHODS:
-            return _is_client(names.module_frame(analysis, event.function.path), event.function.node, name)
-        case tree.Call(function=tree.Attribute() | tree.Name()):
+            return _is_client(frame, event.function.node, name)
+        case tree.Call(function=tree.Name(id=name)):
+            return event.block.path in _FUNCTIONS and not list(_bindings(frame, body, name))
+        case tree.Call(function=tree.Attribute()):
             return event.block.path in _FUNCTIONS
         case _:
             return False
