@@ -1,4 +1,4 @@
-"""The marks of the blocking fixtures agree with where an event loop stands still, and the watch can tell the two apart."""
+"""The marks of the blocking fixtures agree with where an event loop stands still; the watch tells right from wrong."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Where the event loop stood still: a heartbeat on the loop, and a thread that looks at the loop when it stops.
 
 The calls that fixtures make are slowed down (`slowed`): each statement of SQLite, each connection to it, and each
-answer of the local peer. What takes that long on the loop's own thread stops the heartbeat; what runs in another thread,
-or is awaited, does not.
+answer of the local peer. What takes that long on the loop's own thread stops the heartbeat; what runs in another
+thread, or is awaited, does not.
 """
 
 from __future__ import annotations
@@ -76,9 +76,7 @@ async def watching(root: Path) -> AsyncIterator[Watch]:
         sampler.join()
 
 
-def _sample(
-    root: Path, loop_thread: int, greenlet: Any, beats: list[int], watch: Watch, done: threading.Event
-) -> None:
+def _sample(root: Path, loop_thread: int, greenlet: Any, beats: list[int], watch: Watch, done: threading.Event) -> None:
     seen, then = beats[0], time.monotonic()
     while not done.wait(SAMPLE_SECONDS):
         now = time.monotonic()
@@ -173,7 +171,9 @@ def judge_lags(lags: list[Lag], marks: Marks, elsewhere: set[tuple[str, int]]) -
         if not known and (entry.file, entry.line) not in elsewhere:
             disagreements.append(f"the loop stood still and {lag.code} is not marked: {stack}")
     for (file, line), codes in sorted(marks.items()):
-        for code in sorted(codes & CODES):
-            if (file, line, code) not in proved:
-                disagreements.append(f"{file}:{line} is marked {code}, the loop never stood still there")
+        disagreements.extend(
+            f"{file}:{line} is marked {code}, the loop never stood still there"
+            for code in sorted(codes & CODES)
+            if (file, line, code) not in proved
+        )
     return disagreements

@@ -1,4 +1,4 @@
-"""A synchronous session, connection or engine is used from an `async def`, directly or through helpers.
+"""A synchronous session or connection is used from an `async def`, directly or through helpers.
 
 ## What it does
 Reports statements of a sync `Session`, `Connection` or `Query` that run on the event loop: in an `async def` itself, or
@@ -7,7 +7,8 @@ at the call that leads to it; the other lines are named in a note, as one cure h
 
 Sync endpoints and sync dependencies run in a thread, and so does what is handed to one (`asyncio.to_thread`,
 `run_in_threadpool`, `run_in_executor`). The function that `AsyncSession.run_sync` runs gets a sync session whose
-statements do not block.
+statements do not block. Creating the tables (`create_all`) is left out, and so are pytest's tests and fixtures, and the
+`main()` of a script that starts no tasks: nobody else waits there.
 
 ## Why is this bad?
 The event loop stands still until the database answers, and with it every other request of the process. When the pool
@@ -16,27 +17,39 @@ service hangs with an idle database.
 
 ## Example
 ```python
+from collections.abc import Iterator
 from fastapi import APIRouter, Depends
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import Session, sessionmaker
 
 router = APIRouter()
+sessions = sessionmaker(create_engine("postgresql+psycopg://localhost/app"))
+
+def open_session() -> Iterator[Session]:
+    with sessions() as db:
+        yield db
 
 @router.get("/users/{user_id}")
-async def profile(user_id: int, db: Session = Depends(get_db)) -> str:
+async def profile(user_id: int, db: Session = Depends(open_session)) -> str:
     return db.scalar(select(User.name).where(User.id == user_id))
 ```
 
 ## Use instead
 ```python
+from collections.abc import Iterator
 from fastapi import APIRouter, Depends
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import Session, sessionmaker
 
 router = APIRouter()
+sessions = sessionmaker(create_engine("postgresql+psycopg://localhost/app"))
+
+def open_session() -> Iterator[Session]:
+    with sessions() as db:
+        yield db
 
 @router.get("/users/{user_id}")
-def profile(user_id: int, db: Session = Depends(get_db)) -> str:
+def profile(user_id: int, db: Session = Depends(open_session)) -> str:
     return db.scalar(select(User.name).where(User.id == user_id))
 ```
 

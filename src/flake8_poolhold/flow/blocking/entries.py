@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.blocking import linted
+from flake8_poolhold.flow.blocking import alone, linted
 from flake8_poolhold.flow.effects import blocking
 from flake8_poolhold.flow.fastapi import dependencies
 from flake8_poolhold.flow.model.frames import Analysis, Block, Blocking, FunctionInfo
@@ -39,6 +39,8 @@ def collected(analysis: Analysis, events: Iterable[Blocking]) -> list[Entry]:
     everywhere = {_site(event) for event in analysis.events.blocking}
     groups: dict[tuple[object, ...], list[Blocking]] = {}
     for event in _distinct(events):
+        if alone.is_alone(analysis, event.function):
+            continue
         inside = ((step.path, step.line, step.column, sort_of(event)) for step in event.block.steps[1:])
         if everywhere.isdisjoint(inside):  # else it is reported where the async function behind this call makes it
             groups.setdefault(_group(event), []).append(event)

@@ -10,10 +10,22 @@ from typing import Literal
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import waits
-from flake8_poolhold.flow.model.frames import Block, Blocking, Frame, FunctionInfo
+from flake8_poolhold.flow.model.frames import Analysis, Block, Blocking, Frame, FunctionInfo
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
-from flake8_poolhold.flow.model.values import Engine, Holder, Place
+from flake8_poolhold.flow.model.values import (
+    NONE,
+    Engine,
+    Factory,
+    Holder,
+    Instance,
+    Library,
+    Place,
+    Value,
+    options,
+)
+from flake8_poolhold.flow.naming import names, objects
 from flake8_poolhold.knowledge import Wait
+from flake8_poolhold.knowledge.patterns import is_constructor
 
 Sort = Literal["driver", "statement", "network", ""]
 """What a blocking call is, empty for one that no rule speaks of."""
@@ -21,6 +33,7 @@ Sort = Literal["driver", "statement", "network", ""]
 NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot", "queue", "database"})
 
 _STATEMENTS = frozenset({"execute", "scalar", "scalars", "exec", "exec_driver_sql"})
+_CACHES = frozenset({"functools.cache", "functools.lru_cache"})
 _NEEDING_WRITES = frozenset({"flush", "begin_nested", "delete"})
 
 
@@ -102,6 +115,20 @@ def _name(state: State, place: Place) -> str:
     return spelled or ("" if place.origin.how == "new" and not place.path else waits.named(state, place))
 
 
+def runs_once(analysis: Analysis, function: FunctionInfo, returned: Value) -> bool:
+    """Whether a function makes an object once and for all: it is cached, and what it returns is no data."""
+    if not function.node.decorators or not all(_is_object(option) for option in options(returned)):
+        return False
+    decorators = objects.decorator_names(names.module_frame(analysis, function.path), function.node)
+    return not _CACHES.isdisjoint(decorators)
+
+
+def _is_object(value: Value) -> bool:
+    if isinstance(value, Library):
+        return is_constructor(value.path)
+    return isinstance(value, Instance | Engine | Factory | Holder) or value == NONE
+
+
 def _remember(frame: Frame, block: Block) -> None:
     """Keep a blocking call for the callers: one of each sort and holder, the nearest."""
     key = (sort(block.wait), block.holder)
@@ -121,4 +148,3 @@ def _awaited(frame: Frame, function: FunctionInfo) -> frozenset[tree.Span]:
         known = frozenset(call.span for call in calls if isinstance(call, tree.Call))
         frame.analysis.awaited_calls[function.id] = known
     return known
-

@@ -106,7 +106,8 @@ def finish(frame: Frame, state: State | None) -> Summary:
         for identity, closure in frame.nested.items():
             summary(frame.analysis, general(identity, "call", closure.captured))
     effects = _effects(frame, normal, returns)
-    return Summary(returns, effects, _effects(frame, frame.raised, UNKNOWN), tuple(_waits(frame)), tuple(frame.blocks.values()))
+    failing = _effects(frame, frame.raised, UNKNOWN)
+    return Summary(returns, effects, failing, tuple(_waits(frame)), tuple(frame.blocks.values()))
 
 
 def _waits(frame: Frame) -> Iterator[Waiting]:
@@ -349,7 +350,7 @@ def apply(
             waits.meet(frame, state, mapping.waiting(waiting, step), span)
         if result.blocks and info.node.is_async:
             summary(analysis, general(info.id, "call", function.captured))  # tells what is reported inside already
-        for block in result.blocks:
+        for block in () if blocking.runs_once(analysis, info, result.returns) else result.blocks:
             mine = mapping.block(block, step)
             if mine is not None:
                 blocking.meet(frame, state, mine, span)

@@ -67,7 +67,8 @@ class Waiting(msgspec.Struct, frozen=True):
 class Block(msgspec.Struct, frozen=True):
     """A call that blocks the thread it runs in, as a caller sees it: `steps` lead from the function to it.
 
-    `path` is what is called, `requests.get` or `Session.execute`; `holder` is the sync session or connection whose statement it is, where the caller can tell.
+    `path` is what is called, `requests.get` or `Session.execute`; `holder` is the sync session or connection whose
+    statement it is, where the caller can tell.
     """
 
     wait: Wait

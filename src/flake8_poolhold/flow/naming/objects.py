@@ -29,6 +29,7 @@ from flake8_poolhold.flow.model.values import (
     QueryOf,
     Router,
     Series,
+    SubscriptedType,
     Suspended,
     Table,
     Unknown,
@@ -73,6 +74,8 @@ def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
             return Method(Words((text,)), name)
         case Words() if name in dispatch.SPLITTING:
             return Method(value, name)
+        case SubscriptedType(base=Library() as base):
+            return attribute(frame, state, base, name)  # `client["app"].users`: no type is asked for its attributes
         case Engine() | Factory() | Opening() | QueryOf() | Router() | Series() | Table():
             return Method(value, name)
         case _:
@@ -91,7 +94,7 @@ def _class_attribute(frame: Frame, value: ClassOf, name: str) -> Value:
         return Library(f"{bases[0]}.{name}") if bases and not bases[0].startswith("builtins.") else UNKNOWN
     info, binding = found
     if isinstance(binding, tree.Function):
-        decorators = _decorator_names(frame, binding)
+        decorators = decorator_names(frame, binding)
         function = names.function_info(analysis, info.path, f"{info.name}.{name}", binding, info.key)
         receiver = value if "builtins.classmethod" in decorators else None
         return _decorated(frame, info, binding, FunctionOf(function.id, receiver))
@@ -112,7 +115,7 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) 
     if found is not None and isinstance(node, tree.Function):
         info = found[0]
         function = names.function_info(analysis, info.path, f"{info.name}.{name}", node, info.key)
-        decorators = _decorator_names(frame, node)
+        decorators = decorator_names(frame, node)
         if any(decorator.endswith((".property", ".cached_property", "hybrid_property")) for decorator in decorators):
             return calls.call(frame, state, FunctionOf(function.id, value), (), node.span)
         if "builtins.staticmethod" in decorators:
@@ -140,7 +143,7 @@ def registry(analysis: Analysis, path: str) -> Holder | None:
     return Holder(kind, types.global_place("", path)) if kind is not None else None
 
 
-def _decorator_names(frame: Frame, node: tree.Function) -> list[str]:
+def decorator_names(frame: Frame, node: tree.Function) -> list[str]:
     """The dotted paths of a function's decorators, called or not."""
     found = []
     for decorator in node.decorators:
