@@ -217,6 +217,45 @@ CASES = [
         """,
     ),
     case(
+        "of the implementations of an interface half must block",
+        """
+        import abc
+        import requests
+
+        class Store(abc.ABC):
+            @abc.abstractmethod
+            def save(self): ...
+
+            @abc.abstractmethod
+            def connect(self): ...
+
+        class Memory(Store):
+            def save(self):
+                return 1
+
+            def connect(self):
+                return 2
+
+        class Disk(Store):
+            def save(self):
+                return requests.put("https://disk.example")
+
+            def connect(self):
+                return 3
+
+        class Cloud(Store):
+            def save(self):
+                return requests.put("https://cloud.example")
+
+            def connect(self):
+                return requests.post("https://cloud.example/login")
+
+        async def handler(store: Store):
+            store.connect()
+            store.save()  # error: PHL303
+        """,
+    ),
+    case(
         "a pool of psycopg is a driver's",
         """
         from psycopg_pool import ConnectionPool

@@ -10,7 +10,7 @@ from typing import Literal
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import waits
-from flake8_poolhold.flow.model.frames import Analysis, Block, Blocking, Frame, FunctionInfo
+from flake8_poolhold.flow.model.frames import Analysis, Block, Blocked, Blocking, Frame, FunctionInfo
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
 from flake8_poolhold.flow.model.values import (
     NONE,
@@ -98,6 +98,9 @@ def meet(frame: Frame, state: State, block: Block, span: tree.Span) -> None:
         return
     if frame.in_greenlet and block.wait.kind == "statement":
         return
+    if frame.undecided is not None:
+        frame.undecided.append((block, span))
+        return
     if not frame.is_async:
         _remember(frame, block)
     elif span not in _awaited(frame, function):
@@ -113,6 +116,15 @@ def _name(state: State, place: Place) -> str:
     """How the function names a holder; empty for one that it never sees."""
     spelled = waits.spelled(state, place)
     return spelled or ("" if place.origin.how == "new" and not place.path else waits.named(state, place))
+
+
+def decide(frame: Frame, state: State, options: list[list[Blocked]]) -> None:
+    """One of several functions was called, and each blocked as `options` say: what half of them do counts."""
+    sorts = [{sort(block.wait) for block, _ in met} for met in options]
+    for met in options:
+        for block, span in met:
+            if 2 * sum(sort(block.wait) in one for one in sorts) >= len(options):
+                meet(frame, state, block, span)
 
 
 def runs_once(analysis: Analysis, function: FunctionInfo, returned: Value) -> bool:

@@ -77,6 +77,10 @@ class Block(msgspec.Struct, frozen=True):
     holder: Place | None = None
 
 
+Blocked = tuple[Block, tree.Span]
+"""A blocking call, and where the function makes it."""
+
+
 class Effects(msgspec.Struct, frozen=True):
     """What a function leaves behind on one kind of exit: holder states and fields written."""
 
@@ -304,6 +308,8 @@ class Frame:
         self.yields: list[Value] = []
         self.waits: dict[object, Waiting] = {}
         self.blocks: dict[object, Block] = {}
+        self.undecided: list[Blocked] | None = None
+        """The blocking calls of one of several functions that may be called, until it is known what the others do."""
         self.made: dict[Place, tuple[tree.Span, str]] = {}
         self.nested: dict[str, FunctionOf] = {}
         self.providers: dict[Place, str] = {}
