@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Frame(NamedTuple):
@@ -43,7 +43,7 @@ def place(frame: FrameType, root: Path) -> Frame | None:
 def _stack(innermost: FrameType) -> list[FrameType]:
     frames = []
     frame: FrameType | None = innermost
-    greenlet = current_greenlet()
+    greenlet = _current_greenlet()
     while frame is not None:
         frames.append(frame)
         frame = frame.f_back
@@ -54,8 +54,7 @@ def _stack(innermost: FrameType) -> list[FrameType]:
     return frames
 
 
-def current_greenlet() -> Any:
-    """The running greenlet of this thread; None where the library is not loaded."""
+def _current_greenlet():  # type: ignore[no-untyped-def]
     module = sys.modules.get("greenlet")
     return None if module is None else module.getcurrent()
 

@@ -22,7 +22,10 @@ from types import FrameType
 from typing import Any
 from unittest import mock
 
-from oracle.frames import Frame, current_greenlet, place
+from sqlalchemy.ext.asyncio import engine, session
+from sqlalchemy.util.concurrency import greenlet_spawn
+
+from oracle.frames import Frame, place
 
 BEAT_SECONDS = 0.002
 SAMPLE_SECONDS = 0.004
@@ -57,48 +60,63 @@ class Watch:
 @asynccontextmanager
 async def watching(root: Path) -> AsyncIterator[Watch]:
     """Watch the running loop until the block ends; `root` is the fixture's folder."""
-    loop, watch, done = asyncio.get_running_loop(), Watch(), threading.Event()
-    beats = [0]
+    loop, sampler = asyncio.get_running_loop(), _Sampler(root, threading.get_ident())
 
     def beat() -> None:
-        beats[0] += 1
-        if not done.is_set():
+        sampler.beats += 1
+        if not sampler.done.is_set():
             loop.call_later(BEAT_SECONDS, beat)
 
+    async def spawn(*args: Any, **kwargs: Any) -> Any:
+        sampler.spawned_by = sys._getframe(1)
+        return await greenlet_spawn(*args, **kwargs)
+
     beat()
-    arguments = (root, threading.get_ident(), current_greenlet(), beats, watch, done)
-    sampler = threading.Thread(target=_sample, args=arguments, daemon=True)
-    sampler.start()
-    try:
-        yield watch
-    finally:
-        done.set()
-        sampler.join()
+    thread = threading.Thread(target=sampler.run, daemon=True)
+    thread.start()
+    with mock.patch.object(session, "greenlet_spawn", spawn), mock.patch.object(engine, "greenlet_spawn", spawn):
+        try:
+            yield sampler.watch
+        finally:
+            sampler.done.set()
+            thread.join()
 
 
-def _sample(root: Path, loop_thread: int, greenlet: Any, beats: list[int], watch: Watch, done: threading.Event) -> None:
-    seen, then = beats[0], time.monotonic()
-    while not done.wait(SAMPLE_SECONDS):
-        now = time.monotonic()
-        if beats[0] == seen:
-            lag = _lag(root, sys._current_frames().get(loop_thread), greenlet)
-            if lag is not None:
-                watch.seconds[lag] = watch.seconds.get(lag, 0.0) + now - then
-        seen, then = beats[0], now
+class _Sampler:
+    """Looks at the stack of one thread, again and again, and notes what it sees while the beats stand still.
 
+    `spawned_by` is the frame that spawned the last greenlet: what runs in that has a stack of its own.
+    """
 
-def _lag(root: Path, innermost: FrameType | None, outside: Any) -> Lag | None:
-    frames: list[Frame] = []
-    coroutines: list[Frame] = []
-    files: list[str] = []
-    frame = innermost
-    inside: Frame | None = None
-    while frame is not None:
-        here = place(frame, root)
-        if here is None:
-            if not frames:
-                files.append(frame.f_code.co_filename)
-        else:
+    def __init__(self, root: Path, thread: int) -> None:
+        self.beats = 0
+        self.spawned_by: FrameType | None = None
+        self.done = threading.Event()
+        self.watch = Watch()
+        self._root, self._thread = root, thread
+
+    def run(self) -> None:
+        """Look until `done` is set."""
+        seen, then = self.beats, time.monotonic()
+        while not self.done.wait(SAMPLE_SECONDS):
+            now = time.monotonic()
+            if self.beats == seen:
+                lag = self._look(sys._current_frames().get(self._thread))
+                if lag is not None:
+                    self.watch.seconds[lag] = self.watch.seconds.get(lag, 0.0) + now - then
+            seen, then = self.beats, now
+
+    def _look(self, innermost: FrameType | None) -> Lag | None:
+        frames: list[Frame] = []
+        coroutines: list[Frame] = []
+        files: list[str] = []
+        inside: Frame | None = None
+        for frame in self._stack(innermost):
+            here = place(frame, self._root)
+            if here is None:
+                if not frames:
+                    files.append(frame.f_code.co_filename)
+                continue
             frames.append(here)
             if frame.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
                 # A comprehension has a frame of its own on some versions, and its lines are the function's.
@@ -108,11 +126,18 @@ def _lag(root: Path, innermost: FrameType | None, outside: Any) -> Lag | None:
                 inside = inside or here
             else:
                 inside = None
-        frame = frame.f_back
-        if frame is None and outside is not None:
-            # What `run_sync` runs has a stack of its own; who awaits it is on the stack of the loop's own greenlet.
-            frame, outside = outside.gr_frame, None
-    return Lag(tuple(frames), tuple(coroutines), _code(files)) if frames else None
+        return Lag(tuple(frames), tuple(coroutines), _code(files)) if frames else None
+
+    def _stack(self, innermost: FrameType | None) -> Iterator[FrameType]:
+        frame, ends_in_loop = innermost, False
+        while frame is not None:
+            yield frame
+            ends_in_loop = ends_in_loop or frame.f_code.co_name == "run_until_complete"
+            frame = frame.f_back
+        frame = None if ends_in_loop else self.spawned_by
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
 
 
 def _code(files: list[str]) -> str:

@@ -46,7 +46,7 @@ class Run:
 
     `root` is the folder that the frames' files are relative to. `left_out` counts the connections still checked out
     after all requests. `rows` maps each table to its rows as dicts, by primary key. `watch` tells where the event loop
-    stood still.
+    stood still, for a slow run.
     """
 
     root: Path
@@ -92,7 +92,7 @@ def run_fixture(path: Path, database_url: str, slow: float = 0.0) -> Run:
             slowed(slow) if slow else nullcontext(),
             _imported(root, name) as module,
         ):
-            responses, left_out, watch = asyncio.run(_drive(module, root))
+            responses, left_out, watch = asyncio.run(_drive(module, root, slow))
         rows = asyncio.run(_rows(database_url))
     if left_out:
         # What was never given back goes now, not in the middle of the next run.
@@ -151,11 +151,11 @@ def _forget_sqlmodel_tables() -> None:
         sqlmodel.SQLModel._sa_registry.dispose()
 
 
-async def _drive(module: Any, root: Path) -> tuple[tuple[Response, ...], int, Watch]:
+async def _drive(module: Any, root: Path, slow: float) -> tuple[tuple[Response, ...], int, Watch]:
     transport = httpx.ASGITransport(module.app, raise_app_exceptions=False)
     responses = []
     async with (
-        watching(root) as watch,
+        watching(root) if slow else nullcontext(Watch()) as watch,
         module.app.router.lifespan_context(module.app),
         httpx.AsyncClient(transport=transport, base_url="http://fixture") as client,
     ):
