@@ -32,7 +32,6 @@ _NOUNS = {
     "queue": "queue call",
     "sleep": "pause",
     "subprocess": "subprocess",
-    "queue": "queue call",
     "database": "database call",
 }
 
