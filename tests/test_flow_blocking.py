@@ -50,10 +50,10 @@ CASES = [
         """,
     ),
     case(
-        "a loop of its own blocks that one",
+        "a loop of its own is nobody else's",
         """
         async def work(db):
-            return db.query(User).all()  # error: PHL302
+            return db.query(User).all()
 
         def in_own_loop(db: Session):
             return asyncio.run(work(db))
@@ -295,6 +295,32 @@ CASES = [
         if __name__ == "__main__":
             asyncio.run(main())
             asyncio.run(serve())
+        """,
+    ),
+    case(
+        "coroutines that a plain function runs on a loop of their own",
+        """
+        import threading
+
+        async def sync_users():
+            with sync_maker() as session:
+                return session.scalar(select(1))
+
+        async def report():
+            with sync_maker() as session:
+                return session.scalar(select(1))
+
+        async def shared():
+            with sync_maker() as session:
+                return session.scalar(select(1))  # error: PHL302
+
+        def task():
+            asyncio.run(sync_users())
+            asyncio.run(shared())
+            threading.Thread(target=asyncio.run, args=(report(),)).start()
+
+        async def handler():
+            return await shared()
         """,
     ),
     case(
