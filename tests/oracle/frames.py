@@ -39,14 +39,7 @@ def current_frames(root: Path) -> tuple[Frame, ...]:
 
 def _own(stack: list[FrameType], root: Path) -> list[Frame]:
     """Those frames of a stack that are the fixture's."""
-    found = []
-    prefix = f"{root}/"
-    for frame in stack:
-        name = frame.f_code.co_filename
-        if name.startswith(prefix):
-            line = min(frame.f_lineno, _expression_line(frame.f_code, frame.f_lasti) or frame.f_lineno)
-            found.append(Frame(name.removeprefix(prefix), line, frame.f_code.co_qualname))
-    return found
+    return [here for frame in stack if (here := place(frame, root)) is not None]
 
 
 def _suspended(task: asyncio.Task[Any]) -> list[FrameType]:
@@ -65,6 +58,16 @@ def current_task() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:  # a thread without a loop
         return None
+
+
+def place(frame: FrameType, root: Path) -> Frame | None:
+    """The place of a stack frame, `None` for code that does not lie in the fixture's folder."""
+    name, prefix = frame.f_code.co_filename, f"{root}/"
+    if not name.startswith(prefix):
+        return None
+    number = frame.f_lineno or frame.f_code.co_firstlineno
+    line = min(number, _expression_line(frame.f_code, frame.f_lasti) or number)
+    return Frame(name.removeprefix(prefix), line, frame.f_code.co_qualname)
 
 
 def _stack(innermost: FrameType) -> list[FrameType]:

@@ -186,7 +186,7 @@ def _comprehension(node: Any, kind: Any, spans: Spans) -> Expression:
                 lower(clause.iter, spans),
                 [lower(condition.test, spans) for condition in clause.ifs],
                 clause.asynchronous is not None,
-                spans.get(id(clause), spans.get(id(clause.iter), _NOWHERE)),
+                spans.get(id(clause.iter), spans.get(id(node), _NOWHERE)),  # libcst tells no place of a `for` clause
             )
         )
         clause = clause.inner_for_in

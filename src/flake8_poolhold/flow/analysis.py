@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from flake8_poolhold.finding import Gap
+from flake8_poolhold.flow.blocking import entries
 from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.model.frames import Analysis, Blocking, Escape, FanOut, FunctionInfo, Hold, Unclosed
 from flake8_poolhold.flow.model.project import Project
@@ -64,11 +65,9 @@ class Flow:
         return _distinct(self._counted(self._analysis.events.idles))
 
     @property
-    def blocking(self) -> list[Blocking]:
-        """Calls in async functions that block the event loop."""
-        return list(
-            {(event.function.path, event.span): event for event in self._mine(self._analysis.events.blocking)}.values()
-        )
+    def entries(self) -> list[entries.Entry]:
+        """Where async functions block the event loop; see `entries`."""
+        return entries.collected(self._analysis, self._mine(self._analysis.events.blocking))
 
     @property
     def escapes(self) -> list[Escape]:

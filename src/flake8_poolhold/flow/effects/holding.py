@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import queries, sharing, waits
+from flake8_poolhold.flow.effects import blocking, queries, sharing, waits
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
 from flake8_poolhold.flow.model.values import (
@@ -101,16 +101,17 @@ def _query(frame: Frame, state: State, holder: Holder, name: str, span: tree.Spa
         state.holders[holder.place] = msgspec.structs.replace(state.holder(holder.place), streaming=True)
     if effect == "neutral" and name not in frame.analysis.holders.fetching:
         return QueryOf(holder)
-    fetch(frame, state, holder, span)
+    fetch(frame, state, holder, span, f"Query.{name}")
     if name in ("update", "delete"):
         state.holders[holder.place] = msgspec.structs.replace(state.holder(holder.place), dirty=True)
     frame.may_raise(state)
     return Loaded(holder.place)
 
 
-def fetch(frame: Frame, state: State, holder: Holder, span: tree.Span) -> None:
-    """The holder runs a statement."""
+def fetch(frame: Frame, state: State, holder: Holder, span: tree.Span, what: str) -> None:
+    """The sync holder runs a statement."""
     waits.used(frame, state, holder.place)
+    blocking.statement(frame, state, holder, what, span)
     checkout(frame, state, holder.place, span, "connection checked out")
 
 
@@ -150,6 +151,7 @@ def _engine(frame: Frame, state: State, engine: Engine, name: str, span: tree.Sp
         return UNKNOWN
     connection = known.gives or ("AsyncConnection" if known.is_async else "Connection")
     holder = made(frame, state, connection, span, keeps=None, bound=False)
+    blocking.connect(frame, state, engine, holder, name, span)
     if not known.is_async and effect == "acquires":
         checkout(frame, state, holder.place, span, "connection checked out")
         return Opening(holder, acquires=False, transaction=name == "begin", owned=True) if name == "begin" else holder
@@ -170,6 +172,7 @@ def run(
     if name == "run_sync" and arguments:
         return Suspended("coroutine", arguments[0].value, (BoundArgument(holder), *arguments[1:]))
     frame.known.setdefault(place, holder)
+    blocking.method(frame, state, holder, name, span)
     _apply(frame, state, place, name, effect, arguments, span)
     frame.may_raise(state)
     if name in ("query", "no_autoflush"):

@@ -5,20 +5,20 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.model.frames import Blocking, Frame, Hold, Waiting
+from flake8_poolhold.flow.model.frames import Frame, Hold, Waiting
 from flake8_poolhold.flow.model.states import FRESH, HELD, HolderState, State, compose
 from flake8_poolhold.flow.model.values import Holder, Instance, Loaded, Place, Series, Value, options
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.knowledge import Wait
 
 
-def reach(frame: Frame, state: State, wait: Wait, path: str, span: tree.Span, *, blocking: bool = False) -> None:
+def reach(frame: Frame, state: State, wait: Wait, path: str, span: tree.Span) -> None:
     """The library call `path` at `span` waits."""
     if frame.muted:
         return
     frame.analysis.events.waits.add((frame.path, span[0], span[1]))
     step = frame.step(span, f"waits: {display(path)}", "wait")
-    meet(frame, state, Waiting(wait, (step,), (), frozenset(), blocking), span)
+    meet(frame, state, Waiting(wait, (step,), (), frozenset()), span)
 
 
 def queue_for_connection(frame: Frame, state: State, place: Place, span: tree.Span) -> None:
@@ -29,7 +29,7 @@ def queue_for_connection(frame: Frame, state: State, place: Place, span: tree.Sp
     wait = Wait(library=kind, kind="checkout", typical="", driver=False)
     step = frame.step(span, "a second connection is checked out", "wait")
     others = State(state.env, state.heap, {other: held for other, held in state.holders.items() if other != place})
-    meet(frame, others, Waiting(wait, (step,), (), frozenset(), False), span)
+    meet(frame, others, Waiting(wait, (step,), (), frozenset()), span)
 
 
 _STREAMS = ("StreamingResponse", "FileResponse", "EventSourceResponse")
@@ -46,7 +46,7 @@ def send_response(frame: Frame, state: State, value: Value, span: tree.Span) -> 
         wait = Wait(library="the client", kind="client-stream", typical="as long as the client reads", driver=False)
         step = frame.step(span, f"{path.rpartition('.')[2]} is sent while the session is open", "wait")
         mine = {place: held for place, held in state.holders.items() if place in frame.providers.keys() - frame.exited}
-        meet(frame, State(state.env, state.heap, mine), Waiting(wait, (step,), (), frozenset(), False), span)
+        meet(frame, State(state.env, state.heap, mine), Waiting(wait, (step,), (), frozenset()), span)
 
 
 def hand_out(frame: Frame, state: State, span: tree.Span) -> None:
@@ -60,7 +60,7 @@ def hand_out(frame: Frame, state: State, span: tree.Span) -> None:
     step = frame.step(span, "control goes to the consumer", "wait")
     for place, held in mine.items():
         if HELD in held.kinds:
-            _hold(frame, state, place, held, Waiting(wait, (step,), (), frozenset(), False), span)
+            _hold(frame, state, place, held, Waiting(wait, (step,), (), frozenset()), span)
 
 
 def _is_provider(frame: Frame) -> bool:
@@ -78,11 +78,6 @@ def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
     """A wait, in this function or behind a call of it, starts in `state`: report the holds, remember it for callers."""
     if frame.muted:
         return
-    if waiting.blocking and frame.threaded:
-        waiting = msgspec.structs.replace(waiting, blocking=False)
-    if waiting.blocking and frame.is_async:
-        _block(frame, waiting, span)
-        waiting = msgspec.structs.replace(waiting, blocking=False)
     if frame.guards:
         waiting = msgspec.structs.replace(waiting, limited=True)
     inner = dict(waiting.touched)
@@ -119,7 +114,6 @@ def remember(frame: Frame, waiting: Waiting) -> None:
     """Keep a wait for the callers: one for each class of wait and each state that it met."""
     key = (
         waiting.wait.kind,
-        waiting.blocking,
         waiting.limited,
         frozenset((place, state.kinds) for place, state in waiting.touched),
         waiting.reported,
@@ -127,11 +121,6 @@ def remember(frame: Frame, waiting: Waiting) -> None:
     known = frame.waits.get(key)
     if known is None or len(waiting.steps) < len(known.steps):
         frame.waits[key] = waiting
-
-
-def _block(frame: Frame, waiting: Waiting, span: tree.Span) -> None:
-    if frame.reporting and frame.function is not None:
-        frame.analysis.events.blocking.append(Blocking(frame.function, span, waiting))
 
 
 def _hold(

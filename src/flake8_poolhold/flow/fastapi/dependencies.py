@@ -255,8 +255,16 @@ class Solver:
         return value
 
     def _in_thread(self, target: Value) -> bool:
-        """FastAPI runs sync providers in a thread."""
-        return isinstance(target, FunctionOf) and not self._frame.analysis.functions[target.function].node.is_async
+        """FastAPI runs sync providers in a thread: plain functions, classes and objects that are called."""
+        analysis = self._frame.analysis
+        match target:
+            case FunctionOf(function=function):
+                return not analysis.functions[function].node.is_async
+            case Instance(cls=cls):
+                method = names.method(analysis, cls, "__call__")
+                return method is not None and not method.node.is_async
+            case _:
+                return isinstance(target, ClassOf)
 
     def _run(self, target: Value, span: tree.Span) -> Value:
         frame, state = self._frame, self._state

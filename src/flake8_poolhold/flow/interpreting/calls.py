@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import holding, waits
+from flake8_poolhold.flow.effects import blocking, holding, waits
 from flake8_poolhold.flow.interpreting import contexts, expressions, library, summaries
-from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Effects, Frame, FunctionInfo
+from flake8_poolhold.flow.model.frames import Analysis, Blocked, ClassInfo, Effects, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State, merge
 from flake8_poolhold.flow.model.values import (
@@ -65,7 +65,7 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
         case Holder():
             return callee  # a scoped session called: the session of this scope
         case Choice(options=options):
-            return _either(state, options, lambda start, option: call(frame, start, option, arguments, span))
+            return _either(frame, state, options, lambda start, option: call(frame, start, option, arguments, span))
         case Loaded():
             unknown(frame, state, arguments, span, "")
             return callee
@@ -73,19 +73,25 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
             return unknown(frame, state, arguments, span, "")
 
 
-def _either(state: State, options: tuple[Value, ...], run: Callable[[State, Value], Value]) -> Value:
+def _either(frame: Frame, state: State, options: tuple[Value, ...], run: Callable[[State, Value], Value]) -> Value:
     """One of several functions is called. Methods of one of several holders count as done to each of them.
 
     Which holder it is hangs together with what was done to it before: to release only perhaps would be a false alarm.
+    Of functions, such as the implementations of an interface, half must block for the call to count as blocking.
     """
     if all(isinstance(option, Method) or _is_of_holder(option) for option in options):
         return join([run(state, option) for option in options])
     values: list[Value] = []
     after: State | None = None
+    outside, met = frame.undecided, list[list[Blocked]]()
     for option in options:
         start = state.copy()
+        frame.undecided = []
         values.append(run(start, option))
+        met.append(frame.undecided)
         after = merge(after, None if start.dead else start)
+    frame.undecided = outside
+    blocking.decide(frame, state, met)
     if after is None:
         state.dead = True
     else:
@@ -196,7 +202,7 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
                 holding.checkout(frame, state, holder.place, span, "connection checked out")
             return holder
         case Choice(options=options):
-            return _either(state, options, lambda start, option: await_value(frame, start, option, span))
+            return _either(frame, state, options, lambda start, option: await_value(frame, start, option, span))
         case Instance():
             return call_method(frame, state, value, "__await__", (), span)
         case Engine():
@@ -216,7 +222,10 @@ def _resume(frame: Frame, state: State, target: Value, arguments: Arguments, spa
             return summaries.apply(frame, state, target, arguments, span)
         case Method(target=Holder() as holder, name=name):
             result = holding.run(frame, state, holder, name, arguments, span)
-            return await_value(frame, state, result, span) if isinstance(result, Suspended) else result
+            outside, frame.in_greenlet = frame.in_greenlet, frame.in_greenlet or name == "run_sync"
+            value = await_value(frame, state, result, span) if isinstance(result, Suspended) else result
+            frame.in_greenlet = outside
+            return value
         case Method(target=Suspended() as generator, name=name):
             return contexts.drive(frame, state, generator, name, span)
         case Method(target=Opening() as opening):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import holding, waits
+from flake8_poolhold.flow.effects import blocking, holding, waits
 from flake8_poolhold.flow.interpreting import calls, expressions, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame
 from flake8_poolhold.flow.model.states import State, merge
@@ -240,9 +240,12 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
     """Take the next item: iterating runs a generator of the project, fetches a query, waits on a stream."""
     match iterable:
         case Library(path=path):
-            wait = frame.analysis.knowledge.wait_of_iteration(path) if is_async else None
+            knowledge = frame.analysis.knowledge
+            wait = knowledge.wait_of_iteration(path) if is_async else knowledge.wait_of_plain_iteration(path)
             if wait is not None:
                 waits.reach(frame, state, wait, path, span)
+                if not is_async:
+                    blocking.library(frame, state, wait, path, span)
             frame.may_raise(state)
             for place in iterable.holders:
                 holding.query_by_unknown(frame, state, place, span, path)
@@ -255,7 +258,7 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
             value = calls.await_value(frame, state, iterable, span)
             return element(value)
         case QueryOf(holder=holder):
-            holding.fetch(frame, state, holder, span)
+            holding.fetch(frame, state, holder, span, "Query.__iter__")
             return Loaded(holder.place)
         case Instance():
             method = "__aiter__" if is_async else "__iter__"

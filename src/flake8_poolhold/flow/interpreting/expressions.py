@@ -118,7 +118,7 @@ def _subscript(frame: Frame, state: State, node: tree.Subscript) -> Value:
             return SubscriptedType(value, (index,))
         case Library(path=path, holders=holders):
             return value if path.endswith("()") or holders else SubscriptedType(value, (index,))
-        case ClassOf():
+        case ClassOf() | SubscriptedType(base=Library()):
             return value
         case Series(items=items, exact=True) if isinstance(index, Literally) and isinstance(index.value, int):
             return items[index.value] if -len(items) <= index.value < len(items) else UNKNOWN

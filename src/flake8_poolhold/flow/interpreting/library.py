@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import escapes, fanout, holding, queries, waits
+from flake8_poolhold.flow.effects import blocking, escapes, fanout, holding, queries, waits
 from flake8_poolhold.flow.fastapi import background
 from flake8_poolhold.flow.interpreting import calls, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
@@ -137,7 +137,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return made
     wait = frame.analysis.knowledge.wait_of_blocking_call(path)
     if wait is not None:
-        waits.reach(frame, state, wait, path, span, blocking=True)
+        waits.reach(frame, state, wait, path, span)
+        blocking.library(frame, state, wait, path, span)
     if path.startswith(_QUIET):
         frame.may_raise(state)
         return Library(f"{path}()") if not path.startswith("builtins.") else UNKNOWN
@@ -386,14 +387,20 @@ def _super(frame: Frame, state: State, arguments: Arguments, span: tree.Span) ->
 
 
 def _run(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    """A coroutine runs on a loop of its own: what blocks that one does not block the caller's."""
     values = positional(arguments)
-    return calls.await_value(frame, state, values[0], span) if values else UNKNOWN
+    threaded, frame.threaded = frame.threaded, True
+    try:
+        return calls.await_value(frame, state, values[0], span) if values else UNKNOWN
+    finally:
+        frame.threaded = threaded
 
 
 def _run_function(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     if not arguments:
         return UNKNOWN
-    return calls.await_value(frame, state, calls.call(frame, state, arguments[0].value, arguments[1:], span), span)
+    coroutine = calls.call(frame, state, arguments[0].value, arguments[1:], span)
+    return _run(frame, state, (BoundArgument(coroutine),), span)
 
 
 def _text(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:

@@ -8,7 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.effects import roles, sharing, waits
+from flake8_poolhold.flow.effects import blocking, roles, sharing, waits
 from flake8_poolhold.flow.interpreting import blocks, contexts, expressions, places, recursion
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
 from flake8_poolhold.flow.model.states import State, compose, join_states, merge_all
@@ -107,7 +107,8 @@ def finish(frame: Frame, state: State | None) -> Summary:
         for identity, closure in frame.nested.items():
             handlers.interpret(frame.analysis, frame.analysis.functions[identity], closure.captured)
     effects = _effects(frame, normal, returns)
-    return Summary(returns, effects, _effects(frame, frame.raised, UNKNOWN), tuple(_waits(frame)))
+    failing = _effects(frame, frame.raised, UNKNOWN)
+    return Summary(returns, effects, failing, tuple(_waits(frame)), tuple(frame.blocks.values()))
 
 
 def _waits(frame: Frame) -> Iterator[Waiting]:
@@ -360,6 +361,12 @@ def apply(
     if not frame.muted:
         for waiting in _reported_inside(analysis, context, result.waits):
             waits.meet(frame, state, mapping.waiting(waiting, step), span)
+        if result.blocks and info.node.is_async:
+            summary(analysis, general(info.id, "call", function.captured))  # tells what is reported inside already
+        for block in () if blocking.runs_once(analysis, info, result.returns) else result.blocks:
+            mine = mapping.block(block, step)
+            if mine is not None:
+                blocking.meet(frame, state, mine, span)
     if result.raised is not None:
         failing = state.copy()
         apply_effects(frame, failing, result.raised, mapping, step)

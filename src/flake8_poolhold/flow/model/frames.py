@@ -63,8 +63,24 @@ class Waiting(msgspec.Struct, frozen=True):
     steps: Steps
     touched: tuple[tuple[Place, HolderState], ...]
     reported: frozenset[Place]
-    blocking: bool
     limited: bool = False
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A call that blocks the thread it runs in, as a caller sees it: `steps` lead from the function to it.
+
+    `path` is what is called, `requests.get` or `Session.execute`; `holder` is the sync session or connection whose
+    statement it is, where the caller can tell.
+    """
+
+    wait: Wait
+    path: str
+    steps: Steps
+    holder: Place | None = None
+
+
+Blocked = tuple[Block, tree.Span]
+"""A blocking call, and where the function makes it."""
 
 
 class Effects(msgspec.Struct, frozen=True):
@@ -81,6 +97,7 @@ class Summary(msgspec.Struct, frozen=True):
     normal: Effects | None
     raised: Effects | None
     waits: tuple[Waiting, ...]
+    blocks: tuple[Block, ...] = ()
 
 
 class Hold(msgspec.Struct, frozen=True, eq=False):
@@ -105,11 +122,16 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
 
 
 class Blocking(msgspec.Struct, frozen=True, eq=False):
-    """A call in an async function that blocks the event loop."""
+    """A call in an async function that blocks the event loop.
+
+    `name` is that of the holder whose statement it is, else empty; `held` says that some holder is held meanwhile.
+    """
 
     function: FunctionInfo
     span: tree.Span
-    waiting: Waiting
+    block: Block
+    name: str
+    held: bool
 
 
 class FanOut(msgspec.Struct, frozen=True, eq=False):
@@ -261,6 +283,7 @@ class Analysis:
         self.added: dict[str, Route] | None = None
         self.tested: dict[str, frozenset[str]] = {}
         self.captures: dict[str, frozenset[str]] = {}
+        self.awaited_calls: dict[str, frozenset[tree.Span]] = {}
         self.untyped: dict[tuple[str, str], str] = {}
         self.roles: dict[str, Role] = {}
         """By the id of a function, the key of a class."""
@@ -284,12 +307,15 @@ class Frame:
         self.reporting = reporting
         self.muted = mode == "exit"
         self.threaded = False
+        """Whether what is called now runs in a thread, so that it does not block the event loop."""
         self.in_loop = False
         """Whether the statement runs as often as nobody knows: in a loop over something that is not `few`."""
         self.guards = 0
         """How many semaphores, or managers that nobody knows, have been entered."""
         self.declared_only = False
         """Whether calls are not followed, because only types are asked for."""
+        self.in_greenlet = False
+        """Whether what is called now runs under `run_sync`, where statements give way to the event loop."""
         self.raised: State | None = None
         self.handlers: list[State | None] = []
         self.breaks: list[State] = []
@@ -299,6 +325,9 @@ class Frame:
         self.yielded: State | None = None
         self.yields: list[Value] = []
         self.waits: dict[object, Waiting] = {}
+        self.blocks: dict[object, Block] = {}
+        self.undecided: list[Blocked] | None = None
+        """The blocking calls of one of several functions that may be called, until it is known what the others do."""
         self.made: dict[Place, tuple[tree.Span, str]] = {}
         self.nested: dict[str, FunctionOf] = {}
         self.providers: dict[Place, str] = {}

@@ -29,6 +29,7 @@ from flake8_poolhold.flow.model.values import (
     QueryOf,
     Router,
     Series,
+    SubscriptedType,
     Suspended,
     Table,
     Unknown,
@@ -79,6 +80,8 @@ def attribute(frame: Frame, state: State, value: Value, name: str, span: tree.Sp
             return Method(Words((text,)), name)
         case Words() if name in dispatch.SPLITTING:
             return Method(value, name)
+        case SubscriptedType(base=Library() as base):
+            return attribute(frame, state, base, name)  # `client["app"].users`: no type is asked for its attributes
         case Engine() | Factory() | Opening() | QueryOf() | Router() | Series() | Table():
             return Method(value, name)
         case _:
@@ -97,7 +100,7 @@ def _class_attribute(frame: Frame, value: ClassOf, name: str) -> Value:
         return Library(f"{bases[0]}.{name}") if bases and not bases[0].startswith("builtins.") else UNKNOWN
     info, binding = found
     if isinstance(binding, tree.Function):
-        decorators = _decorator_names(frame, binding)
+        decorators = decorator_names(frame, binding)
         function = names.function_info(analysis, info.path, f"{info.name}.{name}", binding, info.key)
         receiver = value if "builtins.classmethod" in decorators else None
         return _decorated(frame, info, binding, FunctionOf(function.id, receiver))
@@ -118,7 +121,7 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str, 
     if found is not None and isinstance(node, tree.Function):
         info = found[0]
         function = names.function_info(analysis, info.path, f"{info.name}.{name}", node, info.key)
-        decorators = _decorator_names(frame, node)
+        decorators = decorator_names(frame, node)
         if any(decorator.endswith((".property", ".cached_property", "hybrid_property")) for decorator in decorators):
             return _property(frame, state, FunctionOf(function.id, value), span)
         if "builtins.staticmethod" in decorators:
@@ -154,7 +157,7 @@ def _property(frame: Frame, state: State, getter: FunctionOf, span: tree.Span | 
         frame.muted = muted
 
 
-def _decorator_names(frame: Frame, node: tree.Function) -> list[str]:
+def decorator_names(frame: Frame, node: tree.Function) -> list[str]:
     """The dotted paths of a function's decorators, called or not."""
     found = []
     for decorator in node.decorators:
@@ -247,16 +250,29 @@ def _declared_field(analysis: Analysis, cls: str, name: str) -> Value:
 
 
 def _assigning_methods(info: ClassInfo, name: str) -> list[str]:
-    """Methods of the class that assign `self.name`; `__init__` first and alone when it does."""
+    """Methods of the class that assign `self.name`, or may do so through `super().__init__()`; `__init__` first."""
     found = []
     for bindings in info.scope.names.values():
         method = bindings[-1]
         if not isinstance(method, tree.Function) or not method.parameters:
             continue
         receiver = method.parameters[0].name
-        if any(_assigns(statement, receiver, name) for statement in statements(method.body)):
+        if any(_assigns(statement, receiver, name) for statement in statements(method.body)) or _builds_on(method):
             found.append(method.name)
     return sorted(found, key=lambda method_name: method_name != "__init__")
+
+
+def _builds_on(method: tree.Function) -> bool:
+    """Whether a constructor calls that of the class above: with its own arguments, which tell more than annotations."""
+    if method.name != "__init__":
+        return False
+    for node in tree.walk(method.body):
+        match node:
+            case tree.Call(function=tree.Attribute(value=tree.Call(function=tree.Name(id="super")), name="__init__")):
+                return True
+            case _:
+                pass
+    return False
 
 
 def _assigns(statement: tree.Statement, receiver: str, name: str) -> bool:
