@@ -93,6 +93,22 @@ async def work(api, other):
     ),
     case("nobody calls it", project()),
     case(
+        "a class in a function",
+        project(
+            main="""
+def build(api):
+    class Local:
+        def __init__(self, api):
+            self.api = api
+
+        async def work(self):
+            await self.api.get("/")
+
+    return Local(api)
+""",
+        ),
+    ),
+    case(
         "another class of that name is called",
         project(
             other="""

@@ -65,7 +65,9 @@ def _given(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, pl
 def _can_be_found(info: FunctionInfo) -> bool:
     """Whether the name that calls of the function use says which function it is."""
     name = info.node.name
-    return name == "__init__" or not (name.startswith("__") or name == "<lambda>" or "<locals>" in info.name)
+    if name.startswith("__"):
+        return name == "__init__" and bool(info.owner)
+    return name != "<lambda>" and "<locals>" not in info.name
 
 
 def _is_awaited(analysis: Analysis, info: FunctionInfo, name: str) -> bool:
@@ -74,7 +76,7 @@ def _is_awaited(analysis: Analysis, info: FunctionInfo, name: str) -> bool:
     A constructor keeps it for the other methods. What a method of it makes is kept for everybody: a gRPC stub keeps
     `channel.unary_unary(...)`.
     """
-    if info.node.name != "__init__":
+    if info.node.name != "__init__" or not info.owner:
         return name in _awaited(analysis, info)
     if any(_keeps_made_by(statement, name) for statement in info.node.body):
         return True
