@@ -260,7 +260,9 @@ UNKNOWN = Unknown()
 NONE = Literally(None)
 
 MOST_OPTIONS = 8
-"""A choice of more values than this is as good as unknown."""
+"""A choice of more values than this is as good as unknown. Of implementations of one thing the first speak for all."""
+
+_ALIKE = (Instance, ClassOf, FunctionOf, Suspended)
 
 
 def options(value: Value) -> tuple[Value, ...]:
@@ -279,9 +281,9 @@ def join(values: Iterable[Value]) -> Value:
         return next(iter(plain)) if len(plain) == 1 else UNKNOWN
     if len(found) == 1:
         return next(iter(found))
-    if len(found) > MOST_OPTIONS:
+    if len(found) > MOST_OPTIONS and not all(isinstance(option, _ALIKE) for option in found):
         return UNKNOWN
-    return Choice(tuple(found))
+    return Choice(tuple(found)[:MOST_OPTIONS])
 
 
 MOST_WORDS = 64
