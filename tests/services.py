@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
 from oracle.runner import Run
 
 from flake8_poolhold import engine
@@ -23,6 +24,13 @@ def copied(fixture: Path, folder: Path) -> Path:
         return root
     root.mkdir(parents=True)
     return Path(shutil.copy(fixture, root))
+
+
+def skip_without_postgres(fixture: Path, database_url: str) -> None:
+    """Skip a fixture that says `needs: PostgreSQL` when it would run on another database."""
+    files = fixture.rglob("*.py") if fixture.is_dir() else [fixture]
+    if not database_url.startswith("postgresql") and any("# needs: PostgreSQL" in file.read_text() for file in files):
+        pytest.skip("the fixture needs PostgreSQL")
 
 
 def root_of(entry: Path) -> Path:

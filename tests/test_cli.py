@@ -177,7 +177,7 @@ def test_options_become_settings(engine: Engine, tmp_path: Path) -> None:
         (["check", "--output-format=xml"], "invalid choice: 'xml'"),
         (["check", "--per-file-ignores", "x"], "`x` is not of the form PATTERN:CODE,CODE"),
         (["check", "--sel", "PHL1"], "unrecognized arguments"),
-        ([], "the following arguments are required: {check,fix,rule}"),
+        ([], "the following arguments are required: {check,fix,rule,size}"),
     ],
 )
 def test_misuse_leaves_with_2(

@@ -62,6 +62,9 @@ def test_reads_every_key(tmp_path: Path) -> None:
         force-exclude = true
         per-file-ignores = { "tests/*" = ["PHL2"] }
         src = ["backend"]
+        workers = 4
+        replicas = 2
+        max-connections = 200
         """,
     )
     assert load(tmp_path) == (
@@ -74,6 +77,9 @@ def test_reads_every_key(tmp_path: Path) -> None:
             force_exclude=True,
             per_file_ignores={"tests/*": ("PHL2",)},
             src=("backend",),
+            workers=4,
+            replicas=2,
+            max_connections=200,
         ),
         file,
     )
@@ -98,6 +104,14 @@ def test_defaults() -> None:
         ("extend-select = ['E501']", "[tool.poolhold] extend-select", "unknown code `E501`"),
         ("ignore = ['network']", "[tool.poolhold] ignore", "unknown code `network`; `poolhold rule` lists the codes"),
         ("per-file-ignores = { a = ['PHL3'] }", "[tool.poolhold] per-file-ignores", "unknown code `PHL3`"),
+        ("workers = 0", "[tool.poolhold] workers", "expected `int` >= 1"),
+        ("workers = 1001", "[tool.poolhold] workers", "expected `int` <= 1000"),
+        ("replicas = true", "[tool.poolhold] replicas", "expected `int | null`, got `bool`"),
+        ("replicas = 2.5", "[tool.poolhold] replicas", "expected `int | null`, got `float`"),
+        ("replicas = 10_001", "[tool.poolhold] replicas", "expected `int` <= 10000"),
+        ("max-connections = -1", "[tool.poolhold] max-connections", "expected `int` >= 1"),
+        ("max-connections = 262144", "[tool.poolhold] max-connections", "expected `int` <= 262143"),
+        ("max_connections = 100", "[tool.poolhold] max_connections", "unknown key; did you mean `max-connections`?"),
         ("x = ", "", "is not TOML: "),
         ("x = 1\n[tool]\npoolhold = 3", "", "is not TOML: "),
     ],

@@ -202,7 +202,8 @@ def test_a_lambda_that_yields_makes_no_generator_of_its_function(source: str, ex
 
 
 def test_string_annotations_are_parsed() -> None:
-    assert plain(annotation("'a.B | None'")) == plain(annotation("a.B | None"))
+    assert plain(annotation("'B | None'")) == plain(annotation("B | None"))
+    assert plain(annotation("'a.B'"))[:3] == plain(annotation("a.B"))[:3]
     assert plain(annotation("Optional['B']")) == plain(annotation("Optional[B]"))
     assert plain(annotation("Annotated['B', 'C']")) == plain(annotation("Annotated[B, C]"))
     assert plain(annotation("Callable[['A'], 'B']")) == plain(annotation("Callable[[A], B]"))
@@ -275,7 +276,11 @@ EXPRESSIONS = [
     ("a or b and c", tree.Either("or", [tree.Name("a"), tree.Either("and", [tree.Name("b"), tree.Name("c")])])),
     ("{1: a, **b}", tree.Mapping([tree.Constant(1), None], [tree.Name("a"), tree.Name("b")])),
     ("a[1]", tree.Subscript(tree.Name("a"), tree.Constant(1))),
-    ("a[1:2]", tree.Subscript(tree.Name("a"), tree.Compute([]))),
+    ("a[1:2]", tree.Subscript(tree.Name("a"), tree.Slice(tree.Compute([]), ends=True))),
+    (
+        "a[b():]",
+        tree.Subscript(tree.Name("a"), tree.Slice(tree.Compute([tree.Call(tree.Name("b"), [], (1, 7, 1, 10))]), False)),
+    ),
     ("a[b, c]", tree.Subscript(tree.Name("a"), tree.Sequence("tuple", [tree.Name("b"), tree.Name("c")]))),
     ("(y := a)", tree.Walrus(tree.Name("y"), tree.Name("a"))),
     ("a if b else c", tree.Conditional(tree.Name("b"), tree.Name("a"), tree.Name("c"))),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from marks import marked
 from oracle.runner import run_fixture, same_behaviour
-from services import broken_by, contents, copied, findings, fixed, root_of, unexplained_holds
+from services import broken_by, contents, copied, findings, fixed, root_of, skip_without_postgres, unexplained_holds
 
 FIXTURES = Path(__file__).parent / "fixtures" / "PHL101"
 
@@ -31,6 +31,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("fixture", holding(), ids=lambda path: path.stem)
 def test_safe_fixes_change_nothing_but_the_holds(fixture: Path, tmp_path: Path, database_url: str) -> None:
+    skip_without_postgres(fixture, database_url)
     entry = copied(fixture, tmp_path)
     original = contents(entry)
     offered = [one for one in findings(entry) if one.fix is not None and one.fix.applicability == "safe"]
@@ -58,6 +59,7 @@ def test_safe_fixes_change_nothing_but_the_holds(fixture: Path, tmp_path: Path, 
 
 @pytest.mark.parametrize("fixture", holding(), ids=lambda path: path.stem)
 def test_unsafe_fixes_break_nothing_that_they_do_not_name(fixture: Path, tmp_path: Path, database_url: str) -> None:
+    skip_without_postgres(fixture, database_url)
     entry = copied(fixture, tmp_path)
     original = contents(entry)
     result = fixed(entry, unsafe=True)

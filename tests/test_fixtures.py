@@ -42,3 +42,12 @@ def test_findings_are_the_marks(case: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if case.name.startswith("ok_")], ids=lambda case: case.name)
 def test_look_alikes_are_unmarked(case: Path) -> None:
     assert not marked(case if case.is_dir() else case.parent, files_of(case))
+
+
+def test_deliberate_locks_are_named_and_not_given_up(tmp_path: Path) -> None:
+    shutil.copy(FIXTURES / "PHL101" / "deliberate_locks.py", tmp_path)
+    findings = engine.check([tmp_path], Settings(), root=tmp_path).findings
+    assert len(findings) == 4
+    for finding in findings:
+        assert finding.fix is None, finding.message
+        assert any(step.role == "lock" for step in finding.trail), finding.message

@@ -916,6 +916,14 @@ TASKS = [
             await db.execute(select(1))
             async with asyncio.TaskGroup() as group:  # error: PHL101
                 group.create_task(ask())
+
+        async def g(db: AsyncSession, group: asyncio.TaskGroup):
+            await db.execute(select(1))
+            group.create_task(ask())
+            async with asyncio.TaskGroup() as own:
+                own.create_task(db.commit())
+            async with asyncio.TaskGroup() as own:
+                own.create_task(ask())
     """,
     ),
     case(
@@ -927,6 +935,9 @@ TASKS = [
             async with anyio.create_task_group() as group:
                 task = group.start_soon(ask)
             await db.execute(select(1))
+            async with anyio.create_task_group() as group:  # error: PHL101
+                for _ in range(3):
+                    group.start_soon(ask)
     """,
     ),
     case(
@@ -1010,6 +1021,9 @@ TASKS = [
         async def f(db: AsyncSession):
             await db.execute(select(1))
             await asyncio.sleep(1)  # error: PHL104
+            await asyncio.sleep(0)
+            await asyncio.sleep(0.1)  # error: PHL104
+            await asyncio.sleep(delay=1)  # error: PHL104
     """,
     ),
     case(

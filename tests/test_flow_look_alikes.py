@@ -855,6 +855,36 @@ SILENT = [
     """,
     ),
     case(
+        "a session that a property, or a method, makes when it is first asked for",
+        """
+        class Task:
+            _db: Session | None = None
+            @property
+            def db(self) -> Session:
+                if self._db is None:
+                    self._db = sync_maker()
+                return self._db
+
+        class Job:
+            _db: Session | None = None
+            def get(self) -> Session:
+                if not self._db:
+                    self._db = sync_maker()
+                return self._db
+
+        def by_property(self: Task):
+            self.db.execute(select(1))
+            self.db.commit()
+            httpx.get("/")
+
+        def by_method(self: Job):
+            self.get().execute(select(1))
+            self.get().commit()
+            httpx.get("/")
+    """,
+        select=("PHL101",),
+    ),
+    case(
         "a table of ways to end a transaction",
         """
         ENDS = {"ok": lambda db: db.commit(), "no": lambda db: db.rollback()}

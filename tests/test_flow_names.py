@@ -1170,6 +1170,30 @@ CLASSES = [
     """,
     ),
     case(
+        "a property that waits does so where it is read",
+        """
+        class Tariff:
+            def __init__(self, db: Session):
+                self.db = db
+            @property
+            def name(self):
+                return self.db.scalar(select(1))
+            @property
+            def price(self):
+                return httpx.get("/").text
+            def both(self):
+                name = self.name
+                return name + self.price  # error: PHL101
+            def by_getattr(self):
+                self.db.execute(select(1))
+                return getattr(self, "price")  # error: PHL101
+            def compared(self):
+                self.db.execute(select(1))
+                if self.price is None:  # error: PHL101
+                    return
+    """,
+    ),
+    case(
         "classes that inherit from each other",
         """
         class A(B): ...

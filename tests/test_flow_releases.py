@@ -279,7 +279,6 @@ def test_who_else_may_use_the_session(tmp_path: Path) -> None:
     assert "the handler is registered more than once" in doubts["twice"]
 
 
-@pytest.mark.xfail(strict=True, reason="the kind of a module's session is not known, so it is taken for a connection")
 def test_a_session_of_the_module_is_shared(tmp_path: Path) -> None:
     source = """
         shared = maker()

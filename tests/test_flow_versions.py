@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from snippets import found
 
+from flake8_poolhold.config import Settings
 from flake8_poolhold.flow.fastapi.versions import fastapi_version, held_while_streaming
 from flake8_poolhold.flow.model.project import Project
 
@@ -21,7 +22,7 @@ async def handler(db: AsyncSession = Depends(get_db)):
 
 
 def project(texts: dict[str, str]) -> Project:
-    return Project(["app/main.py"], [], lambda _: None, lambda path: texts.get(path, "").encode(), ())
+    return Project(["app/main.py"], [], lambda _: None, lambda path: texts.get(path, "").encode(), Settings())
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from oracle.runner import run_fixture, same_behaviour
 from oracle.verdict import expected_marks, judge
+from services import skip_without_postgres
 
 FIXTURES = Path(__file__).parent / "fixtures"
-MEASURABLE = ("PHL101", "PHL102", "PHL104")
+MEASURABLE = ("PHL101", "PHL102", "PHL103", "PHL104")
 HOLDING = FIXTURES / "PHL101" / "hold_across_llm_call.py"
 OPEN = FIXTURES / "PHL102" / "open_session_waits_first.py"
 
@@ -36,6 +37,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.parametrize("path", fixtures(), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_marks_agree_with_the_pool(path: Path, database_url: str) -> None:
+    skip_without_postgres(path, database_url)
     run = run_fixture(path, database_url)
     assert judge(run, expected_marks(path)) == []
     assert [response for response in run.responses if response.status >= 500] == []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import sys
 from contextvars import ContextVar
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Frame(NamedTuple):
@@ -22,18 +23,51 @@ class Frame(NamedTuple):
 
 # What started the running task, thread, response or background task: its own stack no longer shows it.
 started_by: ContextVar[tuple[Frame, ...]] = ContextVar("started_by", default=())
+# The task that started the running one: while it is suspended, it may be waiting for it.
+started_in: ContextVar[asyncio.Task[Any] | None] = ContextVar("started_in", default=None)
 
 
 def current_frames(root: Path) -> tuple[Frame, ...]:
-    """The fixture's frames, innermost first: of this stack, across greenlets, then of what started it."""
-    found = []
-    prefix = f"{root}/"
-    for frame in _stack(sys._getframe(1)):
-        name = frame.f_code.co_filename
-        if name.startswith(prefix):
-            line = min(frame.f_lineno, _expression_line(frame.f_code, frame.f_lasti) or frame.f_lineno)
-            found.append(Frame(name.removeprefix(prefix), line, frame.f_code.co_qualname))
-    return (*found, *(frame for frame in started_by.get() if frame not in found))
+    """The fixture's frames, innermost first: of this stack, across greenlets, then of what started it and waits."""
+    found = _own(_stack(sys._getframe(1)), root)
+    found += [frame for frame in started_by.get() if frame not in found]
+    waiting = started_in.get()
+    if found and waiting is not None and waiting is not current_task():
+        found += [frame for frame in _own(_suspended(waiting), root) if frame not in found]
+    return tuple(found)
+
+
+def _own(stack: list[FrameType], root: Path) -> list[Frame]:
+    """Those frames of a stack that are the fixture's."""
+    return [here for frame in stack if (here := place(frame, root)) is not None]
+
+
+def _suspended(task: asyncio.Task[Any]) -> list[FrameType]:
+    """The stack of a task that does not run now, innermost first."""
+    frames: list[FrameType] = []
+    coroutine: Any = task.get_coro()
+    while getattr(coroutine, "cr_frame", None) is not None:
+        frames.insert(0, coroutine.cr_frame)
+        coroutine = coroutine.cr_await
+    return frames
+
+
+def current_task() -> asyncio.Task[Any] | None:
+    """The task that runs now, if one does."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # a thread without a loop
+        return None
+
+
+def place(frame: FrameType, root: Path) -> Frame | None:
+    """The place of a stack frame, `None` for code that does not lie in the fixture's folder."""
+    name, prefix = frame.f_code.co_filename, f"{root}/"
+    if not name.startswith(prefix):
+        return None
+    number = frame.f_lineno or frame.f_code.co_firstlineno
+    line = min(number, _expression_line(frame.f_code, frame.f_lasti) or number)
+    return Frame(name.removeprefix(prefix), line, frame.f_code.co_qualname)
 
 
 def _stack(innermost: FrameType) -> list[FrameType]:

@@ -9,10 +9,12 @@ import asyncio
 import functools
 import http.client
 import importlib
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -21,9 +23,9 @@ import anyio.to_thread
 import httpx
 from sqlalchemy.orm import Session
 from starlette.background import BackgroundTask
-from starlette.responses import StreamingResponse
+from starlette.responses import FileResponse, StreamingResponse
 
-from oracle.frames import Frame, started_by
+from oracle.frames import Frame, current_task, started_by, started_in
 
 OnWait = Callable[[str], None]
 Where = Callable[[], tuple[Frame, ...]]
@@ -41,8 +43,11 @@ def _optional(name: str) -> Any:
         return None
 
 
-def waits(stack: ExitStack, on_wait: OnWait) -> None:
-    """Call `on_wait(kind)` at the start of each wait: `http`, `http-body` (each part read) or `sleep`."""
+def waits(stack: ExitStack, on_wait: OnWait, root: Path) -> None:
+    """Call `on_wait(kind)` at the start of each wait: `http`, `http-body` (each part read), `sleep` or `others`.
+
+    `others` is waiting for an event, a queue or a process: it counts where the code below `root` does it itself.
+    """
 
     def announced(kind: str) -> Callable[[Any], Any]:
         def make(original: Any) -> Any:
@@ -64,9 +69,19 @@ def waits(stack: ExitStack, on_wait: OnWait) -> None:
 
         return make
 
+    def announced_if_own(original: Any) -> Any:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            if sys._getframe(1).f_code.co_filename.startswith(f"{root}/"):
+                on_wait("others")
+            return await original(*args, **kwargs)
+
+        return call
+
     def nap(original: Any) -> Any:
         async def call(delay: float, *args: Any, **kwargs: Any) -> Any:
-            if delay > 0:
+            if delay > 0 and not sys._getframe(1).f_globals["__name__"].startswith(
+                "sse_starlette"
+            ):  # it watches for the end
                 on_wait("sleep")
             return await original(delay, *args, **kwargs)
 
@@ -96,6 +111,9 @@ def waits(stack: ExitStack, on_wait: OnWait) -> None:
     _replace(stack, asyncio, "sleep", nap)
     _replace(stack, anyio, "sleep", nap)
     _replace(stack, time, "sleep", announced("sleep"))
+    others = [(asyncio, "create_subprocess_exec"), (asyncio.subprocess.Process, "communicate")]
+    for owner, name in [*others, (asyncio.Event, "wait"), (asyncio.Queue, "get")]:
+        _replace(stack, owner, name, announced_if_own)
     if requests := _optional("requests.adapters"):
         _replace(stack, requests.HTTPAdapter, "send", announced("http"))
     if aiohttp := _optional("aiohttp"):
@@ -151,6 +169,7 @@ def starts(stack: ExitStack, where: Where) -> None:
             if kwargs.get("context") is None:
                 kwargs["context"] = copy_context()
                 kwargs["context"].run(started_by.set, where())
+                kwargs["context"].run(started_in.set, current_task())
             return original(self, coro, **kwargs)
 
         return call
@@ -188,9 +207,15 @@ def starts(stack: ExitStack, where: Where) -> None:
     _replace(stack, asyncio.BaseEventLoop, "run_in_executor", executor)
     _replace(stack, asyncio, "to_thread", thread)
     _replace(stack, anyio.to_thread, "run_sync", thread)
-    for kind in (BackgroundTask, StreamingResponse):
+    for kind in (BackgroundTask, StreamingResponse, FileResponse, *_event_streams()):
         _replace(stack, kind, "__init__", made)
         _replace(stack, kind, "__call__", run)
+
+
+def _event_streams() -> list[Any]:
+    """The streaming responses that do not inherit from Starlette's."""
+    module = _optional("sse_starlette")
+    return [module.EventSourceResponse] if module else []
 
 
 def session_lifetimes(stack: ExitStack, made: Callable[[Session], None], released: Callable[[Session], None]) -> None:

@@ -19,6 +19,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        time.sleep(self.server.delay)  # type: ignore[attr-defined]
         path = self.path.partition("?")[0]
         if path.endswith("/slow"):
             time.sleep(SLOW_SECONDS)
@@ -49,10 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def peer() -> Iterator[str]:
-    """Serve on a free loopback port; yields the base URL, without a slash at its end."""
+def peer(delay: float = 0.0) -> Iterator[str]:
+    """Serve on a free loopback port; yields the base URL, without a slash at its end. Each answer takes `delay` s."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
+    server.delay = delay  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

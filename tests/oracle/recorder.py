@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
-from oracle import patches
+from oracle import clients, patches, pools
 from oracle.frames import Frame, current_frames, forget_sources
 
 
@@ -68,6 +68,12 @@ class Recorder:
     def checked_in(self, _connection: object, record: object) -> None:
         self._out.pop(record, None)
 
+    def acquired(self, connection: Any) -> None:
+        self._out[id(connection)] = current_frames(self.root)
+
+    def returned(self, connection: Any) -> None:
+        self._out.pop(id(connection), None)
+
     def session_made(self, session: Session) -> None:
         self._made += 1
         self._fresh[session] = self._numbers[session] = self._made
@@ -102,6 +108,8 @@ def recording(root: Path) -> Iterator[Recorder]:
             stack.callback(event.remove, *listener)
         # Events tell neither of a new session nor of the close of one that began nothing.
         patches.session_lifetimes(stack, recorder.session_made, recorder.session_released)
-        patches.waits(stack, recorder.wait)
+        patches.waits(stack, recorder.wait, root)
+        clients.waits(stack, recorder.wait)
+        pools.checkouts(stack, recorder.acquired, recorder.returned)
         patches.starts(stack, recorder.where)
         yield recorder

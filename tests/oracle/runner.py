@@ -9,7 +9,7 @@ import os
 import ssl
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,9 +22,12 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from oracle import clients
+from oracle.lag import Watch, slowed, watching
 from oracle.peer import peer
 from oracle.recorder import Recorder, Wait, recording
 
+STANDINS = Path(__file__).parent / "standins"
 LEFTOVER_SECONDS = 5.0
 SYNC_DRIVERS = {"sqlite+aiosqlite": "sqlite", "postgresql+asyncpg": "postgresql+psycopg"}
 
@@ -44,7 +47,8 @@ class Run:
     """What one run of a fixture showed.
 
     `root` is the folder that the frames' files are relative to. `left_out` counts the connections still checked out
-    after all requests. `rows` maps each table to its rows as dicts, by primary key.
+    after all requests. `rows` maps each table to its rows as dicts, by primary key. `watch` tells where the event loop
+    stood still, for a slow run.
     """
 
     root: Path
@@ -52,6 +56,7 @@ class Run:
     recorder: Recorder
     left_out: int
     rows: dict[str, list[dict[str, Any]]]
+    watch: Watch
 
     @property
     def waits(self) -> list[Wait]:
@@ -64,17 +69,18 @@ class Run:
         return [wait for wait in self.waits if wait.checkouts]
 
 
-def run_fixture(path: Path, database_url: str) -> Run:
+def run_fixture(path: Path, database_url: str, slow: float = 0.0) -> Run:
     """Run the fixture at `path` (a module, or a folder with `app.py`) on the database at `database_url` (an async URL).
 
-    All tables of that database are dropped first. Any error of the fixture outside of a request is raised.
+    All tables of that database are dropped first. With `slow`, each answer of the network and each statement of SQLite
+    takes so many seconds. Any error of the fixture outside of a request is raised.
     """
     path = path.resolve()
     root, name = (path, "app") if path.is_dir() else (path.parent, path.stem)
     url = make_url(database_url)
     sync_url = url.set(drivername=SYNC_DRIVERS.get(url.drivername, url.drivername))
     asyncio.run(_clean(database_url))
-    with peer() as peer_url:
+    with peer(slow) as peer_url:
         environment = {
             "DATABASE_URL": database_url,
             "SYNC_DATABASE_URL": sync_url.render_as_string(hide_password=False),
@@ -85,14 +91,15 @@ def run_fixture(path: Path, database_url: str) -> Run:
             mock.patch.dict(os.environ, environment),
             mock.patch("ssl.create_default_context", _no_certificates),
             recording(root) as recorder,
+            slowed(slow) if slow else nullcontext(),
             _imported(root, name) as module,
         ):
-            responses, left_out = asyncio.run(_drive(module))
+            responses, left_out, watch = asyncio.run(_drive(module, root, slow))
         rows = asyncio.run(_rows(database_url))
     if left_out:
         # What was never given back goes now, not in the middle of the next run.
         gc.collect()
-    return Run(root, responses, recorder, left_out, rows)
+    return Run(root, responses, recorder, left_out, rows, watch)
 
 
 def same_behaviour(before: Run, after: Run) -> list[str]:
@@ -114,20 +121,22 @@ def same_behaviour(before: Run, after: Run) -> list[str]:
 @contextmanager
 def _imported(root: Path, name: str) -> Iterator[ModuleType]:
     """Import a module of `root` afresh, and put `sys.path` and `sys.modules` back afterwards."""
-    own = {entry.stem for entry in root.iterdir() if entry.suffix == ".py" or entry.is_dir()}
+    folders = (STANDINS, root)
+    own = {entry.stem for folder in folders for entry in folder.iterdir() if entry.suffix == ".py" or entry.is_dir()}
     hidden = {key: sys.modules.pop(key) for key in list(sys.modules) if key.partition(".")[0] in own}
     write_bytecode = sys.dont_write_bytecode
     # A stale .pyc would hide a fix that keeps the size of a file within the same second.
     sys.dont_write_bytecode = True
-    sys.path.insert(0, str(root))
+    sys.path[:0] = map(str, reversed(folders))
     importlib.invalidate_caches()
     try:
         yield importlib.import_module(name)
     finally:
-        sys.path.remove(str(root))
+        for folder in folders:
+            sys.path.remove(str(folder))
         sys.dont_write_bytecode = write_bytecode
         for key, module in list(sys.modules.items()):
-            if (getattr(module, "__file__", None) or "").startswith(f"{root}/"):
+            if (getattr(module, "__file__", None) or "").startswith(tuple(f"{folder}/" for folder in folders)):
                 del sys.modules[key]
         sys.modules.update(hidden)
         _forget_sqlmodel_tables()
@@ -146,22 +155,26 @@ def _forget_sqlmodel_tables() -> None:
         sqlmodel.SQLModel._sa_registry.dispose()
 
 
-async def _drive(module: Any) -> tuple[tuple[Response, ...], int]:
+async def _drive(module: Any, root: Path, slow: float) -> tuple[tuple[Response, ...], int, Watch]:
     transport = httpx.ASGITransport(module.app, raise_app_exceptions=False)
     responses = []
     async with (
+        watching(root) if slow else nullcontext(Watch()) as watch,
         module.app.router.lifespan_context(module.app),
         httpx.AsyncClient(transport=transport, base_url="http://fixture") as client,
     ):
         for method, path, *body in module.REQUESTS:
-            answer = await client.request(method, path, json=body[0] if body else None)
-            responses.append(Response(method, path, answer.status_code, _body(answer)))
+            if method == clients.METHOD:
+                responses.append(Response(method, path, *await clients.talk(module.app, path, *body)))
+            else:
+                answer = await client.request(method, path, json=body[0] if body else None)
+                responses.append(Response(method, path, answer.status_code, _body(answer)))
             await _leftovers()
-        left_out = module.engine.pool.checkedout()
+        left_out = getattr(module.engine.pool, "checkedout", int)()  # a NullPool does not count
     disposing = module.engine.dispose()
     if disposing is not None:
         await disposing
-    return tuple(responses), left_out
+    return tuple(responses), left_out, watch
 
 
 async def _leftovers() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from oracle.clients import KIND
 
 if TYPE_CHECKING:
     from oracle.frames import Frame
@@ -44,10 +47,12 @@ def judge(run: Run, marks: Marks) -> list[str]:
         if wait.checkouts:
             since = "; ".join(_place(frames) for frames in wait.checkouts)
             measured.append((HOLD_CODES, f"with a connection out (since {since})", "PHL101"))
-        if run.recorder.fresh_then_used(wait):
+        if run.recorder.fresh_then_used(wait) and wait.kind != KIND:
             measured.append((OPEN_CODES, "in a session that is open, never used before and used later", "PHL102"))
         for codes, how, code in measured:
             hits = {(frame.file, frame.line, code) for frame in wait.frames for code in _marked(marks, frame) & codes}
+            if wait.kind == KIND and code == "PHL101":
+                hits |= {place for frame in wait.frames for place in _in_function(run.root, marks, frame)}
             proved |= hits
             if not hits:
                 stack = " < ".join(f"{frame.file}:{frame.line}" for frame in wait.frames)
@@ -57,6 +62,25 @@ def judge(run: Run, marks: Marks) -> list[str]:
             if (file, line, code) not in proved:
                 disagreements[f"{file}:{line} is marked {code}, no run showed it"] = None
     return list(disagreements)
+
+
+def _in_function(root: Path, marks: Marks, frame: Frame) -> set[tuple[str, int, str]]:
+    """The streams marked in the function of a frame: a response is marked where it is returned."""
+    around = [
+        node
+        for node in ast.walk(ast.parse((root / frame.file).read_bytes()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and frame.line in _lines(node)
+    ]
+    lines = _lines(max(around, key=lambda node: node.lineno)) if around else range(0)
+    return {
+        (file, line, "PHL103")
+        for (file, line), codes in marks.items()
+        if file == frame.file and line in lines and "PHL103" in codes
+    }
+
+
+def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def _marked(marks: Marks, frame: Frame) -> set[str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from flake8_poolhold import __version__
-from flake8_poolhold.cli import commands
+from flake8_poolhold.cli import commands, size
 
-_COMMANDS = ("check", "fix", "rule")
+_COMMANDS = ("check", "fix", "rule", "size")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -19,8 +19,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     try:
         return _parser().parse_args(argv)
     except SystemExit as leave:
+        # Who reads JSON gets JSON.
         if leave.code and re.search(r"--output-format[= ]json\b", " ".join(argv)):
-            print("[]")  # who reads JSON gets JSON
+            print("[]")
+        elif leave.code and "--json" in argv:
+            print("{}")
         raise
 
 
@@ -61,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"poolhold {__version__}")
-    subparsers = parser.add_subparsers(title="commands", metavar="{check,fix,rule}", required=True)
+    subparsers = parser.add_subparsers(title="commands", metavar="{check,fix,rule,size}", required=True)
 
     check = subparsers.add_parser("check", help="report what is found", allow_abbrev=False)
     _add_paths(check, "files and folders to check, or - for standard input (default: .)")
@@ -85,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     rule = subparsers.add_parser("rule", help="list the rules, or explain one", allow_abbrev=False)
     rule.add_argument("code", nargs="?", metavar="CODE", help="a code or name, such as PHL101")
     rule.set_defaults(run=commands.rule)
+
+    size.add_options(subparsers.add_parser("size", help="say how large a pool must be, and why", allow_abbrev=False))
     return parser
 
 

@@ -48,6 +48,11 @@ _Dotted = Annotated[
 ]
 HolderLike = Literal["AsyncSession", "Session", "AsyncConnection", "Connection", "AsyncpgConnection"]
 
+MAX_WORKERS = 1_000
+MAX_REPLICAS = 10_000
+MAX_CONNECTIONS = 262_143
+"""The largest `max_connections` that PostgreSQL takes; the two above are far beyond any service."""
+
 _Code = Annotated[str, Meta(min_length=1, description="A code such as PHL101, or the beginning of one.")]
 _Pattern = Annotated[str, Meta(min_length=1, description="A pattern as in .gitignore, relative to the project root.")]
 
@@ -108,6 +113,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         dict[str, Library],
         Meta(description="What is known of the objects of a library, by the name it is imported as."),
     ] = {}
+
+    workers: Annotated[
+        Annotated[int, Meta(ge=1, le=MAX_WORKERS)] | None,
+        Meta(description="Worker processes of one replica; each has pools of its own."),
+    ] = None
+    replicas: Annotated[
+        Annotated[int, Meta(ge=1, le=MAX_REPLICAS)] | None,
+        Meta(description="Replicas of the service, with those that run besides during a deployment."),
+    ] = None
+    max_connections: Annotated[
+        Annotated[int, Meta(ge=1, le=MAX_CONNECTIONS)] | None,
+        Meta(description="`max_connections` of the database server."),
+    ] = None
 
     def counts(self, wait: Wait) -> bool:
         """Whether a wait is reported: its class is chosen, and it is not too short."""

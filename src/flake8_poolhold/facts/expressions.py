@@ -74,7 +74,7 @@ def _name(node: cst.Name, spans: Spans) -> Expression:
 
 
 def _attribute(node: cst.Attribute, spans: Spans) -> Expression:
-    return tree.Attribute(lower(node.value, spans), node.attr.value)
+    return tree.Attribute(lower(node.value, spans), node.attr.value, spans.get(id(node), _NOWHERE))
 
 
 def _string(node: cst.SimpleString, spans: Spans) -> Expression:
@@ -142,7 +142,8 @@ def _subscript(node: cst.Subscript, spans: Spans) -> Expression:
             indices.append(lower(piece.value, spans))
         elif isinstance(piece, cst.Slice):
             bounds = (piece.lower, piece.upper, piece.step)
-            indices.append(_compute([lower(bound, spans) for bound in bounds if bound is not None]))
+            parts = _compute([lower(bound, spans) for bound in bounds if bound is not None])
+            indices.append(tree.Slice(parts, piece.upper is not None))
     index = indices[0] if len(indices) == 1 else tree.Sequence("tuple", indices)
     return tree.Subscript(lower(node.value, spans), index)
 
@@ -185,7 +186,7 @@ def _comprehension(node: Any, kind: Any, spans: Spans) -> Expression:
                 lower(clause.iter, spans),
                 [lower(condition.test, spans) for condition in clause.ifs],
                 clause.asynchronous is not None,
-                spans.get(id(clause), spans.get(id(clause.iter), _NOWHERE)),
+                spans.get(id(clause.iter), spans.get(id(node), _NOWHERE)),  # libcst tells no place of a `for` clause
             )
         )
         clause = clause.inner_for_in

@@ -29,6 +29,7 @@ class Name(Node):
 class Attribute(Node):
     value: Expression
     name: str
+    span: Span
 
 
 class Constant(Node):
@@ -52,6 +53,13 @@ class Mapping(Node):
 class Subscript(Node):
     value: Expression
     index: Expression
+
+
+class Slice(Node):
+    """`[first:last]` in a subscript. `ends` when a last item is given."""
+
+    parts: Expression
+    ends: bool
 
 
 class Starred(Node):
@@ -302,6 +310,7 @@ Expression = (
     | Sequence
     | Mapping
     | Subscript
+    | Slice
     | Starred
     | Call
     | Await

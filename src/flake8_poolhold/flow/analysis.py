@@ -8,16 +8,16 @@ from typing import TypeVar
 import msgspec
 
 from flake8_poolhold.finding import Gap
+from flake8_poolhold.flow.blocking import entries
 from flake8_poolhold.flow.effects import callers, providing, singletons
-from flake8_poolhold.flow.fastapi import dependencies, versions
-from flake8_poolhold.flow.interpreting import blocks, summaries
+from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.model.frames import (
     Analysis,
     Blocking,
     Cancellable,
     Driven,
     Escape,
-    Frame,
+    FanOut,
     FunctionInfo,
     Hold,
     InstanceEscape,
@@ -29,8 +29,7 @@ from flake8_poolhold.flow.model.frames import (
     Unclosed,
 )
 from flake8_poolhold.flow.model.project import Project
-from flake8_poolhold.flow.model.states import State, join_states
-from flake8_poolhold.flow.model.values import Holder, options
+from flake8_poolhold.flow.model.states import join_states
 from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.releasing import releases
 
@@ -40,6 +39,7 @@ Event = TypeVar(
     Cancellable,
     Driven,
     Escape,
+    FanOut,
     Hold,
     InstanceEscape,
     Leaking,
@@ -79,11 +79,7 @@ class Flow:
         for name, node, owner in scope.functions:
             key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
             info = names.function_info(analysis, path, name, node, key)
-            route = dependencies.route_of(analysis, info)
-            if route is not None:
-                _interpret_handler(analysis, info, route)
-            else:
-                summaries.summary(analysis, summaries.general(info.id))
+            handlers.interpret(analysis, info)
             shared = callers.resolvers_context(analysis, info)
             if shared is not None:
                 analysis.events.shared.append(shared)
@@ -110,11 +106,9 @@ class Flow:
         return _distinct(self._counted(self._analysis.events.idles))
 
     @property
-    def blocking(self) -> list[Blocking]:
-        """Calls in async functions that block the event loop."""
-        return list(
-            {(event.function.path, event.span): event for event in self._mine(self._analysis.events.blocking)}.values()
-        )
+    def entries(self) -> list[entries.Entry]:
+        """Where async functions block the event loop; see `entries`."""
+        return entries.collected(self._analysis, self._mine(self._analysis.events.blocking))
 
     @property
     def escapes(self) -> list[Escape]:
@@ -192,6 +186,14 @@ class Flow:
         )
 
     @property
+    def fan_outs(self) -> list[FanOut]:
+        """Calls that check out, as many at once as nobody knows; of a task that is started and gathered, the start."""
+        found: dict[tuple[str, str], FanOut] = {}
+        for event in sorted(self._mine(self._analysis.events.fan_outs), key=lambda event: event.span):
+            found.setdefault((event.function.id, event.task.id), event)
+        return list(found.values())
+
+    @property
     def recognised(self) -> tuple[int, int]:
         """How many places that make a holder, and how many waits, were recognised in the reported files."""
         events = self._analysis.events
@@ -253,15 +255,3 @@ _RANKS = ("llm", "http", "rpc", "payment", "mail", "bot", "storage", "search", "
 def _rank(hold: Hold) -> tuple[int, int, int]:
     kind = hold.waiting.wait.kind
     return (_RANKS.index(kind) if kind in _RANKS else len(_RANKS), len(hold.waiting.steps), len(hold.name))
-
-
-def _interpret_handler(analysis: Analysis, info: FunctionInfo, route: dependencies.Route) -> None:
-    frame = Frame(analysis, info.path, info, "call", reporting=True)
-    state = State()
-    dependencies.solve_handler(frame, state, info, route)
-    frame.streams = versions.held_while_streaming(analysis.project, info.path)
-    for value in state.env.values():
-        for option in options(value):
-            if isinstance(option, Holder):
-                frame.known.setdefault(option.place, option)
-    summaries.finish(frame, blocks.run(frame, state, info.node.body))

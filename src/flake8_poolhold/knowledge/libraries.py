@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Knowledge:
     """What the tables say about libraries. Answers are remembered, so asking again costs one dictionary look-up."""
 
-    __slots__ = ("_awaited", "_blocking", "_entered", "_literal", "_returned", "_roots", "_wild")
+    __slots__ = ("_awaited", "_blocking", "_entered", "_iterated", "_literal", "_returned", "_roots", "_wild")
 
     def __init__(self, libraries: Mapping[str, Library]) -> None:
         entries = tuple(
@@ -39,6 +39,7 @@ class Knowledge:
         self._awaited: dict[str, Wait | None] = {}
         self._entered: dict[str, Wait | None] = {}
         self._blocking: dict[str, Wait | None] = {}
+        self._iterated: dict[str, Wait | None] = {}
         self._returned: dict[str, str | None] = {}
         self._roots: dict[str, bool] = {}
 
@@ -81,6 +82,12 @@ class Knowledge:
             self._blocking[path] = self._block(path)
         return self._blocking[path]
 
+    def wait_of_plain_iteration(self, path: str) -> Wait | None:
+        """The wait in `for x in value`, which blocks the thread; `path` is that of the value, a lazy result."""
+        if path not in self._iterated:
+            self._iterated[path] = self._iterate(path)
+        return self._iterated[path]
+
     def returns(self, path: str) -> str | None:
         """The path of what a call of `path` returns, where it is not just `path` with `()`."""
         if path not in self._returned:
@@ -118,6 +125,11 @@ class Knowledge:
         own = entry.own(callee)
         return entry.wait_at(callee) if entry.blocking.matches(own) and not entry.is_cheap(own) else None
 
+    def _iterate(self, path: str) -> Wait | None:
+        callee = path.removesuffix(CALL)
+        entry = self._find(callee)
+        return entry.wait_at(callee) if entry and entry.iterating.matches(entry.own(callee)) else None
+
     def _find(self, path: str) -> _Entry | None:
         segments = path.split(".")
         candidates = self._literal.get(segments[0].removesuffix(CALL), [])
@@ -127,7 +139,10 @@ class Knowledge:
 class _Entry:
     """One import root or alias with the table that describes it."""
 
-    __slots__ = ("blocking", "cheap_last", "cheap_path", "enter", "library", "only", "returning", "root", "segments")
+    __slots__ = (
+        "blocking", "cheap_last", "cheap_path", "enter", "iterating", "library", "only", "returning", "root",
+        "segments",
+    )  # fmt: skip
 
     def __init__(self, root: str, claimed: str, library: Library) -> None:
         self.root = root
@@ -135,6 +150,7 @@ class _Entry:
         self.library = library
         self.only = None if library.only is None else PatternSet(library.only)
         self.blocking = PatternSet(library.blocking)
+        self.iterating = PatternSet(library.iterating)
         self.enter = PatternSet(library.enter)
         self.cheap_last = PatternSet(c for c in library.cheap if "." not in c)
         self.cheap_path = PatternSet(c for c in library.cheap if "." in c)

@@ -34,6 +34,8 @@ Kind = Literal[
     "database",
     "checkout",
     "consumer",
+    "background",
+    "statement",
 ]
 
 DRIVERS = "drivers.toml"
@@ -56,8 +58,9 @@ class Library(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What is known of the objects that come from one import root.
 
     Every awaited call, async iteration and entry of a call's result waits, unless `cheap` names it; with `only`, just
-    the awaited calls that match do (an empty list: none). `blocking` are calls that block the thread, `enter` the
-    objects whose `async with` waits although they were just made. `cheap` entries without a dot are patterns on the
+    the awaited calls that match do (an empty list: none). `blocking` are calls that block the thread, `iterating` those
+    whose result blocks it only when it is iterated, `enter` the objects whose `async with` waits although they were
+    just made. `cheap` entries without a dot are patterns on the
     last segment and apply to all of these, entries with a dot are patterns on the whole path.
     """
 
@@ -67,6 +70,7 @@ class Library(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cheap: tuple[str, ...] = ()
     only: tuple[str, ...] | None = None
     blocking: tuple[str, ...] = ()
+    iterating: tuple[str, ...] = ()
     enter: tuple[str, ...] = ()
     returns: dict[str, str] = {}
     driver: bool = False

@@ -10,7 +10,8 @@ from flake8_poolhold.finding import Applicability, Finding, FixOffer, Step
 if TYPE_CHECKING:
     from flake8_poolhold.facts.tree import Span
     from flake8_poolhold.flow.analysis import Flow
-    from flake8_poolhold.flow.model.frames import FunctionInfo, Hold, Waiting
+    from flake8_poolhold.flow.blocking.entries import Entry
+    from flake8_poolhold.flow.model.frames import Block, FunctionInfo, Hold, Waiting
 
 NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot", "cache", "queue"})
 """The classes of waits that cross a network to something that is not the service's own database."""
@@ -31,10 +32,11 @@ _NOUNS = {
     "queue": "queue call",
     "sleep": "pause",
     "subprocess": "subprocess",
+    "database": "database call",
 }
 
 
-def noun(waiting: Waiting) -> str:
+def noun(waiting: Waiting | Block) -> str:
     """What kind of wait it is, with its library and typical duration: `LLM call (openai, typically 2–60 s)`."""
     wait = waiting.wait
     return f"{_NOUNS.get(wait.kind, 'wait')} ({wait.library}, typically {wait.typical})"
@@ -60,7 +62,7 @@ def finding(
     return Finding(code, name, message, function.path, *span, trail, notes, fix, advisory)
 
 
-def wait_steps(waiting: Waiting) -> tuple[Step, ...]:
+def wait_steps(waiting: Waiting | Block) -> tuple[Step, ...]:
     """The way from the function to the library; the first step says where it ends."""
     first, *rest = waiting.steps
     if not rest:
@@ -70,13 +72,29 @@ def wait_steps(waiting: Waiting) -> tuple[Step, ...]:
     return (Step(first.path, first.line, first.column, arrow, "wait"),)
 
 
-def whole_way(waiting: Waiting) -> tuple[str, ...]:
+def whole_way(waiting: Waiting | Block) -> tuple[str, ...]:
     """The calls between, as a note, when there are any to tell of."""
     if len(waiting.steps) < 3:
         return ()
     return (
         "through " + " → ".join(f"{place(s.path, s.line)} {s.text.removeprefix('calls ')}" for s in waiting.steps[:-1]),
     )
+
+
+def blocking(code: str, name: str, message: str, entry: Entry) -> Finding:
+    """The finding of a call that blocks the event loop."""
+    notes = whole_way(entry.block)
+    if entry.more:
+        notes += (f"the same on line{'s' if len(entry.more) > 1 else ''} {', '.join(map(str, entry.more))}",)
+    if entry.plain:
+        notes += (f"{entry.function.name} awaits nothing: as a plain `def`, FastAPI runs it in a thread",)
+    return finding(code, name, message, entry.function, entry.span, trail=wait_steps(entry.block), notes=notes)
+
+
+def and_more(entry: Entry) -> str:
+    """How many lines of the function a finding speaks for besides its own, as words that follow `here`."""
+    lines = len(entry.more)
+    return f" and on {lines} more line{'s' if lines > 1 else ''}" if lines else ""
 
 
 def checkout_steps(hold: Hold) -> tuple[Step, ...]:
@@ -104,6 +122,8 @@ def release_notes(flow: Flow, hold: Hold) -> tuple[str, ...]:
 
 def offer(flow: Flow, hold: Hold) -> tuple[FixOffer | None, tuple[str, ...]]:
     """The fix of a hold, or why there is none."""
+    if hold.again:
+        return None, ("no fix here: the callee checks out again before it waits, so begin there",)
     verdict = flow.release(hold)
     if verdict.refused:
         return None, (f"no fix: {verdict.refused}",) if not hold.state.lock else ()

@@ -2,11 +2,13 @@
 
 ## What it does
 Reports a handler that returns a streaming response, server-sent events or a file while the session that a dependency
-gave it has a connection checked out, and a websocket handler that receives or sends while a session has one.
+gave it has a connection checked out, one that adds a background task which waits, and a websocket handler that receives
+or sends while a session has one.
 
 The version of FastAPI decides when a dependency with `yield` exits. Up to 0.105 and from 0.118 on, that is after the
-last byte was sent; from 0.106 to 0.117, before the first. The version is read from the project's lock file or
-requirements; where there is none, a new one is assumed. A websocket keeps its dependencies open in every version.
+last byte was sent and the background tasks are done; from 0.106 to 0.117, before the first. The version is read from
+the project's lock file or requirements; where there is none, a new one is assumed. A websocket keeps its dependencies
+open in every version.
 
 ## Why is this bad?
 The client decides how long the connection is held. A slow reader, a sleeping phone or an open event stream keeps it for
@@ -64,12 +66,15 @@ if TYPE_CHECKING:
 @rule(code="PHL103")
 def client_stream_while_held(flow: Flow) -> Iterator[Finding]:
     for hold in flow.holds:
-        if hold.waiting.wait.kind != "client-stream":
+        if hold.waiting.wait.kind not in ("client-stream", "background"):
             continue
+        how_long = "for as long as the client listens"
+        if hold.waiting.wait.kind == "background":
+            how_long = f"until this background task has done its {hold.waiting.wait.library} call"
         yield _wording.finding(
             "PHL103",
             "client-stream-while-held",
-            f"`{hold.name}` keeps a pooled connection for as long as the client listens; commit or close it first",
+            f"`{hold.name}` keeps a pooled connection {how_long}; commit or close it first",
             hold.function,
             hold.span,
             trail=(*_wording.checkout_steps(hold), *_wording.wait_steps(hold.waiting)),

@@ -5,8 +5,9 @@ Follows every session and connection from the statement that checks a connection
 it back, through calls, files and FastAPI dependencies, and reports the network waits in between: awaited calls,
 `async for` over a stream, `async with` on a request, and blocking calls.
 
-A finding stands in the innermost function that can see both the hold and the wait. Its trail leads from the checkout
-to the library call.
+A finding stands in the innermost function that can see both the checkout and the wait. Its trail leads from the
+checkout to the library call. A caller that has checked out by itself before the call holds too, whatever the callee
+does about its own queries, and is told as well: mostly a handler whose auth dependency has read the user.
 
 ## Why is this bad?
 A query needs its connection for some milliseconds; an LLM call takes 2 to 60 seconds. The default pool has 15

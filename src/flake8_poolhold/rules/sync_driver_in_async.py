@@ -2,9 +2,11 @@
 
 ## What it does
 Reports calls of psycopg2, PyMySQL, sqlite3 and other blocking drivers that run on the event loop: in an `async def`
-itself, or in any chain of plain functions that it calls. One finding for each call out of async code, with the way to
-the driver. What is handed to a thread (`asyncio.to_thread`, `run_in_threadpool`, `run_in_executor`) is fine, and so are
-sync endpoints and sync dependencies, which FastAPI runs in a thread.
+itself, or in any chain of plain functions that it calls. One finding for each `async def` and driver, at the first call
+that leads to it, with the way to the driver; the other lines are named in a note, as one cure helps them all. What is
+handed to a thread (`asyncio.to_thread`, `run_in_threadpool`, `run_in_executor`) is fine, and so are sync endpoints and
+sync dependencies, which FastAPI runs in a thread. pytest's tests and fixtures and the `main()` of a script that starts
+no tasks are left out: nobody else waits there.
 
 ## Why is this bad?
 The event loop stands still until the database answers. Every other request of the process waits too, those that hold a
@@ -58,17 +60,12 @@ if TYPE_CHECKING:
 
 @rule(code="PHL301")
 def sync_driver_in_async(flow: Flow) -> Iterator[Finding]:
-    for event in flow.blocking:
-        wait = event.waiting.wait
-        if not wait.driver:
-            continue
-        yield _wording.finding(
-            "PHL301",
-            "sync-driver-in-async",
-            f"the sync driver {wait.library} blocks the event loop here; "
-            "run it in a thread (`asyncio.to_thread`) or use an async driver",
-            event.function,
-            event.span,
-            trail=_wording.wait_steps(event.waiting),
-            notes=_wording.whole_way(event.waiting),
-        )
+    for entry in flow.entries:
+        if entry.sort == "driver":
+            yield _wording.blocking(
+                "PHL301",
+                "sync-driver-in-async",
+                f"the sync driver {entry.block.wait.library} blocks the event loop here{_wording.and_more(entry)}; "
+                "run it in a thread (`asyncio.to_thread`) or use an async driver",
+                entry,
+            )

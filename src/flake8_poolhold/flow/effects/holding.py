@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import cancelling, engines, loaded, queries, waits
+from flake8_poolhold.flow.effects import blocking, cancelling, engines, loaded, queries, sharing, waits
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
 from flake8_poolhold.flow.model.values import (
@@ -34,6 +34,7 @@ from flake8_poolhold.knowledge.holders import Effect
 _WRITING = frozenset({"add", "add_all", "delete", "delete_all", "merge", "merge_all", "flush"})
 _WRITING_BULK = frozenset({"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"})
 _STATEMENTS = frozenset({"execute", "scalar", "scalars", "exec", "stream", "stream_scalars", "exec_driver_sql"})
+_DRIVER_STATEMENTS = frozenset({"executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table", "prepare"})
 
 
 def made_at(frame: Frame, span: tree.Span) -> Place:
@@ -102,16 +103,17 @@ def _query(frame: Frame, state: State, holder: Holder, name: str, span: tree.Spa
         state.holders[holder.place] = msgspec.structs.replace(state.holder(holder.place), streaming=True)
     if effect == "neutral" and name not in frame.analysis.holders.fetching:
         return QueryOf(holder)
-    fetch(frame, state, holder, span)
+    fetch(frame, state, holder, span, f"Query.{name}")
     if name in ("update", "delete"):
         state.holders[holder.place] = msgspec.structs.replace(state.holder(holder.place), dirty=True)
     frame.may_raise(state)
     return Loaded(holder.place)
 
 
-def fetch(frame: Frame, state: State, holder: Holder, span: tree.Span) -> None:
-    """The holder runs a statement."""
+def fetch(frame: Frame, state: State, holder: Holder, span: tree.Span, what: str) -> None:
+    """The sync holder runs a statement."""
     waits.used(frame, state, holder.place)
+    blocking.statement(frame, state, holder, what, span)
     checkout(frame, state, holder.place, span, "connection checked out")
 
 
@@ -123,9 +125,9 @@ def _table(table: Table, name: str, arguments: tuple[BoundArgument, ...]) -> Val
             found = table.get(key.value) if isinstance(key, Literally) and isinstance(key.value, str) else table.any()
             return join((found, *(argument.value for argument in arguments[1:])))
         case "values":
-            return Series((table.any(),), exact=False)
+            return Series((table.any(),), exact=False, few=True)
         case "items":
-            return Series((Series((UNKNOWN, table.any()), exact=True),), exact=False)
+            return Series((Series((UNKNOWN, table.any()), exact=True),), exact=False, few=True)
         case _:
             return UNKNOWN
 
@@ -151,6 +153,7 @@ def _engine(frame: Frame, state: State, engine: Engine, name: str, span: tree.Sp
         return UNKNOWN
     connection = known.gives or ("AsyncConnection" if known.is_async else "Connection")
     holder = made(frame, state, connection, span, keeps=None, bound=False)
+    blocking.connect(frame, state, engine, holder, name, span)
     if not known.is_async and effect == "acquires":
         checkout(frame, state, holder.place, span, "connection checked out")
         return Opening(holder, acquires=False, transaction=name == "begin", owned=True) if name == "begin" else holder
@@ -166,6 +169,8 @@ def run(
     place = holder.place
     if effect is None:
         return UNKNOWN
+    if known.kind == "connection" and effect == "neutral" and name in _STATEMENTS | _DRIVER_STATEMENTS:
+        effect = "acquires"  # whoever acquired it: a connection that runs a statement is checked out
     if name == "run_sync" and arguments:
         return Suspended("coroutine", arguments[0].value, (BoundArgument(holder), *arguments[1:]))
     if frame.interrupted == "cancelled-old" and known.is_async and name in ("close", "aclose") and not frame.shields:
@@ -174,6 +179,8 @@ def run(
         cancelling.thrown(frame, state, place, span)
     if name == "commit":
         frame.may_raise(state)  # one that fails keeps the connection
+    frame.known.setdefault(place, holder)
+    blocking.method(frame, state, holder, name, span)
     _apply(frame, state, place, name, effect, arguments, span)
     if not _plain(name):
         frame.may_raise(state)
@@ -201,6 +208,7 @@ def _apply(
             checkout(frame, state, place, span, "connection checked out")
         case "releases":
             release(state, place, closed=name in ("close", "aclose", "remove", "close_all"))
+            sharing.release_shared(frame, state, place)
             return
         case "ends_tx_keeps":
             state.holders[place] = msgspec.structs.replace(before, dirty=False, lock=(), streaming=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import escapes, holding, waits
+from flake8_poolhold.flow.effects import blocking, escapes, holding, waits
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo, Mode, Role
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import Holder, Value
@@ -14,7 +14,9 @@ def play(
 ) -> Holder | None:
     """A call of `info` with the values `given`: it waits, releases what it was given, or gives a holder."""
     if role.wait is not None and mode != "exit":
-        waits.reach(frame, state, role.wait, role.wait.library, span, blocking=not info.node.is_async)
+        waits.reach(frame, state, role.wait, role.wait.library, span)
+        if not info.node.is_async:
+            blocking.library(frame, state, role.wait, role.wait.library, span)
     if role.releases and mode != "exit":
         for value in given:
             for _, place in escapes.carried(frame, state, value):

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import concurrency, escapes, instances, uses
-from flake8_poolhold.flow.interpreting import calls
 from flake8_poolhold.flow.model.frames import Frame, Into, Started
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
@@ -27,9 +26,6 @@ from flake8_poolhold.flow.model.values import (
 MOST_LEFT = 8
 """A function that leaves more calls of its callers' running than this is not told of all of them."""
 
-GROUPS = frozenset({"asyncio.TaskGroup", "asyncio.taskgroups.TaskGroup", "anyio.create_task_group()"})
-"""What `async with` starts a group of tasks with, and waits for at its end."""
-
 _RUNNING = "task "
 """Begins the names, which no variable can have, under which a state knows the tasks that run at its point."""
 
@@ -38,9 +34,6 @@ def start(frame: Frame, state: State, value: Value, span: tree.Span, kind: Into,
     """`value` runs from here on, beside the function; `how` is what started it."""
     if frame.muted:
         return
-    of_group = how == "TaskGroup"
-    if of_group and not frame.groups:
-        return  # somebody else's group: who knows how long it is open
     mark = f"{_RUNNING}{span[0]}:{span[1]}"
     beside = [frame.started[one] for one in _running(state) if one in frame.started]
     again = mark in state.env
@@ -62,8 +55,6 @@ def start(frame: Frame, state: State, value: Value, span: tree.Span, kind: Into,
             concurrency.beside(frame, state, started, beside, used, how, again=again)
         frame.started[option] = started
         state.env[mark] = option
-        if of_group:
-            frame.groups[-1][option] = None
 
 
 def _running(state: State) -> list[Value]:
@@ -80,21 +71,6 @@ def join(frame: Frame, state: State, value: Value) -> None:
         frame.joined[value] = None
     for name in [name for name, one in state.env.items() if name.startswith(_RUNNING) and value in options(one)]:
         del state.env[name]
-
-
-def open_group(frame: Frame) -> dict[Value, None]:
-    """A group's block is entered; what is started in it is noted in what is returned."""
-    frame.groups.append({})
-    return frame.groups[-1]
-
-
-def close_group(frame: Frame, after: State, group: dict[Value, None], span: tree.Span) -> None:
-    """The block of a group, at `span`, ends when all of its tasks have ended."""
-    if frame.groups and frame.groups[-1] is group:
-        frame.groups.pop()
-    for value in group:
-        frame.finished[value] = calls.await_value(frame, after, value, span)
-        after.dead = False
 
 
 def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:

@@ -44,7 +44,7 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
             ways.append(frame.raised)
     if not trial.dead:
         ways.insert(0, trial)
-    there = _there(state)
+    there = _there(frame, state)
     found: dict[Place, Use] = {}
     for way in ways:
         for place, holder in way.holders.items():
@@ -60,11 +60,11 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
     return found
 
 
-def _there(state: State) -> set[Place]:
-    """The holders that exist before the call."""
+def _there(frame: Frame, state: State) -> set[Place]:
+    """The holders that exist before the call: of variables, of fields, of the request."""
     fields = [value for held in state.heap.values() for value in held.values()]
     found = {holder.place for value in (*state.env.values(), *fields) for holder in holders_in(value)}
-    return {place for place in found | set(state.holders) if place.origin.how != "global"}
+    return {place for place in found | set(frame.providers) if place.origin.how != "global"}
 
 
 def _unused(holder: HolderState) -> HolderState:
@@ -78,11 +78,11 @@ def _unused(holder: HolderState) -> HolderState:
 def _aside(frame: Frame) -> Iterator[list[State]]:
     """What is done in here leaves no trace in the function: no findings, no exceptions that may leave it."""
     kept = (frame.muted, frame.raised, frame.handlers, frame.locks, frame.guesses)
-    tasks = (frame.started, frame.joined, frame.groups)
+    tasks = (frame.started, frame.joined, frame.grouped)
     frame.muted, frame.raised, frame.handlers, frame.locks, frame.guesses = True, None, [], 0, 0
-    frame.started, frame.joined, frame.groups = {}, {}, []
+    frame.started, frame.joined, frame.grouped = {}, {}, None
     try:
         yield []
     finally:
         frame.muted, frame.raised, frame.handlers, frame.locks, frame.guesses = kept
-        frame.started, frame.joined, frame.groups = tasks
+        frame.started, frame.joined, frame.grouped = tasks

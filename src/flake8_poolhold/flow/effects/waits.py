@@ -5,20 +5,20 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.model.frames import Blocking, Frame, Hold, Waiting
+from flake8_poolhold.flow.model.frames import Frame, Hold, Waiting
 from flake8_poolhold.flow.model.states import FRESH, HELD, HolderState, State, compose
 from flake8_poolhold.flow.model.values import Holder, Instance, Loaded, Place, Series, Value, options
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.knowledge import Wait
 
 
-def reach(frame: Frame, state: State, wait: Wait, path: str, span: tree.Span, *, blocking: bool = False) -> None:
+def reach(frame: Frame, state: State, wait: Wait, path: str, span: tree.Span) -> None:
     """The library call `path` at `span` waits."""
     if frame.muted:
         return
     frame.analysis.events.waits.add((frame.path, span[0], span[1]))
     step = frame.step(span, f"waits: {display(path)}", "wait")
-    meet(frame, state, Waiting(wait, (step,), (), frozenset(), blocking), span)
+    meet(frame, state, Waiting(wait, (step,), (), frozenset()), span)
 
 
 def queue_for_connection(frame: Frame, state: State, place: Place, span: tree.Span) -> None:
@@ -29,7 +29,7 @@ def queue_for_connection(frame: Frame, state: State, place: Place, span: tree.Sp
     wait = Wait(library=kind, kind="checkout", typical="", driver=False)
     step = frame.step(span, "a second connection is checked out", "wait")
     others = State(state.env, state.heap, {other: held for other, held in state.holders.items() if other != place})
-    meet(frame, others, Waiting(wait, (step,), (), frozenset(), False), span)
+    meet(frame, others, Waiting(wait, (step,), (), frozenset()), span)
 
 
 STREAMS = ("StreamingResponse", "FileResponse", "EventSourceResponse")
@@ -47,7 +47,7 @@ def send_response(frame: Frame, state: State, value: Value, span: tree.Span) -> 
         wait = Wait(library="the client", kind="client-stream", typical="as long as the client reads", driver=False)
         step = frame.step(span, f"{path.rpartition('.')[2]} is sent while the session is open", "wait")
         mine = {place: held for place, held in state.holders.items() if place in frame.providers.keys() - frame.exited}
-        meet(frame, State(state.env, state.heap, mine), Waiting(wait, (step,), (), frozenset(), False), span)
+        meet(frame, State(state.env, state.heap, mine), Waiting(wait, (step,), (), frozenset()), span)
 
 
 def hand_out(frame: Frame, state: State, span: tree.Span) -> None:
@@ -61,7 +61,7 @@ def hand_out(frame: Frame, state: State, span: tree.Span) -> None:
     step = frame.step(span, "control goes to the consumer", "wait")
     for place, held in mine.items():
         if HELD in held.kinds:
-            _hold(frame, state, place, held, Waiting(wait, (step,), (), frozenset(), False), span)
+            _hold(frame, state, place, held, Waiting(wait, (step,), (), frozenset()), span)
 
 
 def _is_provider(frame: Frame) -> bool:
@@ -79,11 +79,8 @@ def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
     """A wait, in this function or behind a call of it, starts in `state`: report the holds, remember it for callers."""
     if frame.muted:
         return
-    if waiting.blocking and frame.threaded:
-        waiting = msgspec.structs.replace(waiting, blocking=False)
-    if waiting.blocking and frame.is_async:
-        _block(frame, waiting, span)
-        waiting = msgspec.structs.replace(waiting, blocking=False)
+    if frame.guards:
+        waiting = msgspec.structs.replace(waiting, limited=True)
     inner = dict(waiting.touched)
     reported = set(waiting.reported)
     touched: dict[Place, HolderState] = {}
@@ -94,7 +91,7 @@ def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
         told = place in reported and not _held_before(outer, met, span)
         if HELD in now.kinds and not told and not frame.is_import:
             if frame.reporting:
-                _hold(frame, state, place, now, waiting, span)
+                _hold(frame, state, place, now, waiting, span, again=place in reported)
                 reported.add(place)
         elif now.kinds == {FRESH} and not now.touched and frame.reporting:
             _idle(frame, state, place, waiting, span)
@@ -118,7 +115,7 @@ def remember(frame: Frame, waiting: Waiting) -> None:
     """Keep a wait for the callers: one for each class of wait and each state that it met."""
     key = (
         waiting.wait.kind,
-        waiting.blocking,
+        waiting.limited,
         frozenset((place, state.kinds) for place, state in waiting.touched),
         waiting.reported,
     )
@@ -127,13 +124,17 @@ def remember(frame: Frame, waiting: Waiting) -> None:
         frame.waits[key] = waiting
 
 
-def _block(frame: Frame, waiting: Waiting, span: tree.Span) -> None:
-    if frame.reporting and frame.function is not None:
-        frame.analysis.events.blocking.append(Blocking(frame.function, span, waiting))
-
-
-def _hold(frame: Frame, state: State, place: Place, now: HolderState, waiting: Waiting, span: tree.Span) -> None:
-    hold = describe(frame, state, place, now, waiting, span)
+def _hold(
+    frame: Frame,
+    state: State,
+    place: Place,
+    now: HolderState,
+    waiting: Waiting,
+    span: tree.Span,
+    *,
+    again: bool = False,
+) -> None:
+    hold = describe(frame, state, place, now, waiting, span, again=again)
     if hold is not None:
         frame.analysis.events.holds.append(hold)
 
@@ -171,7 +172,14 @@ def used(frame: Frame, state: State, place: Place, *, raced: bool = True, sure: 
 
 
 def describe(
-    frame: Frame, state: State, place: Place, now: HolderState, waiting: Waiting, span: tree.Span
+    frame: Frame,
+    state: State,
+    place: Place,
+    now: HolderState,
+    waiting: Waiting,
+    span: tree.Span,
+    *,
+    again: bool = False,
 ) -> Hold | None:
     if frame.function is None:
         return None
@@ -191,6 +199,7 @@ def describe(
         waiting=waiting,
         provider=provider,
         loaded=frozenset(variable for variable, value in state.env.items() if _came_from(value, place)),
+        again=again,
     )
 
 

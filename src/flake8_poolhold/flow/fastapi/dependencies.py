@@ -59,21 +59,26 @@ class Route(msgspec.Struct, frozen=True):
     depends: tuple[Depends, ...]
 
 
-def route_of(analysis: Analysis, info: FunctionInfo) -> Route | None:
-    """How the function is registered as a handler, if it is one."""
-    frame = names.module_frame(analysis, info.path)
+def route_of(analysis: Analysis, info: FunctionInfo, around: dict[str, Value] | None = None) -> Route | None:
+    """How the function is registered as a handler, if it is one; `around` are variables of the function around it."""
+    frame, state = names.module_frame(analysis, info.path), State(around)
     for decorator in info.node.decorators:
         if not isinstance(decorator, tree.Call) or not isinstance(decorator.function, tree.Attribute):
             continue
         if decorator.function.name not in _VERBS:
             continue
-        owner = expressions.evaluate(frame, State(), decorator.function.value)
+        owner = expressions.evaluate(frame, state, decorator.function.value)
         routers = [option for option in options(owner) if isinstance(option, Router)]
         if not routers and not (isinstance(owner, Unknown) and _asks_for_dependencies(frame, info)):
             continue
-        above = tuple(depends for router in routers for depends in _inherited(analysis, router))
-        return Route(above + tuple(_listed(frame, State(), decorator)))
+        return registered(analysis, frame, state, routers, decorator)
     return None
+
+
+def registered(analysis: Analysis, frame: Frame, state: State, routers: list[Router], call: tree.Call) -> Route:
+    """The route that a call of `router.get(...)` or `router.add_api_route(...)` makes."""
+    above = tuple(depends for router in routers for depends in _inherited(analysis, router))
+    return Route(above + tuple(_listed(frame, state, call)))
 
 
 def _listed(frame: Frame, state: State, call: tree.Call) -> list[Depends]:
@@ -186,13 +191,15 @@ def provided_type(analysis: Analysis, marker: Value, place: Place) -> Value | No
             return UNKNOWN
 
 
-def _marker(frame: Frame, parameter: tree.Parameter) -> tuple[Depends | None, Value]:
+def _marker(
+    frame: Frame, parameter: tree.Parameter, around: dict[str, Value] | None = None
+) -> tuple[Depends | None, Value]:
     """The dependency marker of a parameter, and its type."""
     kind: Value = UNKNOWN
     if parameter.annotation is not None:
-        kind = expressions.evaluate(frame, State(), parameter.annotation)
+        kind = expressions.evaluate(frame, State(around), parameter.annotation)
     if parameter.default is not None:
-        default = expressions.evaluate(frame, State(), parameter.default)
+        default = expressions.evaluate(frame, State(around), parameter.default)
         if isinstance(default, Depends):
             return default, kind
     if isinstance(kind, Annotation):
@@ -205,6 +212,7 @@ class Solver:
 
     def __init__(self, frame: Frame, state: State) -> None:
         self._frame, self._state = frame, state
+        self._around = dict(state.env)
         self._solved: dict[tuple[Value, bool], Value] = {}
         self._solving: list[Value] = []
 
@@ -217,10 +225,10 @@ class Solver:
         module = names.module_frame(self._frame.analysis, info.path)
         solved: dict[str, Value] = {}
         for parameter in info.node.parameters[skip:]:
-            marker, kind = _marker(module, parameter)
+            marker, kind = _marker(module, parameter, self._around if is_handler else None)
             if marker is not None:
                 value = self.solve(marker, kind, _span_of(parameter, span) if is_handler else span)
-                if isinstance(value, Unknown) or self._is_overridden(value, kind):
+                if contexts.says_nothing(self._frame, value) or self._is_overridden(value, kind):
                     value = types.instance(
                         self._frame.analysis, kind, summaries.parameter_place(info.id, parameter.name)
                     )
@@ -253,8 +261,16 @@ class Solver:
         return value
 
     def _in_thread(self, target: Value) -> bool:
-        """FastAPI runs sync providers in a thread."""
-        return isinstance(target, FunctionOf) and not self._frame.analysis.functions[target.function].node.is_async
+        """FastAPI runs sync providers in a thread: plain functions, classes and objects that are called."""
+        analysis = self._frame.analysis
+        match target:
+            case FunctionOf(function=function):
+                return not analysis.functions[function].node.is_async
+            case Instance(cls=cls):
+                method = names.method(analysis, cls, "__call__")
+                return method is not None and not method.node.is_async
+            case _:
+                return isinstance(target, ClassOf)
 
     def _run(self, target: Value, span: tree.Span) -> Value:
         frame, state = self._frame, self._state

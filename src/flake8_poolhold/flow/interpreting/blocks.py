@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import awaiting, driving, gaps, instances, singletons, waits
+from flake8_poolhold.flow.effects import awaiting, driving, fanout, gaps, instances, singletons, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State, merge, merge_all
@@ -129,8 +129,20 @@ def _if(frame: Frame, state: State, node: tree.If) -> State | None:
     return after
 
 
-def _turns(frame: Frame, state: State, turn: Callable[[State], State | None]) -> tuple[State | None, State | None]:
+def _turns(
+    frame: Frame, state: State, turn: Callable[[State], State | None], *, few: bool
+) -> tuple[State | None, State | None]:
     """Run a loop's turns to a fixpoint: the state in which it is left by its condition, and by `break`."""
+    outside, frame.in_loop = frame.in_loop, frame.in_loop or not few
+    try:
+        return _to_fixpoint(frame, state, turn)
+    finally:
+        frame.in_loop = outside
+
+
+def _to_fixpoint(
+    frame: Frame, state: State, turn: Callable[[State], State | None]
+) -> tuple[State | None, State | None]:
     left: State | None = None
     top = state
     for _ in range(MOST_TURNS):
@@ -155,7 +167,7 @@ def _while(frame: Frame, state: State, node: tree.While) -> State | None:
         expressions.narrow(frame, start, node.test, True)
         return run(frame, start, node.body)
 
-    top, left = _turns(frame, state, turn)
+    top, left = _turns(frame, state, turn, few=False)
     if forever or top is None:
         return left
     expressions.evaluate(frame, top, node.test)
@@ -176,6 +188,8 @@ def _for(frame: Frame, state: State, node: tree.For) -> State | None:
     ):
         return _for_holder(frame, state, node, iterable)
 
+    few = expressions.is_few(iterable)
+
     def turn(start: State) -> State | None:
         item = contexts.item_of(frame, start, iterable, node.span, is_async=node.is_async)
         if start.dead:
@@ -184,12 +198,12 @@ def _for(frame: Frame, state: State, node: tree.For) -> State | None:
         return run(frame, start, node.body)
 
     if not _runs(iterable):
-        top, left = _turns(frame, state, turn)
+        top, left = _turns(frame, state, turn, few=few)
         return merge(run(frame, top, node.otherwise), left)
     first, left = _once(frame, state, turn)
     if first is None:
         return left
-    top, broken = _turns(frame, first, turn)
+    top, broken = _turns(frame, first, turn, few=few)
     return merge(merge(run(frame, top, node.otherwise), left), broken)
 
 
@@ -352,7 +366,9 @@ def _items(frame: Frame, state: State, node: tree.With, index: int) -> State | N
         expressions.assign(frame, state, item.target, value)
     exits = _Exits(frame)
     frame.may_raise(state)
+    guards, frame.guards = frame.guards, frame.guards + fanout.is_limiter(manager)
     after = _items(frame, state, node, index + 1)
+    frame.guards = guards
     return _close(exits, after, leave)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import engines, holding, tasks, waits
+from flake8_poolhold.flow.effects import blocking, engines, holding, tasks, waits
 from flake8_poolhold.flow.interpreting import contexts, expressions, library, summaries
-from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Effects, Frame, FunctionInfo
+from flake8_poolhold.flow.model.frames import Analysis, Blocked, ClassInfo, Effects, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State, merge
 from flake8_poolhold.flow.model.values import (
@@ -32,9 +34,10 @@ from flake8_poolhold.flow.model.values import (
     Table,
     Unknown,
     Value,
+    Words,
     join,
 )
-from flake8_poolhold.flow.naming import names, types
+from flake8_poolhold.flow.naming import dispatch, hierarchy, names, objects, types
 
 Arguments = tuple[BoundArgument, ...]
 
@@ -53,6 +56,8 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
             return library.call(frame, state, callee, arguments, span)
         case Method(target=Suspended() as generator, name=name):
             return contexts.drive(frame, state, generator, name, span)
+        case Method(target=Words() as text, name=name):
+            return dispatch.split(text, name, arguments)
         case Method():
             return holding.call(frame, state, callee, arguments, span)
         case Factory(kind=kind, keeps_loaded=keeps, bound=bound):
@@ -75,6 +80,7 @@ def _either(frame: Frame, state: State, options: tuple[Value, ...], run: Callabl
     """One of several functions is called. Methods of one of several holders count as done to each of them.
 
     Which holder it is hangs together with what was done to it before: to release only perhaps would be a false alarm.
+    Of functions, such as the implementations of an interface, half must block for the call to count as blocking.
     """
     if all(isinstance(option, Method) or _is_of_holder(option) for option in options):
         frame.guesses += 1
@@ -84,10 +90,15 @@ def _either(frame: Frame, state: State, options: tuple[Value, ...], run: Callabl
             frame.guesses -= 1
     values: list[Value] = []
     after: State | None = None
+    outside, met = frame.undecided, list[list[Blocked]]()
     for option in options:
         start = state.copy()
+        frame.undecided = []
         values.append(run(start, option))
+        met.append(frame.undecided)
         after = merge(after, None if start.dead else start)
+    frame.undecided = outside
+    blocking.decide(frame, state, met)
     if after is None:
         state.dead = True
     else:
@@ -140,7 +151,10 @@ def call_method(
     info = names.method(frame.analysis, owner.cls, name)
     if info is None:
         return UNKNOWN
-    return call(frame, state, FunctionOf(info.id, owner), arguments, span)
+    callee: Value = FunctionOf(info.id, owner)
+    if hierarchy.is_abstract(info.node):
+        callee = objects.attribute(frame, state, owner, name)
+    return call(frame, state, callee, arguments, span)
 
 
 def _construct(frame: Frame, state: State, cls: str, arguments: Arguments, span: tree.Span) -> Value:
@@ -182,8 +196,6 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
     """The result of `await value`."""
     match value:
         case Suspended(kind="coroutine", target=target, arguments=arguments):
-            if value in frame.finished:
-                return frame.finished[value]
             tasks.join(frame, state, value)
             return _resume(frame, state, target, arguments, span)
         case Library(path=path, holders=held):
@@ -206,8 +218,8 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
             return call_method(frame, state, value, "__await__", (), span)
         case Engine():
             return value  # `await asyncpg.create_pool(...)`
-        case Series(items=items, exact=exact):
-            return Series(tuple(await_value(frame, state, item, span) for item in items), exact)
+        case Series(items=items):
+            return msgspec.structs.replace(value, items=tuple(await_value(frame, state, item, span) for item in items))
         case Holder():
             return value
         case _:
@@ -221,7 +233,10 @@ def _resume(frame: Frame, state: State, target: Value, arguments: Arguments, spa
             return summaries.apply(frame, state, target, arguments, span)
         case Method(target=Holder() as holder, name=name):
             result = holding.run(frame, state, holder, name, arguments, span)
-            return await_value(frame, state, result, span) if isinstance(result, Suspended) else result
+            outside, frame.in_greenlet = frame.in_greenlet, frame.in_greenlet or name == "run_sync"
+            value = await_value(frame, state, result, span) if isinstance(result, Suspended) else result
+            frame.in_greenlet = outside
+            return value
         case Method(target=Suspended() as generator, name=name):
             return contexts.drive(frame, state, generator, name, span)
         case Method(target=Opening() as opening):

@@ -36,6 +36,7 @@ def _capture(frame: Frame, identity: str, node: tree.Function, state: State) -> 
 
 
 def _free_names(node: tree.Function) -> frozenset[str]:
-    """Names that the function's body mentions, its own parameters excepted."""
-    mentioned = {part.id for part in walk([node.body, node.decorators]) if isinstance(part, tree.Name)}
+    """Names that the function mentions, its own parameters excepted."""
+    head = [part for one in node.parameters for part in (one.default, one.annotation)]
+    mentioned = {part.id for part in walk([node.body, node.decorators, head]) if isinstance(part, tree.Name)}
     return frozenset(mentioned - {parameter.name for parameter in node.parameters})

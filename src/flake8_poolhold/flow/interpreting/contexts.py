@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import driving, engines, holding, tasks, waits
+from flake8_poolhold.flow.effects import blocking, driving, engines, holding, waits
 from flake8_poolhold.flow.interpreting import calls, expressions, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame
 from flake8_poolhold.flow.model.states import UNTOUCHED, State, merge
@@ -28,6 +28,7 @@ from flake8_poolhold.flow.model.values import (
     Suspended,
     Unknown,
     Value,
+    any_of,
     holders_in,
     join,
     options,
@@ -42,6 +43,7 @@ Leave = Callable[[State], None]
 
 _LOCKS = frozenset({"asyncio.Lock", "asyncio.locks.Lock", "anyio.Lock", "threading.Lock", "threading.RLock"})
 
+_TASK_GROUPS = ("asyncio.TaskGroup", "anyio.create_task_group()", "anyio.abc.TaskGroup", "trio.open_nursery()")
 _MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 
 
@@ -133,12 +135,12 @@ def _enter_instance(
         bases = names.mro(frame.analysis, owner.cls)[1]
         return (owner, _nothing) if bases else (UNKNOWN, _nothing)
     value = calls.call_method(frame, state, owner, entering, (), span)
-    if isinstance(value, Suspended):
+    if any(isinstance(option, Suspended) for option in options(value)):
         value = calls.await_value(frame, state, value, span)
 
     def leave(after: State) -> None:
         left = calls.call_method(frame, after, owner, leaving, (), span)
-        if isinstance(left, Suspended):
+        if any(isinstance(option, Suspended) for option in options(left)):
             calls.await_value(frame, after, left, span)
         after.dead = False
 
@@ -156,15 +158,14 @@ def _enter_library(
         return holder, lambda after: holding.release(after, place, closed=True)
     if path in ("contextlib.AsyncExitStack", "contextlib.ExitStack"):
         return manager, _unwind(frame)
-    if path in tasks.GROUPS:
-        group = tasks.open_group(frame)
-        return Library(path), lambda after: tasks.close_group(frame, after, group, span)
     if path.endswith(".CancelScope"):
         frame.shields += 1
         return Library(path), _unshield(frame)
     if path in _LOCKS:
         frame.locks += 1
         return UNKNOWN, _unlock(frame)
+    if path in _TASK_GROUPS:
+        return manager, _join_tasks(frame, span)
     knowledge = frame.analysis.knowledge
     wait = knowledge.wait_of_enter(path) if is_async else None
     if wait is not None:
@@ -207,6 +208,19 @@ def _unwind(frame: Frame) -> Leave:
     return leave
 
 
+def _join_tasks(frame: Frame, span: tree.Span) -> Leave:
+    """Leaving a task group waits for the tasks that were started in it."""
+    outside, frame.grouped = frame.grouped, []
+    inside = frame.grouped
+
+    def leave(after: State) -> None:
+        frame.grouped = outside
+        for task in inside:
+            calls.await_value(frame, after, task, span)
+
+    return leave
+
+
 def enter_stacked(frame: Frame, state: State, manager: Value, span: tree.Span, *, is_async: bool) -> Value:
     """`stack.enter_context(manager)`."""
     value, leave = enter(frame, state, manager, span, is_async=is_async)
@@ -238,7 +252,9 @@ def element(iterable: Value) -> Value:
     """An item of what is iterated."""
     match iterable:
         case Series(items=items):
-            return join(items)
+            return any_of(items)
+        case Library(path=path) if path.startswith("builtins.range("):
+            return UNKNOWN
         case Loaded() | Library():
             return iterable
         case Choice(options=options):
@@ -251,9 +267,12 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
     """Take the next item: iterating runs a generator of the project, fetches a query, waits on a stream."""
     match iterable:
         case Library(path=path):
-            wait = frame.analysis.knowledge.wait_of_iteration(path) if is_async else None
+            knowledge = frame.analysis.knowledge
+            wait = knowledge.wait_of_iteration(path) if is_async else knowledge.wait_of_plain_iteration(path)
             if wait is not None:
                 waits.reach(frame, state, wait, path, span)
+                if not is_async:
+                    blocking.library(frame, state, wait, path, span)
             frame.may_raise(state)
             for place in iterable.holders:
                 holding.query_by_unknown(frame, state, place, span, path)
@@ -266,7 +285,7 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
             value = calls.await_value(frame, state, iterable, span)
             return element(value)
         case QueryOf(holder=holder):
-            holding.fetch(frame, state, holder, span)
+            holding.fetch(frame, state, holder, span, "Query.__iter__")
             frame.may_raise(state)
             return Loaded(holder.place)
         case Instance():

@@ -37,6 +37,19 @@ from flake8_poolhold.flow.model.values import (
 from flake8_poolhold.flow.naming import names, objects
 
 
+def is_few(iterable: Value) -> bool:
+    """Whether the code itself says how many items there are: a display, a slice, a range that is no `len(...)`."""
+    match iterable:
+        case Series(exact=exact, few=few):
+            return exact or few
+        case Table() | ClassOf():
+            return True
+        case Library(path=path):
+            return path.startswith("builtins.range(")
+        case _:
+            return False
+
+
 def evaluate(frame: Frame, state: State, expression: tree.Expression) -> Value:
     """The value of `expression`; `state` becomes the state after it."""
     return _HANDLERS[type(expression)](frame, state, expression)
@@ -50,7 +63,7 @@ def _name(frame: Frame, state: State, node: tree.Name) -> Value:
 
 
 def _attribute(frame: Frame, state: State, node: tree.Attribute) -> Value:
-    return objects.attribute(frame, state, evaluate(frame, state, node.value), node.name)
+    return objects.attribute(frame, state, evaluate(frame, state, node.value), node.name, node.span)
 
 
 def _constant(frame: Frame, state: State, node: tree.Constant) -> Value:
@@ -59,18 +72,19 @@ def _constant(frame: Frame, state: State, node: tree.Constant) -> Value:
 
 def _sequence(frame: Frame, state: State, node: tree.Sequence) -> Value:
     items: list[Value] = []
-    exact = True
+    exact = few = True
     for item in node.items:
         if isinstance(item, tree.Starred):
             value = evaluate(frame, state, item.value)
             if isinstance(value, Series):
                 items.extend(value.items)
                 exact = exact and value.exact
+                few = few and is_few(value)
             else:
-                exact = False
+                exact = few = False
         else:
             items.append(evaluate(frame, state, item))
-    return Series(tuple(items), exact)
+    return Series(tuple(items), exact, few)
 
 
 def _mapping(frame: Frame, state: State, node: tree.Mapping) -> Value:
@@ -90,6 +104,8 @@ def _mapping(frame: Frame, state: State, node: tree.Mapping) -> Value:
 def _subscript(frame: Frame, state: State, node: tree.Subscript) -> Value:
     value = evaluate(frame, state, node.value)
     index = evaluate(frame, state, node.index)
+    if isinstance(node.index, tree.Slice) and node.index.ends and isinstance(value, Unknown | Series):
+        return Series((contexts.element(value),), exact=False, few=True)
     match value:
         case Library(path="typing.Annotated" | "typing_extensions.Annotated") if (
             isinstance(index, Series) and index.items
@@ -102,7 +118,7 @@ def _subscript(frame: Frame, state: State, node: tree.Subscript) -> Value:
             return SubscriptedType(value, (index,))
         case Library(path=path, holders=holders):
             return value if path.endswith("()") or holders else SubscriptedType(value, (index,))
-        case ClassOf():
+        case ClassOf() | SubscriptedType(base=Library()):
             return value
         case Series(items=items, exact=True) if isinstance(index, Literally) and isinstance(index.value, int):
             return items[index.value] if -len(items) <= index.value < len(items) else UNKNOWN
@@ -151,7 +167,8 @@ def _mutate(frame: Frame, state: State, function: tree.Attribute, arguments: lis
     added = arguments[-1].value
     items = added.items if function.name == "extend" and isinstance(added, Series) else (added,)
     merged = held + tuple(item for item in items if item not in held)
-    assign(frame, state, function.value, bounded(Series(merged, exact=False)))
+    few = is_few(owner) and not frame.in_loop
+    assign(frame, state, function.value, bounded(Series(merged, exact=False, few=few)))
 
 
 def _await(frame: Frame, state: State, node: tree.Await) -> Value:
@@ -169,14 +186,16 @@ def _yield(frame: Frame, state: State, node: tree.Yield) -> Value:
 
 
 def _comprehension(frame: Frame, state: State, node: tree.Comprehension) -> Value:
+    few = True
     for clause in node.clauses:
         iterable = evaluate(frame, state, clause.iterable)
+        few = few and is_few(iterable)
         item = contexts.item_of(frame, state, iterable, clause.span, is_async=clause.is_async)
         assign(frame, state, clause.target, item)
         for condition in clause.conditions:
             evaluate(frame, state, condition)
     element = evaluate(frame, state, node.element)
-    return Series((element,), exact=False)
+    return Series((element,), exact=False, few=few)
 
 
 def _either(frame: Frame, state: State, node: tree.Either) -> Value:
@@ -223,6 +242,11 @@ def _walrus(frame: Frame, state: State, node: tree.Walrus) -> Value:
     return value
 
 
+def _slice(frame: Frame, state: State, node: tree.Slice) -> Value:
+    evaluate(frame, state, node.parts)
+    return UNKNOWN
+
+
 def _compute(frame: Frame, state: State, node: tree.Compute) -> Value:
     for part in node.parts:
         evaluate(frame, state, part)
@@ -260,10 +284,10 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
             _is_none(state, name)
         case tree.Name(id=name) if not holds and not _may_be_empty(state.env.get(name, UNKNOWN)):
             _is_none(state, name)
-        case tree.NoneTest(value=tree.Attribute() as field, negated=negated) if negated != holds:
-            _field_is_none(frame, state, field)
-        case tree.Attribute() if not holds:
-            _field_is_none(frame, state, test)
+        case tree.NoneTest(value=tree.Attribute() as field, negated=negated):
+            _field_is_tested(frame, state, field, is_none=negated != holds)
+        case tree.Attribute():
+            _field_is_tested(frame, state, test, is_none=not holds)
         case tree.Call(function=tree.Attribute(value=tree.Name(id=name), name="in_transaction")) if not holds:
             _has_ended(state, state.env.get(name, UNKNOWN))
         case tree.Either(operator="and", parts=parts) if holds:
@@ -282,16 +306,17 @@ def _is_none(state: State, name: str) -> None:
     state.env[name] = NONE
 
 
-def _field_is_none(frame: Frame, state: State, field: tree.Attribute) -> None:
-    """Here an attribute, such as `self.session`, is `None`."""
+def _field_is_tested(frame: Frame, state: State, field: tree.Attribute, *, is_none: bool) -> None:
+    """Here an attribute, such as `self.db`, is `None`; or it is what it was, whatever the other branch makes it."""
     if not isinstance(field.value, tree.Name):
         return
     owner = state.env.get(field.value.id, UNKNOWN)
     if isinstance(owner, Instance):
         value = objects.attribute(frame, state, owner, field.name)
         if any(isinstance(option, Holder) for option in options(value)):
-            _has_ended(state, value)
-            state.set_field(owner.place, field.name, NONE)
+            if is_none:
+                _has_ended(state, value)
+            state.set_field(owner.place, field.name, NONE if is_none else value)
 
 
 def _has_ended(state: State, value: Value) -> None:
@@ -348,6 +373,7 @@ _HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {
     tree.Mapping: _mapping,
     tree.Subscript: _subscript,
     tree.Starred: _starred,
+    tree.Slice: _slice,
     tree.Call: _call,
     tree.Await: _await,
     tree.Yield: _yield,

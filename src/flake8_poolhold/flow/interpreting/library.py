@@ -8,8 +8,20 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import callers, concurrency, engines, escapes, holding, queries, tasks, waits
-from flake8_poolhold.flow.interpreting import calls, contexts
+from flake8_poolhold.flow.effects import (
+    blocking,
+    callers,
+    concurrency,
+    engines,
+    escapes,
+    fanout,
+    holding,
+    queries,
+    tasks,
+    waits,
+)
+from flake8_poolhold.flow.fastapi import background
+from flake8_poolhold.flow.interpreting import calls, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
@@ -35,7 +47,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import names, objects, types
+from flake8_poolhold.flow.naming import dispatch, names, objects, types
 
 Arguments = tuple[BoundArgument, ...]
 _Special = Callable[[Frame, State, Arguments, tree.Span], Value]
@@ -141,6 +153,7 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return _start(frame, state, callee, arguments, span)
     if escapes.is_handover(path):
         escapes.hand_over(frame, state, arguments, span)
+        background.add(frame, state, arguments[0].value if arguments else UNKNOWN, span)
         return Library(path if path.rpartition(".")[2][:1].isupper() else f"{path}()")
     if path.endswith(waits.STREAMS):
         escapes.stream(frame, state, arguments, span)
@@ -149,7 +162,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return made
     wait = frame.analysis.knowledge.wait_of_blocking_call(path)
     if wait is not None:
-        waits.reach(frame, state, wait, path, span, blocking=True)
+        waits.reach(frame, state, wait, path, span)
+        blocking.library(frame, state, wait, path, span)
     if path.startswith(_QUIET):
         frame.may_raise(state)
         return Library(f"{path}()") if not path.startswith("builtins.") else UNKNOWN
@@ -209,6 +223,10 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
     started = {value: frame.started[value] for value in values if value in frame.started}
     results: list[Value] = []
     for argument in arguments:
+        for option in options(argument.value):
+            if isinstance(option, Series) and not expressions.is_few(option):
+                for item in option.items:
+                    fanout.started(frame, state, item, span)
         if argument.star == "*":
             items = argument.value.items if isinstance(argument.value, Series) else (contexts.element(argument.value),)
             results.extend(_awaited(frame, state, item, span) for item in items)
@@ -269,8 +287,14 @@ def _start(frame: Frame, state: State, callee: Library, arguments: Arguments, sp
     first = values[0]
     if callee.path.endswith(".start_soon") and isinstance(first, FunctionOf):
         first = Suspended("coroutine", first, arguments[1:])
-    how = "TaskGroup" if callee.path.rpartition(".")[0] in tasks.GROUPS else "create_task"
-    tasks.start(frame, state, first, span, "task", how)
+    is_grouped = callee.path.startswith(("asyncio.TaskGroup.", "anyio.", "trio."))
+    if not is_grouped or frame.grouped is not None:  # somebody else's group may be open for as long as it likes
+        tasks.start(frame, state, first, span, "task", "TaskGroup" if is_grouped else "create_task")
+    if frame.in_loop:
+        fanout.started(frame, state, first, span)
+    if frame.grouped is not None and is_grouped:
+        frame.grouped.append(first)
+        return UNKNOWN  # it has ended when the group is left
     return first if isinstance(first, Suspended) else UNKNOWN
 
 
@@ -279,6 +303,9 @@ def _maker(frame: Frame, state: State, path: str, arguments: Arguments, span: tr
     known = frame.analysis.holders
     found = known.class_at(path)
     if found is not None and found[1].kind == "session":
+        given = positional(arguments)[:1]
+        if given and isinstance(given[0], Holder) and known.classes[given[0].kind].kind == "session":
+            return given[0]  # a `NewType` of a session is that session
         if "scoped" in found[0]:
             return _scoped(frame, found[0], span)
         bound = any(isinstance(v, Holder) and known.classes[v.kind].kind == "connection" for v in _binds(arguments))
@@ -383,8 +410,18 @@ def _anext(frame: Frame, state: State, arguments: Arguments, span: tree.Span) ->
 def _getattr(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     values = positional(arguments)
     if len(values) > 1 and isinstance(values[1], Literally) and isinstance(values[1].value, str):
-        return join((objects.attribute(frame, state, values[0], values[1].value), *values[2:3]))
-    return UNKNOWN
+        return join((objects.attribute(frame, state, values[0], values[1].value, span), *values[2:3]))
+    return dispatch.member(frame, values[0], values[1]) if len(values) > 1 else UNKNOWN
+
+
+def _import_module(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    return dispatch.import_module(frame, values[0]) if values else UNKNOWN
+
+
+def _by_path(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    values = positional(arguments)
+    return dispatch.by_path(frame, values[0]) if values else UNKNOWN
 
 
 def _changed(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
@@ -409,14 +446,20 @@ def _super(frame: Frame, state: State, arguments: Arguments, span: tree.Span) ->
 
 
 def _run(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    """A coroutine runs on a loop of its own: what blocks that one does not block the caller's."""
     values = positional(arguments)
-    return calls.await_value(frame, state, values[0], span) if values else UNKNOWN
+    threaded, frame.threaded = frame.threaded, True
+    try:
+        return calls.await_value(frame, state, values[0], span) if values else UNKNOWN
+    finally:
+        frame.threaded = threaded
 
 
 def _run_function(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     if not arguments:
         return UNKNOWN
-    return calls.await_value(frame, state, calls.call(frame, state, arguments[0].value, arguments[1:], span), span)
+    coroutine = calls.call(frame, state, arguments[0].value, arguments[1:], span)
+    return _run(frame, state, (BoundArgument(coroutine),), span)
 
 
 def _text(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
@@ -444,16 +487,35 @@ def _router(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -
     return Router(f"{frame.path}:{span[0]}:{span[1]}", depends)
 
 
+def _sleep(path: str) -> _Special:
+    def sleep(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+        if positional(arguments)[:1] == [Literally(0)]:
+            return UNKNOWN  # lets others run and goes on
+        return _ordinary(frame, state, Library(path), arguments, span)
+
+    return sleep
+
+
 def _range(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     match positional(arguments):
         case [Literally(value=int(count))] if count > 0:
             return Library("builtins.range(+)")
-        case _:
+        case values if any(value == _LENGTH for value in values):
             return UNKNOWN
+        case _:
+            return Library("builtins.range(?)")
+
+
+_LENGTH = Library("builtins.len()")
+
+
+def _len(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    return _LENGTH
 
 
 _SPECIAL: dict[str, _Special] = {
     "builtins.range": _range,
+    "builtins.len": _len,
     "fastapi.APIRouter": _router,
     "fastapi.FastAPI": _router,
     "fastapi.routing.APIRouter": _router,
@@ -479,6 +541,12 @@ _SPECIAL: dict[str, _Special] = {
     "builtins.reversed": _collected,
     "builtins.iter": _first,
     "builtins.aiter": _first,
+    "importlib.import_module": _import_module,
+    "pydoc.locate": _by_path,
+    "werkzeug.utils.import_string": _by_path,
+    "django.utils.module_loading.import_string": _by_path,
+    "asyncio.sleep": _sleep("asyncio.sleep"),
+    "anyio.sleep": _sleep("anyio.sleep"),
     "asyncio.run": _run,
     "asyncio.run_coroutine_threadsafe": _run,
     "anyio.run": _run_function,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.model.frames import Frame, Waiting
+from flake8_poolhold.flow.model.frames import Block, Frame, Waiting
 from flake8_poolhold.flow.model.states import HolderState, State
 from flake8_poolhold.flow.model.values import (
     UNKNOWN,
@@ -133,6 +133,16 @@ class Mapping:
         reported = frozenset(mine for place in waiting.reported for mine in self.holders(place))
         return msgspec.structs.replace(waiting, steps=(step, *waiting.steps), touched=tuple(touched), reported=reported)
 
+    def block(self, block: Block, step: Step) -> Block | None:
+        """A blocking call of the callee, one call further out; `None` when its session is an async one in disguise."""
+        if block.holder is None:
+            return msgspec.structs.replace(block, steps=(step, *block.steps))
+        classes = self._frame.analysis.holders.classes
+        mine = self.holders(block.holder)
+        if any(place in self._kinds and classes[self._kinds[place].kind].is_async for place in mine):
+            return None
+        return msgspec.structs.replace(block, steps=(step, *block.steps), holder=mine[0] if mine else None)
+
     def value(self, value: Value) -> Value:
         """A value of the callee, as the caller sees it."""
         match value:
@@ -162,8 +172,8 @@ class Mapping:
                 return msgspec.structs.replace(
                     value, holders=tuple(mine for place in held for mine in self.holders(place))
                 )
-            case Series(items=items, exact=exact):
-                return Series(tuple(self.value(item) for item in items), exact)
+            case Series(items=items):
+                return msgspec.structs.replace(value, items=tuple(self.value(item) for item in items))
             case Table(items=pairs):
                 return Table(tuple((name, self.value(item)) for name, item in pairs))
             case Choice(options=inner):

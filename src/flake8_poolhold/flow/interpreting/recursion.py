@@ -1,8 +1,11 @@
-"""Recursion: the least fixpoint of the summaries of functions that call each other.
+"""Recursion: the least fixpoint of the summaries of functions that call each other, and of the values they ask for.
 
 A call of a function that is being summarised gets what is assumed of it so far, at first that it never returns. What
 was derived from an assumption is kept aside until the function that it was made about is settled; so the result does
 not depend on where the recursion was entered, and no function of it is summarised more than once in a round.
+
+A value (of a module's name, a field, a parameter) that is needed to find itself is unknown there. It is not sought in
+rounds; what was derived from not knowing it is forgotten when it is found.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Summary
-from flake8_poolhold.flow.model.values import UNKNOWN
+from flake8_poolhold.flow.model.values import UNKNOWN, Value
 
 DEEPEST = 400
 """Calls nested deeper than this are taken to have no effect; real chains are far shorter."""
@@ -24,6 +27,18 @@ _NO_EFFECT = Summary(UNKNOWN, Effects({}, {}), None, ())
 
 def solve(analysis: Analysis, context: Hashable, interpret: Callable[[], Summary]) -> Summary:
     """The summary for `context`, which is not known yet; `interpret` derives it, asking for others on the way."""
+    return _solve(analysis, context, interpret, rounds=MOST_ROUNDS)
+
+
+def value(analysis: Analysis, key: Hashable, find: Callable[[], Value]) -> Value:
+    """A value that summaries are needed to find, and that they may ask for."""
+    known = analysis.summaries.get(key)
+    if known is None:
+        known = _solve(analysis, key, lambda: Summary(find(), None, None, ()), rounds=1)
+    return known.returns
+
+
+def _solve(analysis: Analysis, context: Hashable, interpret: Callable[[], Summary], rounds: int) -> Summary:
     pending = analysis.pending
     position = pending.position.get(context)
     if position is not None:
@@ -32,40 +47,31 @@ def solve(analysis: Analysis, context: Hashable, interpret: Callable[[], Summary
         return pending.assumed[position]
     aside = pending.aside.get(context)
     if aside is not None:
-        pending.rests_on(aside[1])
-        return aside[0]
+        pending.rests_on(aside.lowest, aside.unfound)
+        return aside.summary
     position = len(pending.assumed)
     if position > DEEPEST:
         return _NO_EFFECT
-    pending.position[context] = position
-    pending.assumed.append(_NEVER_RETURNS)
-    pending.lowest.append(position)
+    pending.enter(context, _NEVER_RETURNS, is_value=rounds == 1)
     try:
-        result = _settle(analysis, position, interpret)
+        result = _settle(analysis, position, interpret, rounds)
     finally:
-        lowest = pending.lowest.pop()
-        pending.assumed.pop()
-        del pending.position[context]
+        lowest, unfound = pending.leave(context)
     if lowest < position:
-        pending.aside[context] = (result, lowest)
-        pending.rests_on(lowest)
+        pending.put_aside(context, result, lowest, unfound)
+        pending.rests_on(lowest, unfound)
     else:
         analysis.summaries[context] = result
-        for other, (settled, base) in list(pending.aside.items()):
-            if base >= position:
-                analysis.summaries[other] = settled
-                del pending.aside[other]
+        analysis.summaries.update(pending.settled(position))
     return result
 
 
-def _settle(analysis: Analysis, position: int, interpret: Callable[[], Summary]) -> Summary:
+def _settle(analysis: Analysis, position: int, interpret: Callable[[], Summary], rounds: int) -> Summary:
     """Derive the summary again and again, until what is assumed of the function is what comes out."""
     pending = analysis.pending
-    for _ in range(MOST_ROUNDS):
+    for _ in range(rounds):
         pending.asked.discard(position)
-        for other, (_, base) in list(pending.aside.items()):
-            if base >= position:
-                del pending.aside[other]
+        pending.forget(position)
         result = interpret()
         if position not in pending.asked or result == pending.assumed[position]:
             break

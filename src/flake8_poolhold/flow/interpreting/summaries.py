@@ -8,8 +8,8 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.effects import roles, tasks, waits
-from flake8_poolhold.flow.interpreting import blocks, expressions, places, recursion
+from flake8_poolhold.flow.effects import blocking, roles, sharing, tasks, waits
+from flake8_poolhold.flow.interpreting import blocks, contexts, expressions, places, recursion
 from flake8_poolhold.flow.model.frames import (
     Analysis,
     Effects,
@@ -34,6 +34,7 @@ from flake8_poolhold.flow.model.values import (
     Instance,
     Library,
     Literally,
+    ModuleOf,
     Origin,
     Place,
     QueryOf,
@@ -42,11 +43,12 @@ from flake8_poolhold.flow.model.values import (
     Table,
     Unknown,
     Value,
+    Words,
     bounded,
     join,
     options,
 )
-from flake8_poolhold.flow.naming import callsites, evidence, hierarchy, names, objects, types
+from flake8_poolhold.flow.naming import callsites, dispatch, evidence, hierarchy, names, objects, types
 
 MOST_CONTEXTS = 24
 """A function that another one calls with more kinds of arguments than this is then seen in its general form."""
@@ -125,19 +127,22 @@ def finish(frame: Frame, state: State | None) -> Summary:
     normal = frame.yielded if frame.mode == "enter" else merge_all((*frame.returned_at, state))
     returns = _declared(frame, bounded(join(_results(frame, state))))
     if frame.function is not None and frame.reporting:
+        from flake8_poolhold.flow.fastapi import handlers
+
         lifetimes.at_exit(frame, normal, returns)
         driving.at_exit(frame, normal)
         engines.at_exit(frame, normal, returns)
         tasks.at_exit(frame, normal, returns)
         for identity, closure in frame.nested.items():
-            summary(frame.analysis, general(identity, "call", closure.captured))
+            handlers.interpret(frame.analysis, frame.analysis.functions[identity], closure.captured)
     effects = _effects(frame, normal, returns)
-    raised = _effects(frame, frame.raised, UNKNOWN)
+    failing = _effects(frame, frame.raised, UNKNOWN)
     return Summary(
         returns,
         effects,
-        raised,
+        failing,
         tuple(_waits(frame)),
+        tuple(frame.blocks.values()),
         left=tasks.left(frame),
         joined=tuple(frame.joined),
         engines=engines.returned(frame, returns),
@@ -167,13 +172,16 @@ def _results(frame: Frame, state: State | None) -> list[Value]:
 def _declared(frame: Frame, returns: Value) -> Value:
     """Where the body does not tell what is returned, the annotation may."""
     info = frame.function
-    if info is None or not isinstance(returns, Unknown) or info.node.returns is None:
+    if info is None or not contexts.says_nothing(frame, returns) or info.node.returns is None:
         return returns
     where = Place(Origin("new", info.id, "return"))
     module = names.module_frame(frame.analysis, info.path)
     declared = types.typed(module, State(), info.node.returns, where)
     if isinstance(declared, Series) and info.node.is_generator and declared.items:
         return types.reroot(declared.items[0], where)
+    if isinstance(declared, Holder) and not info.node.is_generator:
+        # Who asks twice for a session of unknown origin (a context variable, a registry) is taken to get the same one.
+        return types.reroot(declared, types.global_place(info.path, info.name))
     return declared
 
 
@@ -218,6 +226,9 @@ def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter:
         provided = dependencies.provided_type(analysis, depends, place)
         if provided is not None:
             return provided
+    task = hierarchy.task_class(frame, info.node) if index == 0 and parameter.annotation is None else ""
+    if task:
+        return Instance(task, place)
     if parameter.annotation is not None and not evidence.says_nothing(parameter.annotation):
         return UNKNOWN
     used_as = evidence.untyped_parameter(analysis, info, parameter, place)
@@ -287,6 +298,8 @@ def context_of(frame: Frame, function: FunctionOf, bound: dict[str, Value], stat
         if isinstance(value, Literally):
             if isinstance(value.value, bool | None) and tested(analysis, info, parameter.name):
                 known.append((parameter.name, value))
+            elif isinstance(value.value, str) and dispatch.imports(info):
+                known.append((parameter.name, Words((value.value,))))
             continue
         is_optional = isinstance(parameter.default, tree.Constant) and parameter.default.value is None
         if is_optional and _is_object(value) and tested(analysis, info, parameter.name):
@@ -314,15 +327,22 @@ def _is_object(value: Value) -> bool:
     return all(isinstance(option, Holder | Instance | Library | FunctionOf) for option in options(value))
 
 
+def _is_telling(value: Value) -> bool:
+    match value:
+        case Series(items=items):
+            return any(not isinstance(item, Unknown | Literally) for item in items)
+        case Engine() | Factory() | Table() | ClassOf() | Suspended() | QueryOf() | ModuleOf() | Words():
+            return True
+        case _:
+            return _is_object(value)
+
+
 def _says_more(value: Value, own: Value) -> bool:
     """Whether the argument tells something that the parameter's annotation does not."""
     if isinstance(value, Unknown) or value == own:
         return False
     if isinstance(own, Unknown) or own == NONE:
-        return any(
-            _is_object(option) or isinstance(option, Engine | Factory | Series | Table | ClassOf | Suspended | QueryOf)
-            for option in options(value)
-        )
+        return any(_is_telling(option) for option in options(value))
     if isinstance(own, Instance) and isinstance(value, Instance):
         return own.cls != value.cls
     if isinstance(own, Series | Table):
@@ -374,7 +394,7 @@ def apply(
         given = roles.play(frame, state, role, info, list(bound.values()), span, mode)
         return given if given is not None else _as_declared(frame, state, info, bound, span)
     driving.passed(frame, info, bound, span)
-    if mode == "call" and not _matters(analysis, state, info, bound):
+    if frame.declared_only or (mode == "call" and not _matters(analysis, state, info, bound)):
         return _as_declared(frame, state, info, bound, span)
     context = context_of(frame, function, bound, state, mode)
     result = summary(analysis, context)
@@ -383,6 +403,12 @@ def apply(
     if not frame.muted:
         for waiting in _reported_inside(analysis, context, result.waits):
             waits.meet(frame, state, mapping.waiting(waiting, step), span)
+        if result.blocks and info.node.is_async:
+            summary(analysis, general(info.id, "call", function.captured))  # tells what is reported inside already
+        for block in () if blocking.runs_once(analysis, info, result.returns) else result.blocks:
+            mine = mapping.block(block, step)
+            if mine is not None:
+                blocking.meet(frame, state, mine, span)
         for value in result.joined:
             tasks.join(frame, state, mapping.value(value))
         for value in result.left:
@@ -486,6 +512,8 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
             known = mapping.known(mine)
             if known is not None:
                 frame.known.setdefault(mine, known)
+    for mine in changed:
+        sharing.release_shared(frame, state, mine)
     if objects.SOME_OBJECT in effects.holders and mapping.passes_loaded:
         objects.change(frame, state, UNKNOWN)
     for owner, fields in effects.heap.items():

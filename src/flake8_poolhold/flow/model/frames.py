@@ -17,6 +17,7 @@ from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place
 from flake8_poolhold.knowledge import Wait
 
 if TYPE_CHECKING:
+    from flake8_poolhold.flow.fastapi.dependencies import Route
     from flake8_poolhold.flow.releasing.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
@@ -59,14 +60,31 @@ class Waiting(msgspec.Struct, frozen=True):
     """A wait that a function reaches, as its caller sees it.
 
     `steps` lead from the function to the library; `touched` are the states of the holders that the function had used by
-    then; `reported` the holders for which the hold was already reported inside.
+    then; `reported` the holders for which the hold was already reported inside; `limited`: a semaphore was entered.
     """
 
     wait: Wait
     steps: Steps
     touched: tuple[tuple[Place, HolderState], ...]
     reported: frozenset[Place]
-    blocking: bool
+    limited: bool = False
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A call that blocks the thread it runs in, as a caller sees it: `steps` lead from the function to it.
+
+    `path` is what is called, `requests.get` or `Session.execute`; `holder` is the sync session or connection whose
+    statement it is, where the caller can tell.
+    """
+
+    wait: Wait
+    path: str
+    steps: Steps
+    holder: Place | None = None
+
+
+Blocked = tuple[Block, tree.Span]
+"""A blocking call, and where the function makes it."""
 
 
 class Effects(msgspec.Struct, frozen=True):
@@ -88,6 +106,7 @@ class Summary(msgspec.Struct, frozen=True):
     normal: Effects | None
     raised: Effects | None
     waits: tuple[Waiting, ...]
+    blocks: tuple[Block, ...] = ()
     left: tuple[Value, ...] = ()
     joined: tuple[Value, ...] = ()
     engines: frozenset[str] = frozenset()
@@ -98,7 +117,7 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
     """A wait that starts while a holder is, or may be, held (or open, for an idle wait that is used later).
 
     `expression` is how the function can spell the holder, empty if it cannot; `provider` the id of the dependency that
-    gave it; `loaded` the variables that hold what came out of it.
+    gave it; `loaded` the variables that hold what came out of it; `again`: the callee that waits holds by itself too.
     """
 
     function: FunctionInfo
@@ -112,13 +131,28 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
     waiting: Waiting
     provider: str
     loaded: frozenset[str]
+    again: bool
 
 
 class Blocking(msgspec.Struct, frozen=True, eq=False):
-    """A call in an async function that blocks the event loop."""
+    """A call in an async function that blocks the event loop.
+
+    `name` is that of the holder whose statement it is, else empty; `held` says that some holder is held meanwhile.
+    """
 
     function: FunctionInfo
     span: tree.Span
+    block: Block
+    name: str
+    held: bool
+
+
+class FanOut(msgspec.Struct, frozen=True, eq=False):
+    """A call that runs as many times at once as nobody knows, and the checkout behind each."""
+
+    function: FunctionInfo
+    span: tree.Span
+    task: FunctionInfo
     waiting: Waiting
 
 
@@ -279,6 +313,7 @@ class Events(msgspec.Struct):
     blocking: list[Blocking] = []
     escapes: list[Escape] = []
     shared: list[Shared] = []
+    fan_outs: list[FanOut] = []
     unclosed: list[Unclosed] = []
     cancellable: list[Cancellable] = []
     driven: list[Driven] = []
@@ -298,20 +333,78 @@ Gaps = dict[tuple[Site, str], dict[Site, bool]]
 """By where and what to declare: the calls that are not understood without it, and whether something may be held."""
 
 
+MOST_TRIES = 2
+"""How often a summary is derived anew because it rested on a value that was found later."""
+
+
+class Aside(msgspec.Struct, frozen=True):
+    """A summary that rests on assumptions: about the derivation at `lowest`, at least, and on values not yet found."""
+
+    summary: Summary
+    lowest: int
+    unfound: frozenset[int]
+
+
 class Pending:
     """The summaries that are being derived, outermost first, and those that rest on an assumption about one of them."""
 
     def __init__(self) -> None:
         self.position: dict[object, int] = {}
         self.assumed: list[Summary] = []
-        self.lowest: list[int] = []
         self.asked: set[int] = set()
-        self.aside: dict[object, tuple[Summary, int]] = {}
+        self.aside: dict[object, Aside] = {}
+        self._lowest: list[int] = []
+        self._unfound: list[frozenset[int]] = []
+        self._values: set[int] = set()
+        self._tries: dict[object, int] = {}
 
-    def rests_on(self, position: int) -> None:
-        """The innermost derivation rests on the assumption about the one at `position`."""
-        if self.lowest:
-            self.lowest[-1] = min(self.lowest[-1], position)
+    def enter(self, context: object, assumed: Summary, *, is_value: bool) -> None:
+        """Begin to derive the summary for `context`."""
+        position = len(self.assumed)
+        self.position[context] = position
+        self.assumed.append(assumed)
+        self._lowest.append(position)
+        self._unfound.append(frozenset())
+        if is_value:
+            self._values.add(position)
+
+    def leave(self, context: object) -> tuple[int, frozenset[int]]:
+        """End the innermost derivation; what it rests on, itself excepted. What rests on its not being found goes."""
+        position = self.position.pop(context)
+        self.assumed.pop()
+        if position in self._values:
+            self._values.discard(position)
+            for other in [other for other, aside in self.aside.items() if position in aside.unfound]:
+                del self.aside[other]
+        return self._lowest.pop(), self._unfound.pop() - {position}
+
+    def rests_on(self, position: int, unfound: frozenset[int] = frozenset()) -> None:
+        """The innermost derivation rests on the assumption about the one at `position`, and on values not yet found."""
+        if self._lowest:
+            self._lowest[-1] = min(self._lowest[-1], position)
+            mine = unfound | {position} if position in self._values else unfound
+            if mine:
+                self._unfound[-1] |= mine
+
+    def put_aside(self, context: object, result: Summary, lowest: int, unfound: frozenset[int]) -> None:
+        """Keep a result that rests on assumptions until they are settled.
+
+        What was forgotten before is kept even when a value is found later: values that need each other in many ways
+        would be sought again and again.
+        """
+        tries = self._tries[context] = self._tries.get(context, 0) + 1
+        self.aside[context] = Aside(result, lowest, unfound if tries < MOST_TRIES else frozenset())
+
+    def settled(self, position: int) -> dict[object, Summary]:
+        """What was kept aside until the derivation at `position` is settled."""
+        found = {other: aside for other, aside in self.aside.items() if aside.lowest >= position}
+        for other in found:
+            del self.aside[other]
+        return {other: aside.summary for other, aside in found.items()}
+
+    def forget(self, position: int) -> None:
+        """Another round begins: what was derived in the last one goes."""
+        self.settled(position)
 
 
 Calls = dict[str, list[tuple[FunctionInfo | None, tree.Call]]]
@@ -327,8 +420,6 @@ class Analysis:
         self.holders = project.holders
         self.functions: dict[str, FunctionInfo] = {}
         self.classes: dict[str, ClassInfo] = {}
-        self.globals: dict[tuple[str, str], Value] = {}
-        self.fields: dict[tuple[str, str], Value] = {}
         self.implementations: dict[tuple[str, str], list[FunctionInfo]] = {}
         self.mros: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self.aliases: dict[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = {}
@@ -338,14 +429,18 @@ class Analysis:
         self.contexts: dict[tuple[str, str], set[object]] = {}
         self.habits: Habits | None = None
         self.inclusions: dict[str, list[Depends]] | None = None
+        self.added: dict[str, Route] | None = None
         self.tested: dict[str, frozenset[str]] = {}
         self.captures: dict[str, frozenset[str]] = {}
+        self.awaited_calls: dict[str, frozenset[tree.Span]] = {}
         self.untyped: dict[tuple[str, str], str] = {}
         self.roles: dict[str, Role] = {}
         """By the id of a function, the key of a class."""
         self.events = Events()
         self.gaps: Gaps = {}
         self.calls: dict[str, Calls] = {}
+        self.awaited: dict[str, frozenset[str]] = {}
+        self.locals: dict[str, dict[str, list[object]]] = {}
 
 
 class Frame:
@@ -361,6 +456,15 @@ class Frame:
         self.reporting = reporting
         self.muted = mode == "exit"
         self.threaded = False
+        """Whether what is called now runs in a thread, so that it does not block the event loop."""
+        self.in_loop = False
+        """Whether the statement runs as often as nobody knows: in a loop over something that is not `few`."""
+        self.guards = 0
+        """How many semaphores, or managers that nobody knows, have been entered."""
+        self.declared_only = False
+        """Whether calls are not followed, because only types are asked for."""
+        self.in_greenlet = False
+        """Whether what is called now runs under `run_sync`, where statements give way to the event loop."""
         self.raised: State | None = None
         self.handlers: list[State | None] = []
         self.breaks: list[State] = []
@@ -370,6 +474,9 @@ class Frame:
         self.yielded: State | None = None
         self.yields: list[Value] = []
         self.waits: dict[object, Waiting] = {}
+        self.blocks: dict[object, Block] = {}
+        self.undecided: list[Blocked] | None = None
+        """The blocking calls of one of several functions that may be called, until it is known what the others do."""
         self.made: dict[Place, tuple[tree.Span, str]] = {}
         self.received: dict[Place, tuple[tree.Span, str]] = {}
         """Holders that functions of the project have made for this one."""
@@ -405,12 +512,10 @@ class Frame:
         """Tasks and threads that run beside this function, until it waits for them."""
         self.joined: dict[Value, None] = {}
         """Tasks of somebody else that this function waits for."""
-        self.finished: dict[Value, Value] = {}
-        """What the tasks of a group, whose block has ended, returned."""
         self.doubled: set[Value] = set()
         """Tasks of which it is reported already that they share a holder."""
-        self.groups: list[dict[Value, None]] = []
-        """The task groups whose blocks are open here, each with the tasks started in it."""
+        self.grouped: list[Value] | None = None
+        """The tasks of the innermost task group that is open."""
         self.escaped: set[Place] = set()
         self.outer_names: set[str] = set()
         """Names that belong to the module or the function around: what is assigned to them outlives the function."""

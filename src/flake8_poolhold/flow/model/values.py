@@ -7,7 +7,7 @@ objects without knowing the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -45,6 +45,13 @@ class Literally(msgspec.Struct, frozen=True):
     """A string, number, boolean or `None`."""
 
     value: str | int | bool | None
+
+
+class Words(msgspec.Struct, frozen=True):
+    """One of several strings. Of dotted paths that were split, `part` tells which part this is of each."""
+
+    texts: tuple[str, ...]
+    part: Literal["whole", "module", "member"] = "whole"
 
 
 class Library(msgspec.Struct, frozen=True):
@@ -164,10 +171,14 @@ class Suspended(msgspec.Struct, frozen=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """A list, tuple or set. `exact`: `items` are its items in order, else they are the kinds of item it may have."""
+    """A list, tuple or set. `exact`: `items` are its items in order, else they are the kinds of item it may have.
+
+    `few`: however many items it has, the code says so: they are written down, or a slice of something.
+    """
 
     items: tuple[Value, ...]
     exact: bool
+    few: bool = False
 
 
 ANY_KEY = "*"
@@ -185,7 +196,7 @@ class Table(msgspec.Struct, frozen=True):
 
     def any(self) -> Value:
         """Any of the values."""
-        return join(value for _, value in self.items)
+        return any_of([value for _, value in self.items])
 
 
 class Depends(msgspec.Struct, frozen=True):
@@ -226,6 +237,7 @@ class Choice(msgspec.Struct, frozen=True):
 Value = (
     Unknown
     | Literally
+    | Words
     | Library
     | Factory
     | Engine
@@ -252,7 +264,9 @@ UNKNOWN = Unknown()
 NONE = Literally(None)
 
 MOST_OPTIONS = 8
-"""A choice of more values than this is as good as unknown."""
+"""A choice of more values than this is as good as unknown. Of implementations of one thing the first speak for all."""
+
+_ALIKE = (Instance, ClassOf, FunctionOf, Suspended)
 
 
 def options(value: Value) -> tuple[Value, ...]:
@@ -266,14 +280,29 @@ def join(values: Iterable[Value]) -> Value:
     plain: dict[Value, None] = {}
     for value in values:
         for option in options(value):
-            (plain if isinstance(option, Unknown | Literally) else found)[option] = None
+            (plain if isinstance(option, Unknown | Literally | Words) else found)[option] = None
     if not found:
         return next(iter(plain)) if len(plain) == 1 else UNKNOWN
     if len(found) == 1:
         return next(iter(found))
-    if len(found) > MOST_OPTIONS:
+    if len(found) > MOST_OPTIONS and not all(isinstance(option, _ALIKE) for option in found):
         return UNKNOWN
-    return Choice(tuple(found))
+    return Choice(tuple(found)[:MOST_OPTIONS])
+
+
+MOST_WORDS = 64
+"""A choice of more strings than this is as good as unknown."""
+
+
+def any_of(values: Sequence[Value]) -> Value:
+    """One of the items of a table or list: strings are kept, and tuples of one length are joined item by item."""
+    texts = [value.value for value in values if isinstance(value, Literally) and isinstance(value.value, str)]
+    if len(values) == len(texts) <= MOST_WORDS and len(texts) > 1:
+        return Words(tuple(dict.fromkeys(texts)))
+    rows = [value.items for value in values if isinstance(value, Series) and value.exact]
+    if len(rows) == len(values) > 1 and len({len(row) for row in rows}) == 1:
+        return Series(tuple(any_of(column) for column in zip(*rows, strict=True)), exact=True)
+    return join(values)
 
 
 MOST_ITEMS = 32
@@ -286,12 +315,12 @@ DEEPEST_VALUE = 4
 def bounded(value: Value, depth: int = DEEPEST_VALUE) -> Value:
     """`value`, cut to a size that a summary can carry."""
     match value:
-        case Series(items=items, exact=exact):
+        case Series(items=items):
             if not depth:
                 return UNKNOWN
             if len(items) > MOST_ITEMS:
-                return Series((join(bounded(item, depth - 1) for item in items),), exact=False)
-            return Series(tuple(bounded(item, depth - 1) for item in items), exact)
+                return Series((join(bounded(item, depth - 1) for item in items),), exact=False, few=value.few)
+            return msgspec.structs.replace(value, items=tuple(bounded(item, depth - 1) for item in items))
         case Table(items=pairs):
             if not depth or len(pairs) > MOST_ITEMS:
                 return UNKNOWN

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import contexts, expressions, recursion, summaries
-from flake8_poolhold.flow.model.frames import Analysis, Calls, Frame, FunctionInfo, Summary
+from flake8_poolhold.flow.model.frames import Analysis, Calls, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
@@ -24,6 +24,7 @@ from flake8_poolhold.flow.model.values import (
     Instance,
     Library,
     Place,
+    Unknown,
     Value,
     join,
     options,
@@ -33,6 +34,12 @@ from flake8_poolhold.flow.naming import names, types
 MOST_FILES = 24
 """What is called in more files than this takes anything; looking it up would cost more than it tells."""
 
+MOST_FILES_OF_METHODS = 6
+"""The name of a method is less telling: each call's receiver must be looked up."""
+
+MOST_BINDINGS = 3
+"""A variable that is assigned more often than this is known by its first assignments."""
+
 DEEPEST = 4
 """Variables assigned from variables: deeper down nothing is known."""
 
@@ -41,20 +48,96 @@ _TESTS = re.compile(r"(^|/)(tests?|conftest\.py|test_[^/]*|[^/]*_test\.py)(/|$)"
 
 
 def passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, place: Place) -> Value:
-    """What the project's calls of a function give to one of its parameters, at `place`; unknown when nothing tells."""
+    """What the project's calls of a function give to a parameter of which it awaits something; it is at `place`."""
+    if _is_awaited(analysis, info, parameter.name):
+        return _given(analysis, info, parameter, place)
+    return UNKNOWN
+
+
+def _given(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, place: Place) -> Value:
     if parameter.kind not in ("positional", "keyword") or not _can_be_found(info):
         return UNKNOWN
     key = ("passed", info.id, parameter.name)
-    known = analysis.summaries.get(key)
-    if known is None:
-        known = recursion.solve(analysis, key, lambda: Summary(_passed(analysis, info, parameter), None, None, ()))
-    return types.reroot(known.returns, place)
+    known = recursion.value(analysis, key, lambda: _passed(analysis, info, parameter))
+    return types.reroot(known, place)
 
 
 def _can_be_found(info: FunctionInfo) -> bool:
     """Whether the name that calls of the function use says which function it is."""
     name = info.node.name
-    return name == "__init__" or not (name.startswith("__") or name == "<lambda>" or "<locals>" in info.name)
+    if name.startswith("__"):
+        return name == "__init__" and bool(info.owner)
+    return name != "<lambda>" and "<locals>" not in info.name
+
+
+def _is_awaited(analysis: Analysis, info: FunctionInfo, name: str) -> bool:
+    """Whether something of the parameter is awaited, so that it matters what it is.
+
+    A constructor keeps it for the other methods. What a method of it makes is kept for everybody: a gRPC stub keeps
+    `channel.unary_unary(...)`.
+    """
+    if info.node.name != "__init__" or not info.owner:
+        return name in _awaited(analysis, info)
+    if any(_keeps_made_by(statement, name) for statement in info.node.body):
+        return True
+    kept = {
+        target.name
+        for statement in statements(info.node.body)
+        if isinstance(statement, tree.Assign) and isinstance(statement.value, tree.Name) and statement.value.id == name
+        for target in statement.targets
+        if isinstance(target, tree.Attribute)
+    }
+    owner = analysis.classes[info.owner]
+    for bindings in owner.scope.names.values() if kept else ():
+        method = bindings[-1]
+        if isinstance(method, tree.Function):
+            function = names.function_info(analysis, owner.path, f"{owner.name}.{method.name}", method, owner.key)
+            if not kept.isdisjoint(_awaited(analysis, function)):
+                return True
+    return False
+
+
+def _keeps_made_by(statement: tree.Statement, name: str) -> bool:
+    """Whether a statement is `self.field = name.method(...)`."""
+    match statement:
+        case tree.Assign(
+            targets=[tree.Attribute()], value=tree.Call(function=tree.Attribute(value=tree.Name(id=owner)))
+        ):
+            return owner == name
+        case _:
+            return False
+
+
+def _awaited(analysis: Analysis, info: FunctionInfo) -> frozenset[str]:
+    """The variables and the attributes of variables of which a function awaits, enters or iterates something."""
+    known = analysis.awaited.get(info.id)
+    if known is None:
+        found: set[str] = set()
+        for node in tree.walk(info.node.body):
+            match node:
+                case tree.Await(value=value):
+                    _roots(value, found)
+                case tree.With(is_async=True, items=items):
+                    for item in items:
+                        _roots(item.value, found)
+                case tree.For(is_async=True, iterable=iterable):
+                    _roots(iterable, found)
+                case _:
+                    pass
+        known = analysis.awaited[info.id] = frozenset(found)
+    return known
+
+
+def _roots(expression: tree.Expression, found: set[str]) -> None:
+    while isinstance(expression, tree.Call | tree.Attribute | tree.Subscript):
+        match expression:
+            case tree.Attribute(value=tree.Name(), name=name):
+                found.add(name)
+            case _:
+                pass
+        expression = expression.function if isinstance(expression, tree.Call) else expression.value
+    if isinstance(expression, tree.Name):
+        found.add(expression.id)
 
 
 def _passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -> Value:
@@ -63,7 +146,7 @@ def _passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -
     files = [
         path for path in analysis.project.naming(f"{name}(") if _TESTS.search(info.path) or not _TESTS.search(path)
     ]
-    if len(files) > MOST_FILES:
+    if len(files) > (MOST_FILES if is_constructor or not info.owner else MOST_FILES_OF_METHODS):
         return UNKNOWN
     position = info.node.parameters.index(parameter) - (1 if info.owner and not summaries.is_static(info) else 0)
     values: list[Value] = []
@@ -136,8 +219,12 @@ def _tells(value: Value) -> bool:
 
 
 def _value(analysis: Analysis, path: str, around: FunctionInfo | None, expression: tree.Expression) -> Value:
-    """The value of an expression in a function, by what its variables are assigned anywhere in the function."""
+    """The type of an expression in a function, by what its variables are assigned anywhere in the function.
+
+    Nothing is called for it: what a function returns is what its annotation says.
+    """
     frame, state = names.module_frame(analysis, path), State()
+    frame.declared_only = True
     if around is not None:
         _bind(frame, state, around, expression, DEEPEST)
     return expressions.evaluate(frame, state, expression)
@@ -157,19 +244,38 @@ def _bindings(frame: Frame, state: State, around: FunctionInfo, name: str, depth
     analysis = frame.analysis
     for index, parameter in enumerate(around.node.parameters):
         if parameter.name == name:
-            yield summaries.general_value(analysis, around, index, parameter)
-    for statement in statements(around.node.body):
-        match statement:
-            case tree.Import(name=bound) | tree.ImportFrom(name=bound) if bound == name:
-                yield names.imported(analysis, around.path, statement)
-            case tree.Assign(targets=[tree.Name(id=bound)], value=value) if bound == name and value is not None:
+            given = summaries.general_value(analysis, around, index, parameter)
+            if isinstance(given, Unknown) and parameter.annotation is None:
+                given = _given(analysis, around, parameter, summaries.parameter_place(around.id, name))
+            yield given
+    for binding in _locals(analysis, around).get(name, ())[:MOST_BINDINGS]:
+        match binding:
+            case tree.Import() | tree.ImportFrom():
+                yield names.imported(analysis, around.path, binding)
+            case tree.Assign(value=value) if value is not None:
                 _bind(frame, state, around, value, depth - 1)
                 yield expressions.evaluate(frame, state, value)
-            case tree.With(items=items, is_async=is_async):
-                for item in items:
-                    if isinstance(item.target, tree.Name) and item.target.id == name:
-                        _bind(frame, state, around, item.value, depth - 1)
-                        manager = expressions.evaluate(frame, state, item.value)
-                        yield contexts.enter(frame, state, manager, statement.span, is_async=is_async)[0]
+            case (tree.With(span=span, is_async=is_async), tree.WithItem(value=value)):
+                _bind(frame, state, around, value, depth - 1)
+                manager = expressions.evaluate(frame, state, value)
+                yield contexts.enter(frame, state, manager, span, is_async=is_async)[0]
             case _:
                 pass
+
+
+def _locals(analysis: Analysis, around: FunctionInfo) -> dict[str, list[object]]:
+    """What a function assigns, imports or enters, by the variable."""
+    found = analysis.locals.get(around.id)
+    if found is None:
+        found = analysis.locals[around.id] = {}
+        for statement in statements(around.node.body):
+            match statement:
+                case tree.Import(name=name) | tree.ImportFrom(name=name) | tree.Assign(targets=[tree.Name(id=name)]):
+                    found.setdefault(name, []).append(statement)
+                case tree.With(items=items):
+                    for item in items:
+                        if isinstance(item.target, tree.Name):
+                            found.setdefault(item.target.id, []).append((statement, item))
+                case _:
+                    pass
+    return found

@@ -1,10 +1,12 @@
-"""Class hierarchies: the implementations that stand behind an abstract method or a protocol's."""
+"""Class hierarchies: implementations of an abstract method or a protocol, and the class that a task is bound to."""
 
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, FunctionInfo
-from flake8_poolhold.flow.model.values import MOST_OPTIONS
+from flake8_poolhold.flow.interpreting import expressions
+from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame, FunctionInfo
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import MOST_OPTIONS, ClassOf
 from flake8_poolhold.flow.naming import names
 
 
@@ -52,3 +54,14 @@ def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Fun
                 method = names.function_info(analysis, path, f"{class_name}.{name}", binding, info.key)
                 found[method.id] = method
     return list(found.values())[:MOST_OPTIONS]
+
+
+def task_class(frame: Frame, node: tree.Function) -> str:
+    """The class that a decorator binds a task's first parameter to, `@celery.task(base=DatabaseTask, bind=True)`."""
+    for decorator in node.decorators:
+        for argument in decorator.arguments if isinstance(decorator, tree.Call) else []:
+            if argument.keyword == "base":
+                value = expressions.evaluate(frame, State(), argument.value)
+                if isinstance(value, ClassOf):
+                    return value.cls
+    return ""

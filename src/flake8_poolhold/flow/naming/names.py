@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.interpreting import calls, expressions
+from flake8_poolhold.flow.interpreting import calls, expressions, recursion
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import Binding, module_scope
 from flake8_poolhold.flow.model.states import State
@@ -38,14 +38,7 @@ def lookup(frame: Frame, state: State, name: str) -> Value:
 
 def module_name(analysis: Analysis, path: str, name: str) -> Value:
     """The value of a module's name. Recursive definitions are unknown."""
-    key = (path, name)
-    known = analysis.globals.get(key)
-    if known is not None:
-        return known
-    analysis.globals[key] = UNKNOWN
-    value = _module_name(analysis, path, name)
-    analysis.globals[key] = value
-    return value
+    return recursion.value(analysis, ("global", path, name), lambda: _module_name(analysis, path, name))
 
 
 def _module_name(analysis: Analysis, path: str, name: str) -> Value:
@@ -73,7 +66,7 @@ def _module_name(analysis: Analysis, path: str, name: str) -> Value:
 def _binding(analysis: Analysis, path: str, name: str, binding: Binding) -> Value:
     match binding:
         case tree.Import(module=module):
-            return _module(analysis, module, path)
+            return imported_module(analysis, module, path)
         case tree.ImportFrom(symbol=symbol):
             target = _import_target(analysis, path, binding)
             return member_of_module(analysis, target, symbol)
@@ -124,16 +117,17 @@ def module_frame(analysis: Analysis, path: str) -> Frame:
     return frame
 
 
-def _module(analysis: Analysis, module: str, importer: str) -> Value:
-    found = analysis.project.find(module, importer)
-    return ModuleOf(found, module) if found is not None else Library(module)
+def imported_module(analysis: Analysis, name: str, importer: str) -> Value:
+    """What `import name` in the file `importer` leads to."""
+    found = analysis.project.find(name, importer)
+    return ModuleOf(found, name) if found is not None else Library(name)
 
 
 def _import_target(analysis: Analysis, path: str, binding: tree.ImportFrom) -> Value:
     if binding.level:
         found = analysis.project.relative(binding.module, binding.level, path)
         return ModuleOf(found, binding.module) if found is not None else UNKNOWN
-    return _module(analysis, binding.module, path)
+    return imported_module(analysis, binding.module, path)
 
 
 def imported(analysis: Analysis, path: str, binding: tree.Import | tree.ImportFrom) -> Value:

@@ -6,7 +6,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import loaded
-from flake8_poolhold.flow.interpreting import calls, contexts, expressions
+from flake8_poolhold.flow.interpreting import calls, contexts, expressions, recursion
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import HELD, RELEASED, State
@@ -30,28 +30,36 @@ from flake8_poolhold.flow.model.values import (
     QueryOf,
     Router,
     Series,
+    SubscriptedType,
     Suspended,
     Table,
     Unknown,
     Value,
+    Words,
     join,
 )
-from flake8_poolhold.flow.naming import hierarchy, names, types
+from flake8_poolhold.flow.naming import appstate, dispatch, hierarchy, names, types
 
 Alias = tuple[tuple[str, ...], str, tuple[str, ...], Holder]
 """Of an object: the path of an object in it, that one's field, the path of the same holder, the holder."""
 
 
-def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
-    """The value of `value.name`."""
+def attribute(frame: Frame, state: State, value: Value, name: str, span: tree.Span | None = None) -> Value:
+    """The value of `value.name`, read at `span`; a property that is read nowhere does nothing that is reported."""
+    if appstate.is_state(value):
+        found = appstate.read(frame.analysis, name)
+        if not isinstance(found, Unknown | Literally):
+            return found
     match value:
+        case Library(path=path) if path.endswith("Stub") and path.rpartition(".")[0].endswith("_pb2_grpc"):
+            return Library("grpc.aio.Channel.unary_unary()")  # what the protocol compiler writes for each method
         case Library(path=path, holders=holders, locks=locks):
             kept = registry(frame.analysis, f"{path}.{name}")
             return kept or Library(f"{path}.{name}", holders, locks or name == "with_for_update")
         case ModuleOf():
             return names.member_of_module(frame.analysis, value, name)
         case Instance():
-            return _instance_attribute(frame, state, value, name)
+            return _instance_attribute(frame, state, value, name, span)
         case Holder(cls=cls):
             if name in ("sync_session", "sync_connection"):
                 return value
@@ -64,13 +72,19 @@ def attribute(frame: Frame, state: State, value: Value, name: str) -> Value:
         case Loaded():
             return loaded.part(value, name)
         case Choice(options=options):
-            return join(attribute(frame, state, option, name) for option in options)
+            return join(attribute(frame, state, option, name, span) for option in options)
         case Suspended(kind="generator") if name in contexts.BY_HAND:
             return Method(value, name)
         case Suspended(kind="coroutine") if name in ("join", "result", "start"):
             return Method(value, name)  # of a thread or task
         case Opening(holder=holder) if name not in ("start", "__aenter__", "__enter__"):
             return attribute(frame, state, holder, name)
+        case Literally(value=str(text)) if name in dispatch.SPLITTING:
+            return Method(Words((text,)), name)
+        case Words() if name in dispatch.SPLITTING:
+            return Method(value, name)
+        case SubscriptedType(base=Library() as base):
+            return attribute(frame, state, base, name)  # `client["app"].users`: no type is asked for its attributes
         case Engine() | Factory() | Opening() | QueryOf() | Router() | Series() | Table():
             return Method(value, name)
         case _:
@@ -89,7 +103,7 @@ def _class_attribute(frame: Frame, value: ClassOf, name: str) -> Value:
         return Library(f"{bases[0]}.{name}") if bases and not bases[0].startswith("builtins.") else UNKNOWN
     info, binding = found
     if isinstance(binding, tree.Function):
-        decorators = _decorator_names(frame, binding)
+        decorators = decorator_names(frame, binding)
         function = names.function_info(analysis, info.path, f"{info.name}.{name}", binding, info.key)
         receiver = value if "builtins.classmethod" in decorators else None
         return _decorated(frame, info, binding, FunctionOf(function.id, receiver))
@@ -100,7 +114,7 @@ def _class_attribute(frame: Frame, value: ClassOf, name: str) -> Value:
     return UNKNOWN
 
 
-def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) -> Value:
+def _instance_attribute(frame: Frame, state: State, value: Instance, name: str, span: tree.Span | None) -> Value:
     written = state.field(value.place, name)
     if written is not None and not isinstance(written, Unknown):
         return written
@@ -110,9 +124,9 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str) 
     if found is not None and isinstance(node, tree.Function):
         info = found[0]
         function = names.function_info(analysis, info.path, f"{info.name}.{name}", node, info.key)
-        decorators = _decorator_names(frame, node)
+        decorators = decorator_names(frame, node)
         if any(decorator.endswith((".property", ".cached_property", "hybrid_property")) for decorator in decorators):
-            return calls.call(frame, state, FunctionOf(function.id, value), (), node.span)
+            return _property(frame, state, FunctionOf(function.id, value), span)
         if "builtins.staticmethod" in decorators:
             return FunctionOf(function.id)
         receiver: Value = ClassOf(value.cls) if "builtins.classmethod" in decorators else value
@@ -138,7 +152,15 @@ def registry(analysis: Analysis, path: str) -> Holder | None:
     return Holder(kind, types.global_place("", path)) if kind is not None else None
 
 
-def _decorator_names(frame: Frame, node: tree.Function) -> list[str]:
+def _property(frame: Frame, state: State, getter: FunctionOf, span: tree.Span | None) -> Value:
+    muted, frame.muted = frame.muted, frame.muted or span is None
+    try:
+        return calls.call(frame, state, getter, (), span or (1, 1, 1, 1))
+    finally:
+        frame.muted = muted
+
+
+def decorator_names(frame: Frame, node: tree.Function) -> list[str]:
     """The dotted paths of a function's decorators, called or not."""
     found = []
     for decorator in node.decorators:
@@ -204,12 +226,8 @@ def _aliases(analysis: Analysis, cls: str) -> list[Alias]:
 
 def declared_field(frame: Frame, value: Instance, name: str) -> Value:
     """What the class says of its field `name`: an annotation, a class attribute, or what its methods assign to it."""
-    analysis = frame.analysis
-    key = (value.cls, name)
-    known = analysis.fields.get(key)
-    if known is None:
-        analysis.fields[key] = UNKNOWN
-        known = analysis.fields[key] = _declared_field(analysis, value.cls, name)
+    analysis, cls = frame.analysis, value.cls
+    known = recursion.value(analysis, ("field", cls, name), lambda: _declared_field(analysis, cls, name))
     return types.reroot(known, value.place.attribute(name))
 
 
@@ -235,16 +253,29 @@ def _declared_field(analysis: Analysis, cls: str, name: str) -> Value:
 
 
 def _assigning_methods(info: ClassInfo, name: str) -> list[str]:
-    """Methods of the class that assign `self.name`; `__init__` first and alone when it does."""
+    """Methods of the class that assign `self.name`, or may do so through `super().__init__()`; `__init__` first."""
     found = []
     for bindings in info.scope.names.values():
         method = bindings[-1]
         if not isinstance(method, tree.Function) or not method.parameters:
             continue
         receiver = method.parameters[0].name
-        if any(_assigns(statement, receiver, name) for statement in statements(method.body)):
+        if any(_assigns(statement, receiver, name) for statement in statements(method.body)) or _builds_on(method):
             found.append(method.name)
     return sorted(found, key=lambda method_name: method_name != "__init__")
+
+
+def _builds_on(method: tree.Function) -> bool:
+    """Whether a constructor calls that of the class above: with its own arguments, which tell more than annotations."""
+    if method.name != "__init__":
+        return False
+    for node in tree.walk(method.body):
+        match node:
+            case tree.Call(function=tree.Attribute(value=tree.Call(function=tree.Name(id="super")), name="__init__")):
+                return True
+            case _:
+                pass
+    return False
 
 
 def _assigns(statement: tree.Statement, receiver: str, name: str) -> bool:

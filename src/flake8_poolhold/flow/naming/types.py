@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import expressions
 from flake8_poolhold.flow.model.frames import Analysis, Frame
@@ -24,16 +26,20 @@ from flake8_poolhold.flow.model.values import (
     Origin,
     Place,
     QueryOf,
+    Router,
     Series,
     SubscriptedType,
     Suspended,
     Table,
     Value,
+    Words,
     join,
 )
 from flake8_poolhold.flow.naming import names
 
-_WRAPPERS = frozenset({"Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "Mapped"})
+_WRAPPERS = frozenset(
+    {"Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "Mapped", "FromDishka"}
+)
 _SERIES = frozenset(
     {
         "list", "List", "tuple", "Tuple", "set", "Set", "frozenset", "FrozenSet", "Sequence", "Iterable", "Collection",
@@ -144,8 +150,8 @@ def reroot(value: Value, place: Place) -> Value:
             return Holder(kind, place, cls, keeps)
         case Instance(cls=cls):
             return Instance(cls, place)
-        case Series(items=items, exact=exact):
-            return Series(tuple(carry(item, place.attribute("[]")) for item in items), exact)
+        case Series(items=items):
+            return msgspec.structs.replace(value, items=tuple(carry(item, place.attribute("[]")) for item in items))
         case Table(items=items):
             return Table(tuple((name, carry(item, place.attribute(name))) for name, item in items))
         case Choice(options=inner):
@@ -154,7 +160,9 @@ def reroot(value: Value, place: Place) -> Value:
             return Library(path)
         case FunctionOf(receiver=Instance() | Holder() as receiver) as function if not function.bound:
             return FunctionOf(function.function, reroot(receiver, place.attribute("()")), function.captured)
-        case FunctionOf(bound=()) | Engine() | Factory() | ClassOf() | Depends() | ModuleOf() | Literally():
+        case FunctionOf(bound=()) | Engine() | Factory() | ClassOf() | Depends() | ModuleOf():
+            return value
+        case Router() | Literally() | Words():
             return value
         case _:
             return UNKNOWN
