@@ -11,15 +11,11 @@ from flake8_poolhold.finding import Gap
 from flake8_poolhold.flow.blocking import entries
 from flake8_poolhold.flow.effects import callers, providing, singletons
 from flake8_poolhold.flow.fastapi import handlers
-from flake8_poolhold.flow.model.frames import (
-    Analysis,
-    Blocking,
+from flake8_poolhold.flow.model.frames import Analysis, Blocking, FanOut, FunctionInfo, Hold
+from flake8_poolhold.flow.model.lifetimes import (
     Cancellable,
     Driven,
     Escape,
-    FanOut,
-    FunctionInfo,
-    Hold,
     InstanceEscape,
     Leaking,
     PoolPerCall,

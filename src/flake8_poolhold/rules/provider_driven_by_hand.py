@@ -49,7 +49,7 @@ from flake8_poolhold.rules import _wording
 if TYPE_CHECKING:
     from flake8_poolhold.finding import Finding
     from flake8_poolhold.flow.analysis import Flow
-    from flake8_poolhold.flow.model.frames import Driven
+    from flake8_poolhold.flow.model.lifetimes import Driven
 
 _WAY_OUT = "use `async with asynccontextmanager(...)()`, or `aclosing` around the loop"
 

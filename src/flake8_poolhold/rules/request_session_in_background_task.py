@@ -58,7 +58,7 @@ from flake8_poolhold.rules import _wording
 if TYPE_CHECKING:
     from flake8_poolhold.finding import Finding
     from flake8_poolhold.flow.analysis import Flow
-    from flake8_poolhold.flow.model.frames import Escape
+    from flake8_poolhold.flow.model.lifetimes import Escape
 
 
 @rule(code="PHL201")

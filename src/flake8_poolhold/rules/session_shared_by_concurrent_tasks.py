@@ -60,7 +60,7 @@ from flake8_poolhold.rules import _wording
 if TYPE_CHECKING:
     from flake8_poolhold.finding import Finding
     from flake8_poolhold.flow.analysis import Flow
-    from flake8_poolhold.flow.model.frames import Shared
+    from flake8_poolhold.flow.model.lifetimes import Shared
 
 
 @rule(code="PHL203")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import expressions
-from flake8_poolhold.flow.model.frames import Frame, Unawaited
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.lifetimes import Unawaited
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import Engine, Holder, Method, Suspended, Value, options
 

@@ -6,7 +6,8 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import concurrency
 from flake8_poolhold.flow.interpreting import expressions, summaries
-from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, Shared
+from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
+from flake8_poolhold.flow.model.lifetimes import Shared
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import BoundArgument, FunctionOf, Holder, Suspended, holders_in, options
 from flake8_poolhold.flow.naming import names

@@ -8,7 +8,8 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import waits
 from flake8_poolhold.flow.fastapi import versions
-from flake8_poolhold.flow.model.frames import Analysis, Cancellable, Frame, FunctionInfo, Interruption
+from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, Interruption
+from flake8_poolhold.flow.model.lifetimes import Cancellable
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
 from flake8_poolhold.flow.model.values import Place
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import uses, waits
-from flake8_poolhold.flow.model.frames import Frame, FunctionInfo, Shared, Started
+from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
+from flake8_poolhold.flow.model.lifetimes import Shared, Started
 from flake8_poolhold.flow.model.states import HELD, State
 from flake8_poolhold.flow.model.values import (
     BoundArgument,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import lifetimes
-from flake8_poolhold.flow.model.frames import Driven, Frame, FunctionInfo, How
+from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
+from flake8_poolhold.flow.model.lifetimes import Driven, How
 from flake8_poolhold.flow.model.states import CLOSED, State
 from flake8_poolhold.flow.model.values import FunctionOf, Holder, Suspended, Value, holders_in, options
 

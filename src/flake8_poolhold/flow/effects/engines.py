@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects.origins import is_script
-from flake8_poolhold.flow.model.frames import Frame, PoolPerCall
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.lifetimes import PoolPerCall
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
     BoundArgument,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import instances, uses, waits
 from flake8_poolhold.flow.fastapi.versions import exits_early
-from flake8_poolhold.flow.model.frames import Escape, Frame, Owner, Started
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.lifetimes import Escape, Owner, Started
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
     BoundArgument,

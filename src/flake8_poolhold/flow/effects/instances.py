@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.model.frames import Frame, FunctionInfo, InstanceEscape, Into
+from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
+from flake8_poolhold.flow.model.lifetimes import InstanceEscape, Into
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
     BoundArgument,

@@ -6,7 +6,8 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import cancelling
 from flake8_poolhold.flow.effects.origins import is_made, is_script
-from flake8_poolhold.flow.model.frames import Frame, FunctionInfo, Unclosed
+from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
+from flake8_poolhold.flow.model.lifetimes import Unclosed
 from flake8_poolhold.flow.model.states import HELD, State
 from flake8_poolhold.flow.model.values import Holder, Place, Value, holders_in, options
 

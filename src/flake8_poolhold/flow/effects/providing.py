@@ -9,7 +9,8 @@ from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import cancelling
 from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import summaries
-from flake8_poolhold.flow.model.frames import Analysis, Cancellable, Effects, FunctionInfo, Leaking
+from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo
+from flake8_poolhold.flow.model.lifetimes import Cancellable, Leaking
 from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD
 from flake8_poolhold.flow.model.values import FunctionOf, Holder, Place, options
 from flake8_poolhold.flow.naming import names

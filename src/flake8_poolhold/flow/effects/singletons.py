@@ -8,7 +8,8 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import calls
-from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, ProcessWide
+from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
+from flake8_poolhold.flow.model.lifetimes import ProcessWide
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import Holder, Instance, Router, Value, holders_in, options
 from flake8_poolhold.flow.naming import names

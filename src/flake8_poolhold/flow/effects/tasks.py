@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import concurrency, escapes, instances, uses
-from flake8_poolhold.flow.model.frames import Frame, Into, Started
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.lifetimes import Into, Started
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
     Choice,
