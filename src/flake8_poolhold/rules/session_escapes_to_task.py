@@ -4,8 +4,8 @@
 Reports `create_task`, `ensure_future`, `start_soon`, a thread and an executor that run something which uses a session
 that somebody else closes: the request's dependency, the caller, the `with` block around. The session may be passed, be
 captured by a closure or a lambda, or be carried by an object whose method runs; the call may start the task itself or
-through a helper. Silent when the function waits for the task before it ends, or when the task closes the session. Also
-reports such a session that is put into a queue or into a container of the module.
+through a helper. Also reports such a session that is put into a queue. Silent when the function waits for the task
+before it ends, or when the task closes the session.
 
 ## Why is this bad?
 The task goes on when its session's owner is done. It finds the session closed, checks out a connection again, and
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.finding import Finding
     from flake8_poolhold.flow.analysis import Flow
 
-_INTO = {"task": "task", "thread": "thread", "queue": "queue", "cache": "container"}
+_INTO = {"task": "task", "thread": "thread", "queue": "queue"}
 _LONGER = {
     "request": "outlives the request",
     "caller": "may outlive the caller's session",

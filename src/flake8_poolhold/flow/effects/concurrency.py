@@ -142,10 +142,12 @@ def _leads_to(state: State, value: Value, place: Place) -> bool:
 
 
 def _mentions(call: tree.Call, names: set[str]) -> bool:
-    """Whether a call is given one of the names, or is a method of one of them."""
+    """Whether a call is given one of the names, or is a method of one of them or of what it has."""
     parts: list[tree.Expression] = [argument.value for argument in call.arguments]
-    if isinstance(call.function, tree.Attribute):
-        parts.append(call.function.value)
+    owner: tree.Expression = call.function
+    while isinstance(owner, tree.Attribute):
+        owner = owner.value
+        parts.append(owner)
     return any(isinstance(part, tree.Name) and part.id in names for part in parts)
 
 

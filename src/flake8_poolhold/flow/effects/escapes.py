@@ -60,6 +60,23 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
             _add(frame, state, started, place, carrier)
 
 
+def is_queue(path: str) -> bool:
+    """Whether a call of `path` puts its argument into a queue, from which a worker takes it."""
+    return path.startswith(("asyncio.", "queue.", "multiprocessing.")) and path.endswith(
+        ("Queue.put", "Queue.put_nowait")
+    )
+
+
+def enqueue(frame: Frame, state: State, path: str, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
+    """Arguments go into a queue: report every holder among them that somebody else closes."""
+    if frame.muted or not frame.reporting:
+        return
+    for argument in arguments:
+        for carrier, place in carried(frame, state, argument.value):
+            item = Started(argument.value, span, "queue", frozenset(), frozenset(), path)
+            _add(frame, state, item, place, carrier)
+
+
 def stream(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
     """A response is made whose body is sent later: report the request's sessions that it uses, closed by then."""
     if frame.muted or not frame.reporting or not frame.providers:

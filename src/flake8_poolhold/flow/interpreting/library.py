@@ -151,6 +151,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return worker
     if path in _TASKS or path.endswith((".create_task", ".start_soon")):
         return _start(frame, state, callee, arguments, span)
+    if escapes.is_queue(path):
+        escapes.enqueue(frame, state, path, arguments, span)
     if escapes.is_handover(path):
         escapes.hand_over(frame, state, arguments, span)
         background.add(frame, state, arguments[0].value if arguments else UNKNOWN, span)
