@@ -69,9 +69,9 @@ def kept(frame: Frame, value: Value) -> None:
 
 
 def returned(frame: Frame, returns: Value) -> frozenset[str]:
-    """The sites, of engines and sessionmakers on them, that the function made and returns."""
+    """The sites, of engines and sessionmakers on them, that the function made, returns, and has not kept."""
     sites = set(_sites(returns))
-    found = [known for _, known in frame.engines.values() if known & sites]
+    found = [known for _, known in frame.engines.values() if known & sites and not known & frame.kept_engines]
     return frozenset().union(*found)
 
 

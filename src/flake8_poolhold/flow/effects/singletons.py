@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
@@ -13,6 +14,9 @@ from flake8_poolhold.flow.model.lifetimes import ProcessWide
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import Holder, Instance, Router, Value, holders_in, options
 from flake8_poolhold.flow.naming import names
+
+_SERVICES = (b"FastAPI(", b"APIRouter(", b"Flask(", b"Starlette(")
+"""What a module makes that is run by a server, without any other module importing it."""
 
 
 def of_module(analysis: Analysis, path: str) -> Iterator[ProcessWide]:
@@ -95,15 +99,16 @@ def _made_by_constructor(analysis: Analysis, cls: str) -> str:
 
 
 def _used_by_functions(analysis: Analysis, path: str, name: str) -> bool:
-    """Whether functions of the module, or other modules, use the variable: a script's own session is its business."""
-    scope = analysis.project.scope(path)
-    bodies = [node.body for _, node, _ in scope.functions]
-    if any(isinstance(part, tree.Name) and part.id == name for part in walk(bodies)):
+    """Whether functions of a service use the variable; a script's own session is its business."""
+    bodies = [node.body for _, node, _ in analysis.project.scope(path).functions]
+    is_used = any(isinstance(part, tree.Name) and part.id == name for part in walk(bodies))
+    if is_used and any(word in analysis.project.bytes_of(path) for word in _SERVICES):
         return True
-    stem = path.rpartition("/")[2].removesuffix(".py")
+    stem = path.removesuffix("/__init__.py").rpartition("/")[2].removesuffix(".py")
+    imported = re.compile(rf"^[ \t]*(from|import)\b[^\n]*\b{re.escape(stem)}\b".encode(), re.MULTILINE)
+    wanted = f"import {name}" if not is_used else stem
     return any(
-        other != path and stem.encode() in analysis.project.bytes_of(other)
-        for other in analysis.project.naming(f"import {name}")
+        other != path and imported.search(analysis.project.bytes_of(other)) for other in analysis.project.naming(wanted)
     )
 
 

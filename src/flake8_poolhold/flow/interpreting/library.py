@@ -309,7 +309,7 @@ def _maker(frame: Frame, state: State, path: str, arguments: Arguments, span: tr
         if given and isinstance(given[0], Holder) and known.classes[given[0].kind].kind == "session":
             return given[0]  # a `NewType` of a session is that session
         if "scoped" in found[0]:
-            return _scoped(frame, found[0], span)
+            return _scoped(frame, found[0], arguments, span)
         bound = any(isinstance(v, Holder) and known.classes[v.kind].kind == "connection" for v in _binds(arguments))
         keeps = keyword(arguments, "expire_on_commit")
         return holding.made(
@@ -323,7 +323,7 @@ def _maker(frame: Frame, state: State, path: str, arguments: Arguments, span: tr
         engines.made(frame, site, span, arguments)
         return Engine(kind, site)
     if "scoped" in path.lower():
-        return _scoped(frame, kind, span)
+        return _scoped(frame, kind, arguments, span)
     engines.bound(frame, site, arguments)
     return _sessionmaker(frame, kind, arguments, site)
 
@@ -332,7 +332,9 @@ def _binds(arguments: Arguments) -> list[Value]:
     return [argument.value for argument in arguments if argument.keyword in (None, "bind")]
 
 
-def _scoped(frame: Frame, kind: str, span: tree.Span) -> Value:
+def _scoped(frame: Frame, kind: str, arguments: Arguments, span: tree.Span) -> Value:
+    for argument in arguments:
+        engines.kept(frame, argument.value)  # a registry lives on
     return Holder(kind, types.global_place(frame.path, f"{span[0]}:{span[1]}"))
 
 
