@@ -13,18 +13,25 @@ statement until somebody commits.
 
 ## Example
 ```python
+from fastapi import FastAPI
 from sqlalchemy import func, select
 
+app = FastAPI()
 db = sessions()
 
+@app.get("/count")
 async def count() -> int:
     return await db.scalar(select(func.count(User.id))) or 0
 ```
 
 ## Use instead
 ```python
+from fastapi import FastAPI
 from sqlalchemy import func, select
 
+app = FastAPI()
+
+@app.get("/count")
 async def count() -> int:
     async with sessions() as db:
         return await db.scalar(select(func.count(User.id))) or 0

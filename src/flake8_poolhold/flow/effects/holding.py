@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from flake8_poolhold.facts import tree
@@ -280,12 +282,25 @@ def touched_by_unknown(
     for argument in arguments:
         for holder in holders_in(argument.value):
             frame.known.setdefault(holder.place, holder)
-            frame.escaped.add(holder.place)  # who knows who closes it now
+            if not isinstance(argument.value, Holder) or _may_keep(frame.calling):
+                frame.escaped.add(holder.place)  # who knows who closes it now
             if frame.analysis.holders.classes[holder.kind].is_async:
                 places.append(holder.place)
             else:
                 query_by_unknown(frame, state, holder.place, span, name)
     return places
+
+
+_KEEPERS = re.compile(
+    r"[A-Z]|^$|_*(close|aclose|add|append|attach|bind|callback|clean|discard|dispose|done|end|enter|exit|finish|give|init"
+    r"|insert|put|push|register|release|remove|return|save|schedule|set|shutdown|spawn|start|stop|store|submit|teardown"
+    r"|track|update|use|with|wrap)"
+)
+"""The beginnings of the names of what may keep or close what it is given; other calls use it and come back."""
+
+
+def _may_keep(name: str) -> bool:
+    return _KEEPERS.match(name) is not None
 
 
 def query_by_unknown(frame: Frame, state: State, place: Place, span: tree.Span, name: str) -> None:

@@ -34,7 +34,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import names, objects
+from flake8_poolhold.flow.naming import appstate, names, objects
 
 
 def is_few(iterable: Value) -> bool:
@@ -112,6 +112,8 @@ def _subscript(frame: Frame, state: State, node: tree.Subscript) -> Value:
         ):
             depends = next((item for item in index.items[1:] if isinstance(item, Depends)), None)
             return Annotation(index.items[0], depends) if depends is not None else index.items[0]
+        case Library() if appstate.is_state(value) and isinstance(index, Literally) and isinstance(index.value, str):
+            return appstate.read(frame.analysis, index.value)
         case Library(path=path) if path.startswith(("typing", "collections.abc", "builtins", "contextlib")):
             return SubscriptedType(value, index.items if isinstance(index, Series) else (index,))
         case Library() if value.path in frame.analysis.holders.factories:
@@ -147,6 +149,7 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
         for argument in node.arguments
     ]
     gaps.called(frame, state, node, callee, arguments)
+    frame.calling = callers.variable_of(node.function)
     if isinstance(node.function, tree.Attribute):
         _mutate(frame, state, node.function, arguments)
         if callee == Library("contextvars.ContextVar.set"):

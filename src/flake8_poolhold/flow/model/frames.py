@@ -370,6 +370,8 @@ class Frame:
         """How many handlers of exceptions are around."""
         self.thrown = 0
         """Whether a generator that is thrown away cleans up here."""
+        self.calling = ""
+        """The last name of what is being called, empty if it has none."""
         self.guesses = 0
         """How many times it is open here which of several holders is meant."""
         self.started: dict[Value, Started] = {}

@@ -17,7 +17,7 @@ def is_state(value: Value) -> bool:
     """Whether a value is the state of an application or of a request."""
     match value:
         case Library(path=path):
-            return path.endswith(".state") and path.startswith(("fastapi.", "starlette."))
+            return path.endswith(".state") and path.startswith(("fastapi.", "starlette.", "litestar."))
         case Method(target=Router(), name="state"):
             return True
         case _:
@@ -62,17 +62,32 @@ def _functions(body: list[tree.Statement], prefix: str) -> Iterator[tuple[str, t
 def _puts(statement: tree.Statement, name: str) -> bool:
     """Whether a statement is `….state.<name> = …`, or hands `{"<name>": …}` to the application from its lifespan."""
     match statement:
-        case tree.Assign(targets=targets):
-            return any(_is_entry(target, name) for target in targets)
+        case tree.Assign(targets=targets, value=value):
+            return any(_is_entry(target, name) for target in targets) or _given(value, name) is not None
         case tree.Evaluate(value=tree.Yield(value=tree.Mapping(keys=keys))):
             return any(isinstance(key, tree.Constant) and key.value == name for key in keys)
         case _:
             return False
 
 
+def _given(value: tree.Expression | None, name: str) -> tree.Expression | None:
+    """What `Litestar(state=State({"<name>": ...}))` gives the application under `name`."""
+    if not isinstance(value, tree.Call):
+        return None
+    for argument in value.arguments:
+        for node in tree.walk(argument.value) if argument.keyword == "state" else ():
+            if isinstance(node, tree.Mapping):
+                for key, held in zip(node.keys, node.values, strict=True):
+                    if isinstance(key, tree.Constant) and key.value == name:
+                        return held
+    return None
+
+
 def _is_entry(target: tree.Expression, name: str) -> bool:
     match target:
         case tree.Attribute(value=tree.Attribute(name="state"), name=entry):
+            return entry == name
+        case tree.Subscript(value=tree.Attribute(name="state"), index=tree.Constant(value=entry)):
             return entry == name
         case _:
             return False
@@ -91,7 +106,10 @@ def _put_by(
         match statement:
             case tree.Assign(value=value, targets=targets) if value is not None:
                 found = expressions.evaluate(frame, state, value)
-                if _puts(statement, name):
+                given = _given(value, name)
+                if given is not None:
+                    yield expressions.evaluate(frame, state, given)
+                elif _puts(statement, name):
                     yield found
                 else:
                     for target in targets:
