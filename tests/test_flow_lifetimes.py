@@ -262,6 +262,21 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "a sync session in coroutines and in threads",
+            """
+            async def read(db: Session, number: int):
+                return db.scalar(select(number))
+
+            def load(db: Session, number: int):
+                return db.scalar(select(number))
+
+            async def both(db: Session):
+                await asyncio.gather(read(db, 1), read(db, 2))
+                await asyncio.gather(asyncio.to_thread(load, db, 1), asyncio.to_thread(load, db, 2))  # error: PHL203
+        """,
+            select=ALL,
+        ),
+        case(
             "an interface that is named like a session",
             """
             class Interface:

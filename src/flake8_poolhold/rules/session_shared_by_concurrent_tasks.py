@@ -4,7 +4,8 @@
 Reports `gather`, `wait`, `as_completed`, a task group and several tasks of which two use the same session or
 connection, or of which one that uses it runs many times: direct calls, lists and generators built before, methods of
 one object that carries the session, closures. A semaphore with more than one permit does not help. Silent when only one
-branch uses the session, when each opens its own, and when each use is under one lock.
+branch uses the session, when each opens its own, and when each use is under one lock. A sync session counts where the
+branches run in threads.
 
 ## Why is this bad?
 A session is for one task at a time. On a cold pool the second branch fails at once with `InvalidRequestError: This

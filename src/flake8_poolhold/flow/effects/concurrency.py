@@ -55,7 +55,7 @@ def together(frame: Frame, state: State, ways: list[Branch], span: tree.Span, ho
         if any(option in frame.doubled for option in options(value)):
             continue
         for place, use in _used(frame, state, value, span).items():
-            if use.raced:
+            if use.raced and (_is_async(frame, place) or _in_thread(value)):
                 users.setdefault(place, []).append((value, repeats, use))
     for place, met in users.items():
         again = any(repeats for _, repeats, _ in met) and not _is_fresh(frame, place)
@@ -77,6 +77,8 @@ def beside(
 ) -> None:
     """A task starts while others run: report each holder that it shares with one of them, or with itself."""
     for place in sorted(started.raced, key=str):
+        if not _is_async(frame, place):
+            continue
         sharing = [other for other in others if place in other.raced and (again or other.span != started.span)]
         if not sharing or (again and _is_fresh(frame, place)):
             continue
@@ -92,6 +94,16 @@ def _used(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Pla
         if isinstance(option, Suspended | Library):
             found |= uses.of(frame, state, option, span)
     return found
+
+
+def _is_async(frame: Frame, place: Place) -> bool:
+    """Whether a branch may be suspended in the middle of a statement: a sync session never is, on its loop's thread."""
+    holder = frame.known.get(place)
+    return holder is None or frame.analysis.holders.classes[holder.kind].is_async
+
+
+def _in_thread(value: Value) -> bool:
+    return any(isinstance(option, Suspended) and isinstance(option.target, Library) for option in options(value))
 
 
 def _is_fresh(frame: Frame, place: Place) -> bool:

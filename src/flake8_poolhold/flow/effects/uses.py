@@ -48,7 +48,7 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
     found: dict[Place, Use] = {}
     for way in ways:
         for place, holder in way.holders.items():
-            if holder.sure and (place.origin.how == "param" or place in there):
+            if holder.sure and (_is_parameters(frame, place) or place in there):
                 ends = bool(holder.kinds & ENDED)
                 closes = way is trial and holder.kinds == {CLOSED}
                 known = found.get(place)
@@ -58,6 +58,11 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
                     else Use(known.raced or holder.raced, known.ends or ends, known.closes)
                 )
     return found
+
+
+def _is_parameters(frame: Frame, place: Place) -> bool:
+    """Whether a holder came in through a parameter of the function, or is a field of what did."""
+    return place.origin.how == "param" and frame.function is not None and place.origin.where == frame.function.id
 
 
 def _there(frame: Frame, state: State) -> set[Place]:

@@ -167,6 +167,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         waits.reach(frame, state, wait, path, span)
         blocking.library(frame, state, wait, path, span)
     if path.startswith(_QUIET):
+        for argument in arguments:  # a named tuple keeps them
+            frame.escaped.update(holder.place for holder in holders_in(argument.value))
         frame.may_raise(state)
         return Library(f"{path}()") if not path.startswith("builtins.") else UNKNOWN
     return _ordinary(frame, state, callee, arguments, span)
