@@ -99,7 +99,7 @@ def _used(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Pla
 def _is_async(frame: Frame, place: Place) -> bool:
     """Whether a branch may be suspended in the middle of a statement: a sync session never is, on its loop's thread."""
     holder = frame.known.get(place)
-    return holder is None or frame.analysis.holders.classes[holder.kind].is_async
+    return holder is not None and frame.analysis.holders.classes[holder.kind].is_async
 
 
 def _in_thread(value: Value) -> bool:
