@@ -33,9 +33,11 @@ DEFAULT_EXCLUDE = (
     "migrations",
     "node_modules",
     "site-packages",
+    "test",
+    "tests",
     "venv",
 )
-"""Names of folders that hold no code of the project, or code that is run once and by hand."""
+"""Names of folders that hold no code of the project, or code that is run by hand: tests hold connections on purpose."""
 
 ALL_WAITS: tuple[WaitClass, ...] = get_args(WaitClass)
 
