@@ -84,6 +84,26 @@ CASES = [
     """,
     ),
     case(
+        "the state that a lifespan gives as a typed dict",
+        """
+        from typing import TypedDict
+        from fastapi import Request
+
+        class State(TypedDict):
+            http: httpx.AsyncClient
+
+        @contextlib.asynccontextmanager
+        async def lifespan(app):
+            async with httpx.AsyncClient() as http:
+                yield State(http=http)
+
+        @app.get("/")
+        async def f(request: Request, db: AsyncSession = Depends(get_db)):
+            await db.get(str, 1)
+            await request.state.http.get("/")  # error: PHL101
+    """,
+    ),
+    case(
         "what a function inside a function puts into the state",
         """
         from fastapi import Request
