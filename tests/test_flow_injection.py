@@ -121,6 +121,24 @@ CASES = [
     """,
     ),
     case(
+        "a class inside a function puts something into the state",
+        """
+        from fastapi import Request
+
+        def create():
+            class Start:
+                def __init__(self, maker):
+                    app.state.maker = maker
+            return Start
+
+        @app.get("/")
+        async def f(request: Request):
+            async with request.app.state.maker() as db:
+                await db.execute(select(1))
+                await client.get("/")  # error: PHL101
+    """,
+    ),
+    case(
         "a state that is something else",
         """
         from fastapi import Request
