@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import contexts, expressions, recursion, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame
+from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import Library, Method, Router, Value, join
@@ -31,7 +32,17 @@ def read(analysis: Analysis, name: str) -> Value:
 
 
 def _find(analysis: Analysis, name: str) -> Value:
-    return join(value for path in analysis.project.naming(name) for value in _put(analysis, path, name))
+    project = analysis.project
+    lifespans = {path for path in project.naming("lifespan") if _yields(project, path, name)}
+    files = lifespans.union(project.naming(f"state.{name}"))
+    return join(value for path in sorted(files) for value in _put(analysis, path, name))
+
+
+def _yields(project: Project, path: str, name: str) -> bool:
+    """Whether a file that speaks of a lifespan may yield a state with the entry `name`: only such files are parsed."""
+    source = project.bytes_of(path)
+    words = (f'"{name}"', f"'{name}'", f"{name}=")
+    return b"yield" in source and any(word.encode() in source for word in words)
 
 
 def _put(analysis: Analysis, path: str, name: str) -> Iterator[Value]:
