@@ -229,9 +229,9 @@ class Solver:
             if marker is not None:
                 value = self.solve(marker, kind, _span_of(parameter, span) if is_handler else span)
                 if contexts.says_nothing(self._frame, value):
-                    value = types.instance(
-                        self._frame.analysis, kind, summaries.parameter_place(info.id, parameter.name)
-                    )
+                    place = summaries.parameter_place(info.id, parameter.name)
+                    declared = types.instance(self._frame.analysis, kind, place)
+                    value = value if isinstance(declared, Unknown) else declared
                 solved[parameter.name] = value
         return solved
 

@@ -182,13 +182,13 @@ def _unwind(frame: Frame) -> Leave:
 
 
 def _join_tasks(frame: Frame, span: tree.Span) -> Leave:
-    """Leaving a task group waits for the tasks that were started in it."""
+    """Leaving a task group waits for the tasks that were started in it; an exception cancels them."""
     outside, frame.grouped = frame.grouped, []
-    inside = frame.grouped
+    inside, unwinding = frame.grouped, frame.unwinding
 
     def leave(after: State) -> None:
         frame.grouped = outside
-        for task in inside:
+        for task in inside if frame.unwinding == unwinding else ():
             calls.await_value(frame, after, task, span)
 
     return leave
@@ -282,6 +282,9 @@ def drive(frame: Frame, state: State, generator: Suspended, name: str, span: tre
             return generator
         case "__anext__" | "asend" | "aclose":
             return Suspended("coroutine", Method(generator, "close" if name == "aclose" else "__next__"), ())
+        case "result":
+            done = Suspended("coroutine", generator.target, generator.arguments)
+            return calls.await_value(frame, state, done, span)
         case "close":
             return _close_by_hand(frame, state, generator, span)
         case _ if yields_holder(frame, state, generator, span):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
@@ -56,6 +57,7 @@ _THREADS = frozenset(
         "anyio.to_thread.run_sync", "asgiref.sync.sync_to_async",
     }
 )  # fmt: skip
+_EXECUTORS = ("concurrent.futures.ThreadPoolExecutor.", "concurrent.futures.thread.ThreadPoolExecutor.")
 _ENDINGS = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "typing.assert_never"})
 """Functions that never return."""
 
@@ -128,6 +130,9 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return Suspended("coroutine", callee, arguments)
     if path in _TASKS or path.endswith((".create_task", ".start_soon")):
         return _start(frame, state, callee, arguments, span)
+    if path.startswith(_EXECUTORS) and path.endswith((".submit", ".map")) and arguments:
+        kind: Literal["coroutine", "future"] = "future" if path.endswith(".submit") else "coroutine"
+        return Suspended(kind, arguments[0].value, arguments[1:])
     if escapes.is_handover(path):
         escapes.hand_over(frame, state, path, arguments, span)
         background.add(frame, state, arguments[0].value if arguments else UNKNOWN, span)

@@ -143,7 +143,7 @@ def _declared(frame: Frame, returns: Value) -> Value:
     if isinstance(declared, Holder) and not info.node.is_generator:
         # Who asks twice for a session of unknown origin (a context variable, a registry) is taken to get the same one.
         return types.reroot(declared, types.global_place(info.path, info.name))
-    return declared
+    return returns if isinstance(declared, Unknown) else declared
 
 
 def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | None:

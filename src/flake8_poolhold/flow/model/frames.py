@@ -340,6 +340,8 @@ class Frame:
         self.streams = False
         """Whether a handler's session is still open while its response is sent."""
         self.stacked: list[Callable[[State], None]] = []
+        self.unwinding = False
+        """Whether an exception is on its way out: a block is left, or a `finally` run, because of it."""
         self.grouped: list[Value] | None = None
         """The tasks of the innermost task group that is open."""
         self.escaped: set[Place] = set()

@@ -74,6 +74,8 @@ def attribute(frame: Frame, state: State, value: Value, name: str, span: tree.Sp
             return join(attribute(frame, state, option, name, span) for option in options)
         case Suspended(kind="generator") if name in contexts.BY_HAND:
             return Method(value, name)
+        case Suspended(kind="future") if name == "result":
+            return Method(value, name)
         case Opening(holder=holder) if name not in ("start", "__aenter__", "__enter__"):
             return attribute(frame, state, holder, name)
         case Literally(value=str(text)) if name in dispatch.SPLITTING:
