@@ -73,9 +73,8 @@ INSTEAD = {
 @rule(code="PHL505")
 def libpq_option_in_asyncpg_url(flow: Flow) -> Iterator[Finding]:
     for made in flow.pools.made:
-        if made.kind not in ("async engine", "engine"):
-            continue
-        found = next(((way, name) for way in made.ways for name in _refused(way)), None)
+        ways = made.ways if made.kind == "async engine" else ()
+        found = next(((way, name) for way in ways for name in _refused(way)), None)
         if found is not None:
             way, name = found
             message = (

@@ -32,14 +32,15 @@ _DEFAULTS = {
 }
 _DEFAULTS_BEFORE_2_1 = {"postgresql": "psycopg2", "oracle": "cx_oracle"}
 _GAP = "\0"
-_SCHEME = re.compile(r"([\w]+)(?:\+(\w+))?://")
+_SCHEME = re.compile(r"(\w+)(?:\+(\w+))?://")
 _PORT = re.compile(r":(\d+)$")
 
 
 class Address(msgspec.Struct, frozen=True):
     """A database address. What is not literal is empty, a port that is not is 0; `options` are keys of its query.
 
-    `assumed`: it is a default. `gaps`: parts of it are not literal, so there may be more in it.
+    `assumed`: it is a default. `gaps`: parts of it are not literal, so there may be more in it. Where not even the
+    scheme is whole, as after `url.startswith("sqlite")`, `driver` is `?`.
     """
 
     dialect: str = ""
@@ -54,7 +55,7 @@ class Address(msgspec.Struct, frozen=True):
     def driver_of(self, version: Version | None) -> str:
         """The driver that SQLAlchemy of this version takes; an unknown version is taken for the newest."""
         if self.driver:
-            return self.driver
+            return self.driver.rstrip("?")
         older = _DEFAULTS_BEFORE_2_1 if version is not None and version < (2, 1) else {}
         return older.get(self.dialect, _DEFAULTS.get(self.dialect, ""))
 
@@ -78,9 +79,10 @@ def address(value: Setting | None) -> Address | None:
     whole = "".join(_GAP if piece is None else piece for piece in known)
     match = _SCHEME.match(whole)
     rest = whole[match.end() :] if match else whole.partition("://")[2]
-    dialect, driver = (match[1], match[2] or "") if match else ("", "")
-    if not match and "sqlite" in whole:
-        dialect = "sqlite"
+    if match:
+        dialect, driver = match[1], match[2] or ""
+    else:
+        dialect, driver = next((name for name in _DEFAULTS if name in whole), ""), "?"
     location, _, query = rest.partition("?")
     authority, slash, name = location.partition("/")
     host = authority.rpartition("@")[2]

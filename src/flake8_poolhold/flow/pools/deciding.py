@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.model.values import NONE, UNKNOWN, ClassOf, Library, Literally, Unknown
+from flake8_poolhold.flow.model.values import UNKNOWN, ClassOf, Library, Literally, Unknown
 from flake8_poolhold.flow.pools import reading, texts
 from flake8_poolhold.flow.pools.bodies import Body
 from flake8_poolhold.flow.pools.values import (
@@ -13,7 +13,6 @@ from flake8_poolhold.flow.pools.values import (
     Record,
     Setting,
     Text,
-    assume,
     certain,
     pieces,
     text,
@@ -108,11 +107,11 @@ def _inside(body: Body, world: World, test: tree.Expression, left: tree.Expressi
         for there, other in reading.evaluate(body, between, right):
             part = certain(one)
             if not isinstance(part, Literally) or not isinstance(part.value, str):
-                found += _judged(there, _positive(test), "", UNKNOWN, _member(part, certain(other)))
+                found += _judged(there, _positive(test), "", one, _member(part, certain(other)))
                 continue
             match certain(other):
                 case Options(open=False) as table:
-                    found += _judged(there, _positive(test), "", UNKNOWN, table.get(part.value) is not None)
+                    found += _judged(there, _positive(test), "", one, table.get(part.value) is not None)
                 case _:
                     truth = texts.contains(other, part.value)
                     holds = text([None, part.value, None])
@@ -186,20 +185,15 @@ def _judged(
     ways: Decided = []
     for answer in (True, False):
         there = world.copy()
-        if subject:
-            if truth is None or truth is not answer:
-                _learn(there, subject, value, holds if answer else UNKNOWN, contradicted=truth is not None)
-            else:
-                there.env[subject] = value
+        if truth is not None and truth is not answer:
+            there.doubt()
+        known = truth is answer
+        if subject and known:
+            there.env[subject] = value
+        elif subject and truth is not None:
+            there.env[subject] = holds if answer else UNKNOWN
+        elif subject and answer and isinstance(certain(value), Unknown) and not isinstance(holds, Unknown):
+            there.env[subject] = holds
         there.tests[key] = answer
         ways.append((there, answer))
     return ways
-
-
-def _learn(world: World, subject: str, value: Setting, holds: Setting, *, contradicted: bool) -> None:
-    """What a test that was decided without knowing says of its subject."""
-    if contradicted or isinstance(certain(value), Unknown):
-        if not isinstance(holds, Unknown) and holds != NONE:
-            world.env[subject] = assume(holds) if isinstance(value, Assumed) and contradicted else holds
-        elif contradicted:
-            world.env[subject] = UNKNOWN

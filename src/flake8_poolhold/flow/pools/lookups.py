@@ -16,14 +16,15 @@ from flake8_poolhold.flow.model.values import (
     FunctionOf,
     Instance,
     Library,
+    Literally,
     ModuleOf,
     Place,
     Unknown,
 )
 from flake8_poolhold.flow.naming import names, types
-from flake8_poolhold.flow.pools import reading, running
+from flake8_poolhold.flow.pools import reading, running, texts
 from flake8_poolhold.flow.pools.bodies import DEEPEST, Arguments, Body
-from flake8_poolhold.flow.pools.values import Options, Record, Setting, assume, certain
+from flake8_poolhold.flow.pools.values import Options, Record, Setting, Text, assume, certain
 from flake8_poolhold.flow.pools.worlds import World, mentioned, needed
 
 MOST_VALUES = 6
@@ -100,6 +101,8 @@ def attribute(body: Body, owner: Setting, name: str) -> list[Setting]:
             return [names.member_of_module(body.reader.analysis, module, name)]
         case Library(path=path):
             return [Library(f"{path}.{name}")]
+        case Literally() | Text() if name == "drivername":
+            return [texts.scheme(owner)]
         case Record(cls=cls, fields=fields):
             given = next((value for key, value in fields if key == name), None)
             return [given] if given is not None else _member(body, owner, cls, name)

@@ -62,12 +62,12 @@ def _name(body: Body, world: World, node: tree.Name) -> Read:
 def _chosen(world: World, name: str, found: list[Setting]) -> Read:
     """One world for each value, which keeps it: the next reading gives the same one."""
     if len(found) == 1:
-        return [(world, found[0])]
+        return [(world, world.known(found[0]))]
     ways: Read = []
     for value in found:
         there = world.copy()
-        there.env[name] = value
-        ways.append((there, value))
+        there.env[name] = there.known(value)
+        ways.append((there, there.env[name]))
     return ways
 
 

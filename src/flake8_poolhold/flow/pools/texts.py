@@ -58,15 +58,19 @@ def _startswith(owner: Setting, arguments: list[Setting]) -> Setting:
 
 
 def _replace(owner: Setting, arguments: list[Setting]) -> Setting:
-    """Of an address of which nothing is known, a replaced scheme is as good as a default: it may have been another."""
+    """Of an address whose scheme is not known, a replaced scheme is as good as a default: it may have been another."""
     if len(arguments) < 2:
         return UNKNOWN
     known, old, new = pieces(owner), literal(arguments[0]), pieces(arguments[1])
     if not isinstance(old, str) or not old or new is None:
         return UNKNOWN
-    if known is None:
+    if known is None or "://" not in (known[0] or ""):
+        first = known[0] or "" if known is not None else ""
         is_scheme = old.endswith("://") and new[-1] is not None and new[-1].endswith("://")
-        return assume(text([*new, None])) if is_scheme else UNKNOWN
+        if is_scheme and (old.startswith(first) or known is None):
+            return assume(text([*new, None]))
+    if known is None:
+        return UNKNOWN
     result: list[str | None] = []
     for piece in known:
         if piece is None:
@@ -77,6 +81,14 @@ def _replace(owner: Setting, arguments: list[Setting]) -> Setting:
         for part in rest:
             result += [*new, part]
     return text(piece for piece in result if piece != "")
+
+
+def scheme(url: Setting) -> Setting:
+    """`url.drivername`"""
+    known = pieces(url)
+    if known is None or known[0] is None or "://" not in known[0]:
+        return UNKNOWN
+    return lift(lambda _: Literally(known[0].partition("://")[0] if known[0] else ""), url)
 
 
 def _strip(owner: Setting, arguments: list[Setting]) -> Setting:

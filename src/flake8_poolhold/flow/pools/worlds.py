@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.model.scopes import blocks, statements
-from flake8_poolhold.flow.pools.values import Setting
+from flake8_poolhold.flow.model.values import UNKNOWN
+from flake8_poolhold.flow.pools.values import Assumed, Setting, pieces
 
 MOST_WORLDS = 48
 """With more ways than this through a body, nothing is said about what it makes."""
@@ -22,16 +23,32 @@ class TooManyWorldsError(Exception):
 
 
 class World:
-    """One way to a point of a body: its variables (`self.x` under that name) and the tests that were decided."""
+    """One way to a point of a body: its variables (`self.x` under that name) and the tests that were decided.
 
-    __slots__ = ("env", "tests")
+    `doubted`: a test went against a default, so no text here is what it is by default.
+    """
+
+    __slots__ = ("doubted", "env", "tests")
 
     def __init__(self, env: dict[str, Setting] | None = None, tests: dict[str, bool] | None = None) -> None:
         self.env = env if env is not None else {}
         self.tests = tests if tests is not None else {}
+        self.doubted = False
 
     def copy(self) -> World:
-        return World(self.env.copy(), self.tests.copy())
+        other = World(self.env.copy(), self.tests.copy())
+        other.doubted = self.doubted
+        return other
+
+    def doubt(self) -> None:
+        """A test went against a default."""
+        self.doubted = True
+        for name, value in self.env.items():
+            self.env[name] = self.known(value)
+
+    def known(self, value: Setting) -> Setting:
+        """`value`, unless it is a default that does not hold here."""
+        return UNKNOWN if self.doubted and isinstance(value, Assumed) and pieces(value) is not None else value
 
     def bind(self, name: str, value: Setting) -> None:
         """Give a variable a value; what was decided about the old one holds no longer."""
@@ -47,11 +64,11 @@ def distinct(worlds: Iterable[World]) -> list[World]:
     """The worlds without those that equal another. Raises `TooManyWorldsError`."""
     kept: list[World] = []
     for world in worlds:
-        if not any(world.env == other.env and world.tests == other.tests for other in kept):
+        if not any(_same(world, other) and world.tests == other.tests for other in kept):
             kept.append(world)
     by_env: list[World] = []
     for world in kept:  # the ways that differ in nothing but in decided tests are one, with what they agree on
-        same = next((other for other in by_env if other.env == world.env), None)
+        same = next((other for other in by_env if _same(other, world)), None)
         if same is None:
             by_env.append(world)
         else:
@@ -59,6 +76,10 @@ def distinct(worlds: Iterable[World]) -> list[World]:
     if len(by_env) > MOST_WORLDS:
         raise TooManyWorldsError
     return by_env
+
+
+def _same(one: World, other: World) -> bool:
+    return one.env == other.env and one.doubted is other.doubted
 
 
 def spelled(node: object) -> str:
