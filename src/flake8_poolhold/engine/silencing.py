@@ -24,7 +24,7 @@ def filtered(
     kept = []
     silenced = 0
     for finding in findings:
-        if _is_of_test(path, finding.code) or per_file_ignored(settings, path, finding.code):
+        if _is_test_leak(path, finding.code) or per_file_ignored(settings, path, finding.code):
             continue
         if found.silences(finding.line, finding.code) and comments:
             silenced += 1
@@ -40,9 +40,9 @@ def filtered(
     return kept, silenced
 
 
-def _is_of_test(path: str, code: str) -> bool:
-    """Leaks of tests and their fixtures cost nobody a connection, and their pools serve nobody."""
-    return code.startswith(("PHL4", "PHL5")) and is_test(path)
+def _is_test_leak(path: str, code: str) -> bool:
+    """Leaks of tests and their fixtures cost nobody a connection."""
+    return code.startswith("PHL4") and is_test(path)
 
 
 def _unused(path: str, line: int, column: int, code: str) -> Finding:

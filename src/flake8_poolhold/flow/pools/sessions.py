@@ -8,6 +8,7 @@ from flake8_poolhold.flow.model.frames import Analysis
 from flake8_poolhold.flow.model.values import ClassOf, Engine, Library, Literally
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.pools.bodies import Arguments
+from flake8_poolhold.flow.pools.makers import Made
 from flake8_poolhold.flow.pools.values import certain
 
 SessionKind = Literal["async", "sync on async", ""]
@@ -28,3 +29,19 @@ def kind(analysis: Analysis, given: Arguments) -> SessionKind:
             return "sync on async" if isinstance(bind, Engine) and known[bind.kind].is_async else ""
         case _:
             return ""
+
+
+def makes_async(analysis: Analysis, made: Made) -> bool:
+    """Whether a call is a sessionmaker of async sessions."""
+    if made.kind == "async sessionmaker":
+        return True
+    return made.kind == "sessionmaker" and any(kind(analysis, way.arguments) == "async" for way in made.ways)
+
+
+def expires(made: Made) -> bool:
+    """Whether a sessionmaker's commits expire what was loaded, on every way to it."""
+    return all(
+        not way.arguments.keywords.open
+        and certain(way.arguments.get("expire_on_commit") or Literally(True)) == Literally(True)
+        for way in made.ways
+    )
