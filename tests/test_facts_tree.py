@@ -274,6 +274,8 @@ EXPRESSIONS = [
     (f"'{'x' * 500}'", tree.Compute([])),
     ("not x", tree.Not(tree.Name("x"))),
     ("-x", tree.Compute([])),
+    ("-1", tree.Constant(-1)),
+    ("+1", tree.Compute([])),
     ("x is None", tree.NoneTest(tree.Name("x"), False)),
     ("x is not None", tree.NoneTest(tree.Name("x"), True)),
     ("x is y", tree.Compare("is", False, tree.Name("x"), tree.Name("y"))),

@@ -297,6 +297,10 @@ _COMPARATORS: dict[type, tuple[tree.Comparator, bool]] = {
 
 def _unary(node: cst.UnaryOperation, spans: Spans) -> Expression:
     inner = lower(node.expression, spans)
+    if isinstance(node.operator, cst.Minus) and isinstance(node.expression, cst.Integer):
+        return (
+            tree.Constant(-inner.value) if isinstance(inner, tree.Constant) and isinstance(inner.value, int) else inner
+        )
     return tree.Not(inner) if isinstance(node.operator, cst.Not) else _compute([inner])
 
 

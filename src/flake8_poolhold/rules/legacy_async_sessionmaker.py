@@ -1,13 +1,13 @@
 """`sessionmaker` makes async sessions, or sync ones on an async engine; `async_sessionmaker` is meant.
 
 ## What it does
-Reports `sqlalchemy.orm.sessionmaker` with a `class_` that is an async session, or with an async engine and no `class_`.
-Projects that run on SQLAlchemy 1.4, which has no `async_sessionmaker`, are left alone.
+Reports `sqlalchemy.orm.sessionmaker` with a `class_` that is an async session, or with an async engine and no
+`class_`. Projects that run on SQLAlchemy 1.4, which has no `async_sessionmaker`, are left alone.
 
 ## Why is this bad?
-`sessionmaker` is made for sync sessions. With an async class its `begin()` cannot be entered with `async with`, and
-type checkers take what it makes for a sync `Session`, so that a forgotten `await` goes unnoticed. Without a class it
-makes sync sessions, whose first statement on an async engine fails.
+`sessionmaker` is made for sync sessions, and its types say so: type checkers refuse the async engine, or are told to
+look away, and then do not see a forgotten `await`. Only `class_` makes the sessions async. Without it they are sync,
+and their first statement on an async engine fails.
 
 ## Example
 ```python
@@ -55,7 +55,10 @@ def legacy_async_sessionmaker(flow: Flow) -> Iterator[Finding]:
         if not kinds or not all(kinds):
             continue
         if "async" in kinds:
-            message = "`sessionmaker` makes async sessions here, but is made for sync ones; use `async_sessionmaker`"
+            message = (
+                "`sessionmaker` makes async sessions here by `class_` alone, its types are for sync ones; "
+                "use `async_sessionmaker`"
+            )
         else:
             message = (
                 "`sessionmaker` makes sync sessions on an async engine here, whose first statement fails; "

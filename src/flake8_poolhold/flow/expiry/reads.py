@@ -160,10 +160,7 @@ class _Run:
             found = self._value(iterable, top)
             start = top.copied()
             if target is not None:
-                item = (
-                    msgspec.structs.replace(found, shape="one") if found is not None and found.shape != "rows" else None
-                )
-                self._bind(target, item, iterable, start)
+                self._bind(target, _item(found), iterable, start)
             self._left.append([])
             end = self.block(body, start)
             for left in self._left.pop():
@@ -229,9 +226,7 @@ class _Run:
             case tree.Subscript(value=inner, index=index):
                 found = self._value(inner, state)
                 self._value(index, state)
-                return (
-                    msgspec.structs.replace(found, shape="one") if found is not None and found.shape == "many" else None
-                )
+                return _item(found)
             case tree.Lambda():
                 return None
             case tree.Comprehension(element=element, clauses=clauses):
@@ -393,13 +388,17 @@ def _forget(state: Variables, session: str) -> None:
         del state[name]
 
 
+def _rank(known: Object) -> int:
+    return 0 if known.expired is None else 1 if known.expired.method == "commit" else 2
+
+
 def _either(left: Variables | None, right: Variables | None) -> Variables | None:
-    """What may be true behind either way: an object is expired where it is on one of them."""
+    """What may be true behind either way: an object is expired where it is on one of them, by a rollback at worst."""
     if left is None or right is None:
         return right if left is None else left
     for name, known in right.items():
         mine = left.get(name)
-        if mine is None or mine.expired is None:
+        if mine is None or _rank(mine) < _rank(known):
             left[name] = known
     left.idle &= right.idle
     return left

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.pools.addresses import address
 from flake8_poolhold.flow.pools.bodies import Arguments
 from flake8_poolhold.flow.pools.makers import Made
@@ -16,10 +18,47 @@ _STATEMENT_LIMITS = ("command_timeout", "server_settings", "options", "read_time
 
 
 def is_pooled_engine(made: Made) -> bool:
-    """Whether a call makes an engine with a queue of connections on every way to it, and all its keywords are known."""
-    return made.kind in ENGINES and all(
-        is_queue(way.arguments) and not way.arguments.keywords.open for way in made.ways
-    )
+    """Whether a call makes an engine to stay, with a queue on every way to it, and all its keywords are known."""
+    known = all(is_queue(way.arguments) and not way.arguments.keywords.open for way in made.ways)
+    return made.kind in ENGINES and known and is_kept(made)
+
+
+def is_kept(made: Made) -> bool:
+    """Whether what a call makes outlives the function around it: returned or stored, and not disposed of there."""
+    if made.function is None:
+        return True
+    body = list(statements(made.function.node.body))
+    carriers, outer = set[str](), set[str]()
+    kept = False
+    for _ in range(2):  # what carries the engine may be bound before what it is stored in
+        for statement in body:
+            match statement:
+                case tree.Global(names=names):
+                    outer.update(names)
+                case tree.Return(value=value) if value is not None:
+                    kept = kept or _carries(value, made, carriers)
+                case tree.Assign(targets=targets, value=value) if value is not None and _carries(value, made, carriers):
+                    named = {target.id for target in targets if isinstance(target, tree.Name)}
+                    carriers |= named
+                    kept = kept or len(named) < len(targets) or bool(named & outer)
+    return kept and not any(_disposes(statement, carriers) for statement in body)
+
+
+def _carries(node: tree.Expression, made: Made, carriers: set[str]) -> bool:
+    return any(part is made.call or (isinstance(part, tree.Name) and part.id in carriers) for part in tree.walk(node))
+
+
+def _disposes(statement: tree.Statement, carriers: set[str]) -> bool:
+    match statement:
+        case tree.Evaluate(value=tree.Await(value=inner)) | tree.Evaluate(value=inner):
+            pass
+        case _:
+            return False
+    match inner:
+        case tree.Call(function=tree.Attribute(value=tree.Name(id=name), name="dispose")):
+            return name in carriers
+        case _:
+            return False
 
 
 def is_left_at_default(given: Arguments) -> bool:

@@ -126,6 +126,26 @@ def _if(body: Body, worlds: list[World], node: tree.If) -> list[World]:
     return [*after, *run(body, rest, node.otherwise)]
 
 
+def _for(body: Body, worlds: list[World], node: tree.For) -> list[World]:
+    """A loop over a display takes its turns one after the other, any other none or one."""
+    after: list[World] = []
+    for world in worlds:
+        for found, value in reading.evaluate(body, world, node.iterable):
+            if not isinstance(value, Items):
+                after += _loop(body, [found], node)
+                continue
+            turning = [found.copy()]
+            outer, body.left = body.left, []
+            for item in value.items:
+                for there in turning:
+                    assign(body, there, node.target, item)
+                turning = [*run(body, turning, node.body), *body.left]
+                body.left = []
+            body.left = outer
+            after += turning
+    return after
+
+
 def _loop(body: Body, worlds: list[World], node: tree.While | tree.For) -> list[World]:
     """No turn, or one: what a second one changes is not asked."""
     entered = [world.copy() for world in worlds]
@@ -215,7 +235,7 @@ _HANDLERS: dict[type, Callable[[Body, list[World], Any], list[World]]] = {
     tree.Continue: _leave,
     tree.If: _if,
     tree.While: _loop,
-    tree.For: _loop,
+    tree.For: _for,
     tree.Try: _try,
     tree.With: _with_block,
     tree.Match: _match,

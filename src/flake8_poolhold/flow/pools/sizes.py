@@ -31,9 +31,10 @@ def is_given(value: Setting | None) -> bool:
 
 
 def is_queue(given: Arguments) -> bool:
-    """Whether the engine has a queue of connections, its own or one that is named."""
+    """Whether the engine has a queue of connections: its own, one that is named, or one that takes a size."""
     named = pool_class(given)
-    if not named and (is_given(given.get("poolclass")) or is_given(given.get("pool"))):
+    unknown = not named and (is_given(given.get("poolclass")) or is_given(given.get("pool")))
+    if unknown and not is_given(given.get("pool_size")):
         return False
     url = address(given.get("url", 0))
     return named in _QUEUES and not (url is not None and url.dialect == "sqlite")
