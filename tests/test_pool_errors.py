@@ -51,9 +51,11 @@ def finding(path: Path, folder: Path) -> Finding:
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Load:
     """Run a fixture's module; libraries that wrap or wait are stood in for."""
-    model, adapter = types.ModuleType("openai"), types.ModuleType("mangum")
+    model, adapter, queue = (types.ModuleType(name) for name in ("openai", "mangum", "celery"))
     model.AsyncOpenAI = lambda **_: None  # type: ignore[attr-defined]
     adapter.Mangum = lambda app: app  # type: ignore[attr-defined]
+    queue.Celery = lambda: types.SimpleNamespace(task=lambda function: function)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "celery", queue)
     monkeypatch.setitem(sys.modules, "openai", model)
     monkeypatch.setitem(sys.modules, "mangum", adapter)
     monkeypatch.setenv("DATABASE_URL", NOWHERE)
@@ -74,7 +76,19 @@ def test_fails_at_start(path: Path, load: Load, tmp_path: Path) -> None:
     "path",
     [
         path
-        for code in ("PHL304", "PHL501", "PHL502", "PHL504", "PHL505", "PHL506", "PHL507", "PHL508", "PHL509", "PHL511")
+        for code in (
+            "PHL304",
+            "PHL501",
+            "PHL502",
+            "PHL504",
+            "PHL505",
+            "PHL506",
+            "PHL507",
+            "PHL508",
+            "PHL509",
+            "PHL510",
+            "PHL511",
+        )
         for path in fixtures(code, right=True)
     ],
 )
@@ -202,6 +216,16 @@ def test_an_untested_connection_may_be_dead(postgres: str, monkeypatch: pytest.M
     asyncio.run(after_a_restart(tested))
     with pytest.raises(DBAPIError):
         asyncio.run(after_a_restart(untested))
+
+
+def test_a_connection_of_another_loop_is_refused(postgres: str, monkeypatch: pytest.MonkeyPatch, load: Load) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgres)
+    use = load(FIXTURES / "PHL510" / "task_of_celery.py")["use"]
+    assert use() == 1
+    with pytest.raises(Exception, match=r"attached to a different loop|another operation|loop is closed"):
+        use()
+    right = load(FIXTURES / "PHL510" / "ok_tasks.py")["use"]
+    assert [right(), right()] == [2, 2]
 
 
 def test_the_server_refuses_more_connections_than_it_takes(

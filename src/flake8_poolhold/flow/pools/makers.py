@@ -167,17 +167,23 @@ def _run(reader: Reader, path: str, root: _Root, world: World) -> list[tuple[tre
     except TooManyWorldsError:
         recording.calls.clear()
         left = root.calls
-    blank = World(dict.fromkeys(followed & _bound(root), UNKNOWN))
+    blank = _blank(reader, path, root)
     for call in left:
         reading.evaluate(body, blank.copy(), call)
     return recording.calls
 
 
-def _bound(root: _Root) -> frozenset[str]:
-    """The names that a body binds."""
-    parameters = root.function.node.parameters if root.function is not None else []
-    bound = {name for statement in statements(root.body) for name in changed(statement)}
-    return frozenset(bound | {parameter.name for parameter in parameters})
+def _blank(reader: Reader, path: str, root: _Root) -> World:
+    """The world in which nothing is known of what a body binds, but for what it imports."""
+    world = World()
+    for parameter in root.function.node.parameters if root.function is not None else ():
+        world.env[parameter.name] = UNKNOWN
+    for statement in statements(root.body):
+        for name in changed(statement):
+            world.env[name] = UNKNOWN
+            if isinstance(statement, tree.Import | tree.ImportFrom) and name != "*":
+                world.env[name] = names.imported(reader.analysis, path, statement)
+    return world
 
 
 def _starts(reader: Reader, path: str, root: _Root) -> Iterator[tuple[tuple[str, tree.Span] | None, World]]:

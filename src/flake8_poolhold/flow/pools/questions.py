@@ -11,8 +11,10 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.expiry.reads import Read, in_file
 from flake8_poolhold.flow.model import versions
 from flake8_poolhold.flow.model.frames import Analysis
-from flake8_poolhold.flow.pools import deployment, services, sessions, sizes, statements
+from flake8_poolhold.flow.pools import deployment, habits, services, sessions, sizes, statements
+from flake8_poolhold.flow.pools.addresses import address
 from flake8_poolhold.flow.pools.bodies import Arguments, Reader
+from flake8_poolhold.flow.pools.loops import Loop, loops
 from flake8_poolhold.flow.pools.makers import Made, Way, makers
 from flake8_poolhold.source.paths import is_test
 
@@ -77,6 +79,23 @@ class Pools:
     @functools.cached_property
     def _serverless(self) -> dict[str, tuple[str, tree.Span, str]]:
         return services.serverless_modules(self._analysis)
+
+    @property
+    def loops(self) -> list[Loop]:
+        """Calls in the reported files that run work in a loop of its own, with an engine that outlives it."""
+        return [loop for path in self._files() for loop in loops(self._analysis, path, self.makes, self._keeps_asyncpg)]
+
+    def _keeps_asyncpg(self, made: Made) -> bool:
+        """Whether an engine keeps a pool of asyncpg's connections; an unknown driver is asyncpg where that is named."""
+        if not habits.is_kept(made) or not all(sizes.is_queue(way.arguments) for way in made.ways):
+            return False
+        drivers = {url.driver for way in made.ways if (url := address(way.arguments.get("url", 0))) is not None}
+        return drivers == {"asyncpg"} or (drivers <= {"", "?"} and self._names_asyncpg)
+
+    @functools.cached_property
+    def _names_asyncpg(self) -> bool:
+        files = [path for path in self._project.naming("asyncpg") if not is_test(path)]
+        return bool(files) and not self._project.naming("postgresql+psycopg:")
 
     @property
     def rolled_back(self) -> list[Read]:
