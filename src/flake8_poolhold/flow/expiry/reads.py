@@ -33,7 +33,7 @@ _ENDINGS = frozenset({"close", "aclose", "expunge_all", "reset", "invalidate", "
 
 
 class Read(msgspec.Struct, frozen=True):
-    """An attribute of an expired object is read: `name.attribute`, at `span` or near it."""
+    """An attribute of an expired object is read: `name.attribute`, at `span`."""
 
     function: FunctionInfo
     name: str
@@ -71,7 +71,6 @@ class _Run:
         self.found: dict[tuple[str, tree.Span], Read] = {}
         self._raised: list[Variables | None] = []
         self._left: list[list[Variables]] = []
-        self._near: list[tree.Span] = []
         self._statements: dict[str, tree.Expression] = {}
 
     def block(self, body: list[tree.Statement], state: Variables | None) -> Variables | None:
@@ -95,9 +94,9 @@ class _Run:
                 self._value(value, state)
             case tree.Evaluate(value=value):
                 self._value(value, state)
-            case tree.Return(value=value, span=span) | tree.Raise(value=value, span=span):
+            case tree.Return(value=value) | tree.Raise(value=value):
                 if value is not None:
-                    self._at(span, value, state)
+                    self._value(value, state)
                 return None
             case tree.Break() | tree.Continue():
                 if self._left:
@@ -198,31 +197,24 @@ class _Run:
             _forget(after, name)
         return after
 
-    def _at(self, span: tree.Span, node: tree.Expression, state: Variables) -> Object | None:
-        self._near.append(span)
-        try:
-            return self._value(node, state)
-        finally:
-            self._near.pop()
-
     def _value(self, node: tree.Expression, state: Variables) -> Object | None:
         """The object that an expression gives, if it is one; what it reads and does on the way happens."""
         match node:
             case tree.Name(id=name):
                 return state.get(name)
-            case tree.Attribute(value=tree.Name(id=name), name=attribute):
-                self._read(name, attribute, state)
+            case tree.Attribute(value=tree.Name(id=name), name=attribute, span=span):
+                self._read(name, attribute, span, state)
                 return None
             case tree.Await(value=tree.Call(function=tree.Attribute(value=owner, name=method)) as call, span=span):
                 for argument in call.arguments:
-                    self._at(span, argument.value, state)
+                    self._value(argument.value, state)
                 return self._awaited(_spelled(owner), method, call, span, state)
-            case tree.Await(value=inner, span=span):
-                self._at(span, inner, state)
+            case tree.Await(value=inner):
+                self._value(inner, state)
                 _reload(state)
                 return None
-            case tree.Call(span=span):
-                return self._call(node, span, state)
+            case tree.Call():
+                return self._call(node, state)
             case tree.Subscript(value=inner, index=index):
                 found = self._value(inner, state)
                 self._value(index, state)
@@ -249,16 +241,14 @@ class _Run:
                     self._value(part, state)
                 return None
 
-    def _call(self, node: tree.Call, span: tree.Span, state: Variables) -> Object | None:
-        self._near.append(span)
+    def _call(self, node: tree.Call, state: Variables) -> Object | None:
         owner = None
         if isinstance(node.function, tree.Attribute):
             inner = node.function.value
             owner = self._value(inner, state)
             if isinstance(inner, tree.Name) and owner is not None and owner.shape == "one":
-                self._read(inner.id, node.function.name, state)
+                self._read(inner.id, node.function.name, node.function.span, state)
         values = [self._value(argument.value, state) for argument in node.arguments]
-        self._near.pop()
         match node.function:
             case tree.Attribute(value=session, name="add" | "add_all" | "delete" | "expunge" as method):
                 self._managed(_spelled(session), method, node, state)
@@ -338,14 +328,13 @@ class _Run:
             elif known.shape in ("one", "many"):
                 state[name] = msgspec.structs.replace(known, is_new=False, expired=expiry)
 
-    def _read(self, name: str, attribute: str, state: Variables) -> None:
+    def _read(self, name: str, attribute: str, span: tree.Span, state: Variables) -> None:
         known = state.get(name)
         if known is None or known.expired is None or known.shape != "one":
             return
         if self.naming.is_column(known.model, attribute):
-            near = self._near[-1] if self._near else known.expired.span
             key = (name, known.expired.span)
-            self.found.setdefault(key, Read(self.info, name, attribute, near, known.expired))
+            self.found.setdefault(key, Read(self.info, name, attribute, span, known.expired))
 
 
 def _item(found: Object | None) -> Object | None:
