@@ -68,6 +68,18 @@ def derived(owner: Object, method: str) -> Object | None:
     return None
 
 
+def is_table(analysis: Analysis, key: str) -> bool:
+    """Whether a class has a table: of SQLModel's, which are schemas too, those that say so."""
+    if not names.is_mapped(analysis, key):
+        return False
+    if not any(path.endswith(".SQLModel") for path in names.mro(analysis, key)[1]):
+        return True
+    keywords = analysis.classes[key].node.keywords
+    return any(
+        one.keyword == "table" and isinstance(one.value, tree.Constant) and one.value.value is True for one in keywords
+    )
+
+
 class Naming:
     """What the names in one function stand for, imports inside it included."""
 
@@ -88,7 +100,7 @@ class Naming:
     def model(self, node: tree.Expression) -> str:
         """The mapped class that an expression names, by its key; empty for anything else."""
         value = self.value(node)
-        return value.cls if isinstance(value, ClassOf) and names.is_mapped(self._analysis, value.cls) else ""
+        return value.cls if isinstance(value, ClassOf) and is_table(self._analysis, value.cls) else ""
 
     def selected(self, node: tree.Expression) -> str | None:
         """The one mapped class that a statement selects; empty for another statement, `None` for none that is seen."""
@@ -122,7 +134,7 @@ class Naming:
             match value:
                 case Holder(kind=kind) if self._analysis.holders.classes[kind].is_async:
                     sessions.append(parameter)
-                case Instance(cls=cls) if names.is_mapped(self._analysis, cls):
+                case Instance(cls=cls) if is_table(self._analysis, cls):
                     objects.append((parameter, cls))
         if len(sessions) != 1:
             return {}

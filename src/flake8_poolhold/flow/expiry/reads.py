@@ -14,6 +14,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.expiry.objects import Expiry, Naming, Object, derived
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.naming import names
+from flake8_poolhold.flow.pools.worlds import dotted
 
 
 class Variables(dict[str, Object]):
@@ -78,7 +79,7 @@ class _Run:
         for statement in body:
             if state is None:
                 return None
-            if self._raised:
+            if self._raised and _may_raise(statement):
                 self._raised[-1] = _either(self._raised[-1], state.copied())
             state = self._statement(statement, state)
         return state
@@ -187,7 +188,7 @@ class _Run:
                 opened.append(item.target.id)
             match item.value:
                 case tree.Call(function=tree.Attribute(value=owner, name="begin")):
-                    begun.append(_spelled(owner))
+                    begun.append(dotted(owner))
         after = self.block(node.body, state)
         if after is None:
             return None
@@ -208,7 +209,7 @@ class _Run:
             case tree.Await(value=tree.Call(function=tree.Attribute(value=owner, name=method)) as call, span=span):
                 for argument in call.arguments:
                     self._value(argument.value, state)
-                return self._awaited(_spelled(owner), method, call, span, state)
+                return self._awaited(dotted(owner), method, call, span, state)
             case tree.Await(value=inner):
                 self._value(inner, state)
                 _reload(state)
@@ -251,7 +252,7 @@ class _Run:
         values = [self._value(argument.value, state) for argument in node.arguments]
         match node.function:
             case tree.Attribute(value=session, name="add" | "add_all" | "delete" | "expunge" as method):
-                self._managed(_spelled(session), method, node, state)
+                self._managed(dotted(session), method, node, state)
                 return None
             case tree.Attribute(name=method):
                 return derived(owner, method) if owner is not None else None
@@ -344,14 +345,6 @@ def _item(found: Object | None) -> Object | None:
     return msgspec.structs.replace(found, shape="one")
 
 
-def _spelled(node: tree.Expression) -> str:
-    parts: list[str] = []
-    while isinstance(node, tree.Attribute):
-        parts.append(node.name)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, tree.Name) else ""
-
-
 def _parts(node: tree.Node) -> list[tree.Expression]:
     found: list[tree.Expression] = []
     waiting = [getattr(node, field) for field in node.__struct_fields__]
@@ -377,6 +370,11 @@ def _forget(state: Variables, session: str) -> None:
         del state[name]
 
 
+def _may_raise(statement: tree.Statement) -> bool:
+    """Whether a statement calls anything; what does not is taken to end well."""
+    return any(isinstance(part, tree.Call | tree.Await) for part in tree.walk(statement))
+
+
 def _rank(known: Object) -> int:
     return 0 if known.expired is None else 1 if known.expired.method == "commit" else 2
 
@@ -387,7 +385,11 @@ def _either(left: Variables | None, right: Variables | None) -> Variables | None
         return right if left is None else left
     for name, known in right.items():
         mine = left.get(name)
-        if mine is None or _rank(mine) < _rank(known):
+        if mine is None:
             left[name] = known
+            continue
+        # What is new on one way, and so keeps its values in a rollback, is given the benefit of the doubt.
+        worse = known if _rank(mine) < _rank(known) else mine
+        left[name] = msgspec.structs.replace(worse, is_new=mine.is_new or known.is_new)
     left.idle &= right.idle
     return left
