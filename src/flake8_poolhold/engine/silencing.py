@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from flake8_poolhold.config import Settings, per_file_ignored, selected
 from flake8_poolhold.finding import Finding
 from flake8_poolhold.registry import rules
+from flake8_poolhold.source.paths import is_test
 from flake8_poolhold.source.suppressions import suppressions
 
 _UNUSED = "PHL901"
@@ -42,15 +42,7 @@ def filtered(
 
 def _is_test_leak(path: str, code: str) -> bool:
     """Leaks of tests and their fixtures cost nobody a connection."""
-    if not code.startswith("PHL4"):
-        return False
-    *folders, name = PurePosixPath(path).parts
-    return (
-        not {"test", "tests"}.isdisjoint(folders)
-        or name == "conftest.py"
-        or name.startswith("test_")
-        or name.endswith("_test.py")
-    )
+    return code.startswith("PHL4") and is_test(path)
 
 
 def _unused(path: str, line: int, column: int, code: str) -> Finding:

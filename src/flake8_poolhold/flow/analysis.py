@@ -14,6 +14,7 @@ from flake8_poolhold.flow.model.frames import Analysis, Blocking, Escape, FanOut
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import join_states
 from flake8_poolhold.flow.naming import names, taught
+from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import releases
 
 Event = TypeVar("Event", Hold, Blocking, Escape, FanOut, Unclosed)
@@ -30,6 +31,7 @@ class Flow:
         taught.learn(self._analysis)
         self._analysed: set[str] = set()
         self._reported: set[str] = set()
+        self.pools = Pools(self._analysis, lambda: self._reported)
 
     def report(self, paths: Iterable[str]) -> None:
         """Answer about these files from now on; what is known of the others stays known."""

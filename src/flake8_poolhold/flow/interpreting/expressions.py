@@ -243,9 +243,11 @@ def _slice(frame: Frame, state: State, node: tree.Slice) -> Value:
     return UNKNOWN
 
 
-def _compute(frame: Frame, state: State, node: tree.Compute) -> Value:
-    for part in node.parts:
-        evaluate(frame, state, part)
+def _compute(frame: Frame, state: State, node: tree.Compute | tree.Text | tree.Compare) -> Value:
+    """Names and constants have no effect, and the value is not followed here: see `pools`, which reads strings."""
+    for part in (node.left, node.right) if isinstance(node, tree.Compare) else node.parts:
+        if not isinstance(part, tree.Name | tree.Constant):
+            evaluate(frame, state, part)
     return UNKNOWN
 
 
@@ -376,6 +378,8 @@ _HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {
     tree.NoneTest: _computed,
     tree.Not: _computed,
     tree.Walrus: _walrus,
+    tree.Text: _compute,
+    tree.Compare: _compute,
     tree.Compute: _compute,
     tree.Lambda: _lambda,
 }
