@@ -135,6 +135,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
             return False
         return not self.minimum_wait or longest(wait.typical) >= self.minimum_wait
 
+    def counts_blocking(self, wait: Wait) -> bool:
+        """Whether a blocking call is reported: as a wait is, but by default in every class: the loop stands still."""
+        chosen = self if self.waits != DEFAULT_WAITS else msgspec.structs.replace(self, waits=("all",))
+        return chosen.counts(wait)
+
     def own_libraries(self) -> dict[str, Library]:
         """The user's tables about libraries; a function of `wait-functions` is one by itself."""
         functions = {path: Library(kind=kind, typical=AS_IT_TAKES) for path, kind in self.wait_functions.items()}

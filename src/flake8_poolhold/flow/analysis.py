@@ -69,7 +69,9 @@ class Flow:
     @property
     def entries(self) -> list[entries.Entry]:
         """Where async functions block the event loop; see `entries`."""
-        return entries.collected(self._analysis, self._mine(self._analysis.events.blocking))
+        counts = self._analysis.project.settings.counts_blocking
+        found = entries.collected(self._analysis, self._mine(self._analysis.events.blocking))
+        return [entry for entry in found if entry.sort != "network" or counts(entry.block.wait)]
 
     @property
     def escapes(self) -> list[Escape]:

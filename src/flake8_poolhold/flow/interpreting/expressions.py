@@ -268,9 +268,29 @@ def condition(frame: Frame, state: State, test: tree.Expression) -> bool | None:
             if isinstance(value, Literally) or (isinstance(inner, tree.Name) and inner.id in frame.not_none):
                 return negated
             return None
+        case tree.Either(operator=operator, parts=parts):
+            evaluate(frame, state, test)
+            decisive = operator == "or"
+            truths = [_truth(state, part) for part in parts]
+            if decisive in truths:
+                return decisive
+            return None if None in truths else not decisive
         case _:
             value = evaluate(frame, state, test)
             return bool(value.value) if isinstance(value, Literally) and isinstance(test, tree.Name) else None
+
+
+def _truth(state: State, part: tree.Expression) -> bool | None:
+    """Whether a part of `a and b` is known to be true or false; evaluates nothing."""
+    match part:
+        case tree.Not(value=inner):
+            truth = _truth(state, inner)
+            return None if truth is None else not truth
+        case tree.Name(id=name):
+            value = state.env.get(name)
+            return bool(value.value) if isinstance(value, Literally) else None
+        case _:
+            return None
 
 
 def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> None:
