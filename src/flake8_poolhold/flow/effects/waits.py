@@ -238,6 +238,9 @@ def named(state: State, place: Place) -> str:
             return name
     if place.path:
         return place.path[-1]
+    if place.origin.how == "global":
+        # A registry of a library goes by the name of its class and attribute, one made at import is called nothing.
+        return ".".join(place.origin.name.split(".")[-2:]) if place.origin.name[:1].isalpha() else "the scoped session"
     return place.origin.name if place.origin.how != "new" else "a session"
 
 

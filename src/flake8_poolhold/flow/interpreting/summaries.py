@@ -266,7 +266,7 @@ def context_of(frame: Frame, function: FunctionOf, bound: dict[str, Value], stat
         if is_optional and _is_object(value) and tested(analysis, info, parameter.name):
             known.append((f"!{parameter.name}", NONE))
         own = general_value(analysis, info, index, parameter)
-        if _says_more(value, own):
+        if _says_more(value, own) or _is_other_holder(analysis, value, own):
             own = types.carry(value, place)
             known.append((parameter.name, own))
         fields.extend(_known_fields(analysis, state, value, own, place))
@@ -309,6 +309,13 @@ def _says_more(value: Value, own: Value) -> bool:
     if isinstance(own, Series | Table):
         return type(own) is type(value) and bool(value.items) and not own.items
     return isinstance(own, Library) and isinstance(value, FunctionOf | Instance)
+
+
+def _is_other_holder(analysis: Analysis, value: Value, own: Value) -> bool:
+    """Whether a connection is passed where use suggested a session, or the other way: a commit differs for them."""
+    if not isinstance(value, Holder) or not isinstance(own, Holder):
+        return False
+    return analysis.holders.classes[value.kind].kind != analysis.holders.classes[own.kind].kind
 
 
 def _known_fields(
