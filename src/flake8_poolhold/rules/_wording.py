@@ -111,7 +111,8 @@ def release_notes(flow: Flow, hold: Hold) -> tuple[str, ...]:
     notes: list[str] = []
     provider = flow.function(hold.provider)
     if provider is not None:
-        notes.append(f"released only when {provider.name} ({place(provider.path, provider.node.span[0])}) exits")
+        where = place(provider.path, provider.node.span[0])
+        notes.append(f"nothing gives it back before the call; {provider.name} ({where}) does when it exits")
     if hold.state.lock:
         step = hold.state.lock[-1]
         notes.append(
@@ -141,10 +142,11 @@ def held(flow: Flow, code: str, name: str, kinds: frozenset[str]) -> Iterator[Fi
         if hold.waiting.wait.kind not in kinds:
             continue
         fix, why_not = offer(flow, hold)
+        way_out = "move the call out of the lock" if hold.state.lock else "commit or close it first"
         yield finding(
             code,
             name,
-            f"`{hold.name}` keeps a pooled connection during this {noun(hold.waiting)}; commit or close it first",
+            f"`{hold.name}` keeps a pooled connection during this {noun(hold.waiting)}; {way_out}",
             hold.function,
             hold.span,
             trail=(*checkout_steps(hold), *hold.state.lock[-1:], *wait_steps(hold.waiting)),

@@ -227,9 +227,10 @@ def _conditional(frame: Frame, state: State, node: tree.Conditional) -> Value:
     return join((left, right))
 
 
-def _computed(frame: Frame, state: State, node: tree.NoneTest | tree.Not) -> Value:
-    evaluate(frame, state, node.value)
-    return UNKNOWN
+def _tested(frame: Frame, state: State, node: tree.NoneTest | tree.Not) -> Value:
+    """`own = db is None`: a flag that is known where the test is."""
+    truth = condition(frame, state, node)
+    return UNKNOWN if truth is None else Literally(truth)
 
 
 def _walrus(frame: Frame, state: State, node: tree.Walrus) -> Value:
@@ -395,8 +396,8 @@ _HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {
     tree.Comprehension: _comprehension,
     tree.Either: _either,
     tree.Conditional: _conditional,
-    tree.NoneTest: _computed,
-    tree.Not: _computed,
+    tree.NoneTest: _tested,
+    tree.Not: _tested,
     tree.Walrus: _walrus,
     tree.Text: _compute,
     tree.Compare: _compute,

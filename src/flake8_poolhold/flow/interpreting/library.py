@@ -318,7 +318,14 @@ def _second(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -
 
 
 def _cast(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    """`cast(T, x)`: an instance of a class of the project is one of `T`; what is known of others stays."""
     values = positional(arguments)
+    if len(values) > 1 and isinstance(values[0], ClassOf):
+        wanted = values[0].cls
+        found = [option for option in options(values[1]) if isinstance(option, Instance)]
+        same = [option for option in found if wanted in names.mro(frame.analysis, option.cls)[0]]
+        if found:
+            return join(same) if same else Instance(wanted, found[0].place)
     if len(values) < 2 or values[1] != UNKNOWN:
         return _second(frame, state, arguments, span)
     return types.instance(frame.analysis, values[0], types.global_place(frame.path, f"cast:{span[0]}"))
