@@ -273,7 +273,7 @@ class Solver:
             case FunctionOf(function=function):
                 info = analysis.functions[function]
                 skip = 1 if target.receiver is not None else 0
-                arguments = _keywords(self.parameters(info, span, skip))
+                arguments = self._arguments(info, span, skip)
                 if info.node.is_generator:
                     value, _ = contexts.enter(
                         frame, state, Suspended("generator", target, arguments), span, is_async=True
@@ -286,8 +286,11 @@ class Solver:
                     self._remember(value, info)
             case ClassOf(cls=cls):
                 constructor = names.method(analysis, cls, "__init__")
-                solved = self.parameters(constructor, span, 1) if constructor is not None else self._fields(cls, span)
-                value = calls.call(frame, state, target, _keywords(solved), span)
+                if constructor is not None:
+                    arguments = self._arguments(constructor, span, 1)
+                else:
+                    arguments = _keywords(self._fields(cls, span))
+                value = calls.call(frame, state, target, arguments, span)
             case Instance(cls=cls):
                 method = names.method(analysis, cls, "__call__")
                 value = self._run(FunctionOf(method.id, target), span) if method is not None else UNKNOWN
@@ -297,6 +300,12 @@ class Solver:
                 value = calls.call(frame, state, target, (), span)
         state.dead = False
         return value
+
+    def _arguments(self, info: FunctionInfo, span: tree.Span, skip: int) -> tuple[BoundArgument, ...]:
+        """The arguments of a provider: what is no dependency comes from the request, whatever its default says."""
+        solved = self.parameters(info, span, skip)
+        named = [one.name for one in info.node.parameters[skip:] if one.kind in ("positional", "keyword")]
+        return _keywords({name: solved.get(name, UNKNOWN) for name in named})
 
     def _fields(self, cls: str, span: tree.Span) -> dict[str, Value]:
         """A dataclass as a dependency: its annotated fields are its parameters."""
