@@ -251,6 +251,12 @@ def test_parameters_and_arguments() -> None:
     assert [(one.keyword, one.star) for one in call.arguments] == [(None, ""), (None, "*"), ("c", ""), (None, "**")]
 
 
+def test_a_keyword_on_a_line_of_its_own_has_a_position() -> None:
+    call = expression("f(a, b=1,\n    c=2,\n)")
+    assert isinstance(call, tree.Call)
+    assert [one.at for one in call.arguments] == [None, None, (2, 5)]
+
+
 EXPRESSIONS = [
     ("None", tree.Constant(None)),
     ("True", tree.Constant(True)),

@@ -179,16 +179,27 @@ def _subscript(node: cst.Subscript, spans: Spans) -> Expression:
     return tree.Subscript(lower(node.value, spans), index)
 
 
-def arguments(nodes: Any, spans: Spans) -> list[tree.Argument]:
-    """Lower the arguments of a call or the keywords of a class."""
+def arguments(nodes: Any, spans: Spans, first_line: int = 0) -> list[tree.Argument]:
+    """Lower the arguments of a call, which begins on `first_line`, or the keywords of a class."""
     return [
-        tree.Argument(lower(argument.value, spans), argument.keyword.value if argument.keyword else None, argument.star)
+        tree.Argument(
+            lower(argument.value, spans),
+            argument.keyword.value if argument.keyword else None,
+            argument.star,
+            _keyword_at(argument, first_line, spans),
+        )
         for argument in nodes
     ]
 
 
+def _keyword_at(argument: cst.Arg, first_line: int, spans: Spans) -> tuple[int, int] | None:
+    span = spans.get(id(argument)) if argument.keyword is not None else None
+    return span[:2] if span is not None and span[0] != first_line else None
+
+
 def _call(node: cst.Call, spans: Spans) -> Expression:
-    return tree.Call(lower(node.func, spans), arguments(node.args, spans), spans.get(id(node), _NOWHERE))
+    span = spans.get(id(node), _NOWHERE)
+    return tree.Call(lower(node.func, spans), arguments(node.args, spans, span[0]), span)
 
 
 def _await(node: cst.Await, spans: Spans) -> Expression:

@@ -67,11 +67,15 @@ class Starred(Node):
 
 
 class Argument(Node):
-    """One argument of a call. `star` is `*`, `**` or empty."""
+    """One argument of a call. `star` is `*`, `**` or empty.
+
+    `at` is the line and column of a keyword that is not on the line on which its call begins.
+    """
 
     value: Expression
     keyword: str | None
     star: str
+    at: tuple[int, int] | None
 
 
 class Call(Node):

@@ -57,4 +57,5 @@ def pool_exceeds_server(flow: Flow) -> Iterator[Finding]:
             "make it smaller, or set `max-connections` in [tool.poolhold]"
         )
         notes = (f"the number of workers is from {found.file}",) if found.file else ()
-        yield _pools.at_call("PHL506", "pool-exceeds-server", message, made, found.way, notes=notes)
+        keywords = ("pool_size", "max_overflow", "max_size")
+        yield _pools.at_call("PHL506", "pool-exceeds-server", message, made, found.way, keywords=keywords, notes=notes)

@@ -51,13 +51,14 @@ def pool_left_at_default(flow: Flow) -> Iterator[Finding]:
         if made.kind != "async engine" or not habits.is_pooled_engine(made):
             continue
         way = made.ways[0]
+        keywords: tuple[str, ...] = ()
         if all(habits.is_left_at_default(way.arguments) for way in made.ways):
             what = "has the default pool of 5 + 10 connections"
         elif all(habits.is_unbounded(made, way.arguments) for way in made.ways):
-            what = "has a pool without a limit"
+            what, keywords = "has a pool without a limit", ("max_overflow", "pool_size")
         else:
             continue
         library = flow.pools.model_library
         if library:
             message = f"`{made.name}` {what} in a service that waits for {library}; give it a `pool_size` and a limit"
-            yield _pools.at_call("PHL501", "pool-left-at-default", message, made, way)
+            yield _pools.at_call("PHL501", "pool-left-at-default", message, made, way, keywords=keywords)

@@ -54,4 +54,4 @@ def pool_options_conflict(flow: Flow) -> Iterator[Finding]:
         if found is not None:
             way, one = found
             message = f"`{made.name}` refuses {one.what} ({one.error} at start); {one.instead}"
-            yield _pools.at_call("PHL502", "pool-options-conflict", message, made, way)
+            yield _pools.at_call("PHL502", "pool-options-conflict", message, made, way, keywords=one.keywords)

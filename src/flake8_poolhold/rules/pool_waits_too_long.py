@@ -63,4 +63,6 @@ def pool_waits_too_long(flow: Flow) -> Iterator[Finding]:
         )
         missing = habits.missing_limits(given)
         notes = (f"nor is there a {' or '.join(missing)} timeout in `connect_args`",) if missing else ()
-        yield _pools.at_call("PHL507", "pool-waits-too-long", message, made, made.ways[0], notes=notes)
+        keywords = ("pool_timeout",)
+        way = made.ways[0]
+        yield _pools.at_call("PHL507", "pool-waits-too-long", message, made, way, keywords=keywords, notes=notes)

@@ -95,6 +95,5 @@ def _of_sizes(given: Arguments, least: int, most: int | None) -> Conflict | None
         return None
     said = [f"`min_size` {low}", f"`max_size` {high}"]
     defaults = [" (its default)" if one is None else "" for one in (small, large)]
-    return Conflict(
-        f"{said[0]}{defaults[0]} above {said[1]}{defaults[1]}", "ValueError", f"set `min_size` to {high} or less"
-    )
+    what = f"{said[0]}{defaults[0]} above {said[1]}{defaults[1]}"
+    return Conflict(what, "ValueError", f"set `min_size` to {high} or less", ("min_size", "max_size"))
