@@ -294,6 +294,7 @@ EXPRESSIONS = [
     ("a | b | c", tree.Either("or", [tree.Name("a"), tree.Name("b"), tree.Name("c")])),
     ("a or b and c", tree.Either("or", [tree.Name("a"), tree.Either("and", [tree.Name("b"), tree.Name("c")])])),
     ("{1: a, **b}", tree.Mapping([tree.Constant(1), None], [tree.Name("a"), tree.Name("b")])),
+    (r'"\ud83d"', tree.Compute([])),
     ("a[1]", tree.Subscript(tree.Name("a"), tree.Constant(1))),
     ("a[1:2]", tree.Subscript(tree.Name("a"), tree.Slice(tree.Compute([]), ends=True))),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ast import literal_eval
 from collections.abc import Callable
 from typing import Any, TypeGuard
@@ -80,6 +81,9 @@ def _attribute(node: cst.Attribute, spans: Spans) -> Expression:
     return tree.Attribute(lower(node.value, spans), node.attr.value, spans.get(id(node), _NOWHERE))
 
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
 def _string(node: cst.SimpleString, spans: Spans) -> Expression:
     if len(node.value) > LONGEST_STRING or "b" in node.prefix:
         return tree.Compute([])
@@ -87,7 +91,8 @@ def _string(node: cst.SimpleString, spans: Spans) -> Expression:
         value = literal_eval(node.value)
     except (SyntaxError, ValueError):  # libcst accepts escapes that this interpreter refuses
         return tree.Compute([])
-    return tree.Constant(value)
+    # A lone surrogate, "\\ud83d", is text that cannot be written down.
+    return tree.Constant(value) if value.isascii() or not _SURROGATE.search(value) else tree.Compute([])
 
 
 def _text(parts: list[Expression]) -> Expression:
