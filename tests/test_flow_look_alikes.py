@@ -9,6 +9,41 @@ from snippets import Files, case, found
 
 SILENT = [
     case(
+        "every implementation has what is asked for first",
+        """
+        import abc
+
+        class Base(abc.ABC):
+            @abc.abstractmethod
+            async def sleep(self) -> str: ...
+
+            async def load(self):
+                return await self.sleep()
+
+        class One(Base):
+            async def sleep(self) -> str:
+                return await ask()
+
+            async def load_and_save(self):
+                return 1
+
+        class Two(Base):
+            async def sleep(self) -> str:
+                return await ask()
+
+            async def load_and_save(self):
+                return 2
+
+        async def f(db: AsyncSession, source: Base):
+            await db.execute(select(1))
+            if hasattr(source, "load_and_save"):
+                await source.load_and_save()
+            else:
+                await source.load()
+    """,
+        select=("PHL101",),
+    ),
+    case(
         "a session of one's own only when none is passed, closed under the same flag",
         """
         def provision(db: object | None = None):

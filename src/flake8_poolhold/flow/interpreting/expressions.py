@@ -34,7 +34,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import names, objects
+from flake8_poolhold.flow.naming import hierarchy, names, objects
 
 
 def is_few(iterable: Value) -> bool:
@@ -309,6 +309,13 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
             _field_is_tested(frame, state, test, is_none=not holds)
         case tree.Call(function=tree.Attribute(value=tree.Name(id=name), name="in_transaction")) if not holds:
             _has_ended(state, state.env.get(name, UNKNOWN))
+        case tree.Call(
+            function=tree.Name(id="hasattr"),
+            arguments=[tree.Argument(value=tree.Name(id=name)), tree.Argument(value=tree.Constant(value=str(field)))],
+        ):
+            value = state.env.get(name, UNKNOWN)
+            kept = [one for one in options(value) if not _contradicts(frame, one, field, holds)]
+            state.env[name] = join(kept)
         case tree.Either(operator="and", parts=parts) if holds:
             for part in parts:
                 narrow(frame, state, part, True)
@@ -317,6 +324,11 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
                 narrow(frame, state, part, False)
         case _:
             return
+
+
+def _contradicts(frame: Frame, value: Value, field: str, holds: bool) -> bool:
+    """Whether `value` cannot be what is looked at where `hasattr(value, field)` is `holds`."""
+    return not holds and isinstance(value, Instance) and hierarchy.always_has(frame.analysis, value.cls, field)
 
 
 def _is_none(state: State, name: str) -> None:

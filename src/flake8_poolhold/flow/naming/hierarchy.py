@@ -56,6 +56,19 @@ def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Fun
     return list(found.values())[:MOST_OPTIONS]
 
 
+def always_has(analysis: Analysis, cls: str, name: str) -> bool:
+    """Whether instances of a class have the member `name`: it has, or all that implement its abstract methods have."""
+    if names.class_member(analysis, cls, name) is not None:
+        return True
+    info = analysis.classes[cls]
+    below: set[str] = set()
+    for method, bindings in info.scope.names.items():
+        binding = bindings[-1]
+        if isinstance(binding, tree.Function) and any(map(_marks_abstract, binding.decorators)):
+            below |= {found.owner for found in implementations(analysis, info, method)}
+    return bool(below) and all(names.class_member(analysis, one, name) is not None for one in below)
+
+
 def _can_be_made(analysis: Analysis, info: ClassInfo) -> bool:
     """Whether a class leaves no abstract method open, so that there may be instances of it."""
     seen: set[str] = set()
