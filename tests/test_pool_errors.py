@@ -149,7 +149,7 @@ def test_a_plain_sessionmaker_makes_async_sessions_by_its_class_alone(
     monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path / 'app.db'}")
     asyncio.run(runpy.run_path(str(FIXTURES / "PHL508" / "async_class.py"))["use"]())
     with pytest.raises(SQLAlchemyError, match=r"greenlet|await"):
-        asyncio.run(runpy.run_path(str(FIXTURES / "PHL508" / "no_class.py"))["use"]())
+        runpy.run_path(str(FIXTURES / "PHL508" / "no_class.py"))["use"]()
 
 
 @pytest.mark.parametrize("path", [*fixtures("PHL503"), *fixtures("PHL503", right=True)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 from flake8_poolhold.config import Settings, per_file_ignored, selected
 from flake8_poolhold.finding import Finding
@@ -40,9 +41,14 @@ def filtered(
     return kept, silenced
 
 
+_MIGRATIONS = frozenset({"alembic", "migrations", "migration"})
+
+
 def _is_test_leak(path: str, code: str) -> bool:
-    """Leaks of tests and their fixtures cost nobody a connection."""
-    return code.startswith("PHL4") and is_test(path)
+    """Leaks of tests and their fixtures, and of a migration's one run, cost nobody a connection."""
+    *folders, name = PurePosixPath(path).parts
+    is_migration = name == "env.py" and not _MIGRATIONS.isdisjoint(folders)
+    return code.startswith(("PHL2", "PHL4")) and (is_migration or is_test(path))
 
 
 def _unused(path: str, line: int, column: int, code: str) -> Finding:

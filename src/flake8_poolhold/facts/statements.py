@@ -70,7 +70,7 @@ def _evaluate(node: cst.Expr, spans: Spans, emit: _Emit) -> None:
 
 def _assign(node: cst.Assign, spans: Spans, emit: _Emit) -> None:
     targets = [lower(target.target, spans) for target in node.targets]
-    emit(tree.Assign(targets, lower(node.value, spans), None))
+    emit(tree.Assign(targets, lower(node.value, spans), None, _span(node, spans)))
 
 
 def _annotated(node: cst.AnnAssign, spans: Spans, emit: _Emit) -> None:

@@ -171,11 +171,12 @@ class Lambda(Node):
 
 
 class Assign(Node):
-    """`targets = value`, or an annotation with or without a value."""
+    """`targets = value`, or an annotation with or without a value; only the first has a place."""
 
     targets: list[Expression]
     value: Expression | None
     annotation: Expression | None
+    span: Span = (1, 1, 1, 1)
 
 
 class AugmentedAssign(Node):

@@ -9,15 +9,43 @@ import msgspec
 
 from flake8_poolhold.finding import Gap
 from flake8_poolhold.flow.blocking import entries
+from flake8_poolhold.flow.effects import callers, providing, singletons
 from flake8_poolhold.flow.fastapi import handlers
-from flake8_poolhold.flow.model.frames import Analysis, Blocking, Escape, FanOut, FunctionInfo, Hold, Unclosed
+from flake8_poolhold.flow.model.frames import Analysis, Blocking, FanOut, FunctionInfo, Hold
+from flake8_poolhold.flow.model.lifetimes import (
+    Cancellable,
+    Driven,
+    Escape,
+    InstanceEscape,
+    Leaking,
+    PoolPerCall,
+    ProcessWide,
+    Shared,
+    Unawaited,
+    Unclosed,
+)
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import join_states
 from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import releases
 
-Event = TypeVar("Event", Hold, Blocking, Escape, FanOut, Unclosed)
+Event = TypeVar(
+    "Event",
+    Blocking,
+    Cancellable,
+    Driven,
+    Escape,
+    FanOut,
+    Hold,
+    InstanceEscape,
+    Leaking,
+    PoolPerCall,
+    ProcessWide,
+    Shared,
+    Unawaited,
+    Unclosed,
+)
 
 
 class Flow:
@@ -45,10 +73,19 @@ class Flow:
         self._analysed.add(path)
         analysis = self._analysis
         scope = analysis.project.scope(path)
+        analysis.events.process_wide.extend(singletons.of_module(analysis, path))
         for name, node, owner in scope.functions:
             key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
             info = names.function_info(analysis, path, name, node, key)
             handlers.interpret(analysis, info)
+            shared = callers.resolvers_context(analysis, info)
+            if shared is not None:
+                analysis.events.shared.append(shared)
+            leaking = providing.leaks(analysis, info)
+            if leaking is not None:
+                analysis.events.leaking.append(leaking)
+            elif (cancellable := providing.cancellable(analysis, info)) is not None:
+                analysis.events.cancellable.append(cancellable)
 
     @property
     def holds(self) -> list[Hold]:
@@ -80,6 +117,64 @@ class Flow:
             {
                 (event.function.path, event.span, event.name): event
                 for event in self._mine(self._analysis.events.escapes)
+            }.values()
+        )
+
+    @property
+    def shared(self) -> list[Shared]:
+        """Holders that several branches, which run at once, use; one for each place."""
+        events = self._mine(self._analysis.events.shared)
+        return list({(event.function.path, event.span): event for event in reversed(events)}.values())[::-1]
+
+    @property
+    def driven(self) -> list[Driven]:
+        """Providers that are driven by hand and not finished."""
+        return list(
+            {(event.function.path, event.span): event for event in self._mine(self._analysis.events.driven)}.values()
+        )
+
+    @property
+    def leaking(self) -> list[Leaking]:
+        """Providers that do not close what they give."""
+        return self._mine(self._analysis.events.leaking)
+
+    @property
+    def unawaited(self) -> list[Unawaited]:
+        """Coroutines of holders and engines that are never awaited."""
+        return list(
+            {(event.function.path, event.span): event for event in self._mine(self._analysis.events.unawaited)}.values()
+        )
+
+    @property
+    def engines(self) -> list[PoolPerCall]:
+        """Engines and pools that each call of a function makes, and nobody keeps or disposes of."""
+        return list(
+            {(event.function.path, event.span): event for event in self._mine(self._analysis.events.engines)}.values()
+        )
+
+    @property
+    def instances(self) -> list[InstanceEscape]:
+        """ORM instances that go to work which outlives their session, where that does not go there too."""
+        with_session = {(event.function.path, event.span) for event in self._analysis.events.escapes}
+        events = self._mine(self._analysis.events.instances)
+        found = {(event.function.path, event.span): event for event in events}
+        return [event for place, event in found.items() if place not in with_session]
+
+    @property
+    def process_wide(self) -> list[ProcessWide]:
+        """Sessions that the whole process shares."""
+        return list(
+            {
+                (event.function.path, event.span): event for event in self._mine(self._analysis.events.process_wide)
+            }.values()
+        )
+
+    @property
+    def cancellable(self) -> list[Cancellable]:
+        """Holders that only a cancellation leaves out."""
+        return list(
+            {
+                (event.function.path, event.span): event for event in self._mine(self._analysis.events.cancellable)
             }.values()
         )
 

@@ -9,7 +9,8 @@ The task runs after the response, and what it finds depends on the version of Fa
 the dependency that owns the session exits only after the task: the connection is held for as long as the task runs.
 From 0.106 to 0.117 the session was closed before the task starts; the task's first statement checks out again, and
 nothing ever gives that connection back until the garbage collector destroys it. In every version two tasks that run at
-once share one session.
+once share one session. Where the handler itself gets the session and the version tells that it is closed, PHL206
+reports the task.
 
 ## Example
 ```python
@@ -57,17 +58,31 @@ from flake8_poolhold.rules import _wording
 if TYPE_CHECKING:
     from flake8_poolhold.finding import Finding
     from flake8_poolhold.flow.analysis import Flow
+    from flake8_poolhold.flow.model.lifetimes import Escape
 
 
 @rule(code="PHL201")
 def request_session_in_background_task(flow: Flow) -> Iterator[Finding]:
     for escape in flow.escapes:
+        if escape.kind != "background" or escape.finds_it_closed:
+            continue  # what PHL206 tells of is told there
         carrier = f", inside `{escape.carrier}`," if escape.carrier else ""
         yield _wording.finding(
             "PHL201",
             "request-session-in-background-task",
-            f"`{escape.name}`{carrier} goes to the background task `{escape.into}`, which outlives it; "
+            f"`{escape.name}`{carrier} goes to the background task `{escape.into}`, {_outcome(escape)}; "
             "pass ids and let the task open its own session",
             escape.function,
             escape.span,
         )
+
+
+def _outcome(escape: Escape) -> str:
+    """What the task finds, by the version of FastAPI where that is known and decides it."""
+    if escape.owner == "block":
+        return "which runs when the block has closed it"
+    if escape.early is None:
+        return "which outlives the handler: it runs on a connection that is held until it ends, or on one that leaks"
+    if escape.early:
+        return "which finds it closed, checks out again and leaks that connection"
+    return "which keeps its connection until the task ends"

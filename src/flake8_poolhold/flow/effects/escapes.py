@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import waits
-from flake8_poolhold.flow.model.frames import Escape, Frame
+from flake8_poolhold.flow.effects import instances, uses, waits
+from flake8_poolhold.flow.fastapi.versions import exits_early
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.lifetimes import Escape, Owner, Started
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
     BoundArgument,
@@ -12,11 +14,13 @@ from flake8_poolhold.flow.model.values import (
     FunctionOf,
     Holder,
     Instance,
+    Library,
     Place,
     Series,
     Suspended,
     Table,
     Value,
+    options,
 )
 from flake8_poolhold.flow.naming import objects
 
@@ -35,30 +39,108 @@ def is_handover(path: str) -> bool:
     return path in _BACKGROUND
 
 
-def hand_over(frame: Frame, state: State, path: str, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
-    """Arguments go to a background task: report every request-scoped holder among them."""
-    if frame.muted or not frame.reporting or frame.function is None:
+def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
+    """Arguments go to a background task: report every holder among them that somebody else closes."""
+    if frame.muted or not frame.reporting or frame.function is None or not arguments:
         return
     seen: set[Place] = set()
+    into = task_name(frame, arguments[0].value)
+    run = Suspended("coroutine", arguments[0].value, arguments[1:])
+    instance = instances.in_task(frame, state, run, span, "background", into)
+    if instance is not None:
+        frame.analysis.events.instances.append(instance)
+    used = uses.of(frame, state, run, span) if isinstance(arguments[0].value, FunctionOf) else {}
     for argument in arguments:
         for carrier, place in carried(frame, state, argument.value):
-            if place in seen or not _outlived(frame, place):
+            closes = place in used and used[place].closes  # the task takes it over
+            if place in seen or closes:
                 continue
             seen.add(place)
-            name = waits.spelled(state, place) or waits.named(state, place)
-            into = _task_name(frame, arguments[0].value)
-            frame.analysis.events.escapes.append(Escape(frame.function, span, name, place, carrier, into))
+            started = Started(argument.value, span, "background", frozenset(used), frozenset(), into)
+            _add(frame, state, started, place, carrier)
 
 
-def _outlived(frame: Frame, place: Place) -> bool:
-    """Whether somebody else closes the holder before the task is done: the request, the caller, or a block."""
-    return place in frame.providers or place.origin.how == "param" or place in frame.managed
+def is_queue(path: str) -> bool:
+    """Whether a call of `path` puts its argument into a queue, from which a worker takes it."""
+    return path.startswith(("asyncio.", "queue.", "multiprocessing.")) and path.endswith(
+        ("Queue.put", "Queue.put_nowait")
+    )
 
 
-def _task_name(frame: Frame, task: Value) -> str:
+def enqueue(frame: Frame, state: State, path: str, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
+    """Arguments go into a queue: report every holder among them that somebody else closes."""
+    if frame.muted or not frame.reporting:
+        return
+    for argument in arguments:
+        for carrier, place in carried(frame, state, argument.value):
+            item = Started(argument.value, span, "queue", frozenset(), frozenset(), path)
+            _add(frame, state, item, place, carrier)
+
+
+def stream(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
+    """A response is made whose body is sent later: report the request's sessions that it uses, closed by then."""
+    if frame.muted or not frame.reporting or not frame.providers:
+        return
+    for argument in arguments:
+        for option in options(argument.value):
+            if not isinstance(option, Suspended):
+                continue
+            used = uses.of(frame, state, option, span)
+            for place in sorted(used, key=str):
+                if place in frame.providers and not used[place].closes:
+                    body = Started(option, span, "stream", frozenset(used), frozenset(), task_name(frame, option))
+                    _add(frame, state, body, place, "")
+
+
+def found(frame: Frame, state: State, place: Place, started: Started) -> None:
+    """Work that nobody waits for uses the holder at `place`: report it, if somebody else closes that."""
+    if _owner(frame, place) is None:
+        return
+    carriers = [carrier for carrier, held in carried(frame, state, started.value) if held == place]
+    _add(frame, state, started, place, carriers[0] if carriers else "")
+
+
+def _add(frame: Frame, state: State, started: Started, place: Place, carrier: str) -> None:
+    owner = _owner(frame, place)
+    if frame.function is None or owner is None:
+        return
+    name = waits.spelled(state, place) or waits.named(state, place)
+    early = True if place in frame.exited else exits_early(frame.analysis.project, frame.path)
+    frame.analysis.events.escapes.append(
+        Escape(
+            frame.function,
+            started.span,
+            name,
+            place,
+            carrier,
+            started.into,
+            started.kind,
+            owner,
+            early,
+            used=place in started.uses,
+        )
+    )
+
+
+def _owner(frame: Frame, place: Place) -> Owner | None:
+    """Who closes the holder before the task is done; `None` when nobody does, as far as the function tells."""
+    if place in frame.providers:
+        return "request"
+    if place.origin.how == "param":
+        return "caller"
+    return "block" if place in frame.managed else None
+
+
+def task_name(frame: Frame, task: Value) -> str:
+    """The name of what a task runs."""
     match task:
-        case FunctionOf(function=function):
-            return frame.analysis.functions[function].name
+        case FunctionOf(function=function) | Suspended(target=FunctionOf(function=function)):
+            name = frame.analysis.functions[function].name
+            return "the task" if name.endswith("<lambda>") else name
+        case Suspended(target=Library(), arguments=arguments):
+            return next(
+                (task_name(frame, one.value) for one in arguments if isinstance(one.value, FunctionOf)), "the task"
+            )
         case _:
             return "the task"
 

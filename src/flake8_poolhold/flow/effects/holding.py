@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import blocking, queries, sharing, waits
+from flake8_poolhold.flow.effects import blocking, cancelling, engines, loaded, queries, sharing, waits
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
 from flake8_poolhold.flow.model.values import (
@@ -71,6 +73,8 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
                 return Suspended("coroutine", method, arguments)
             return run(frame, state, target, method.name, arguments, span)
         case Engine():
+            if method.name in ("dispose", "close", "aclose", "terminate", "sync_engine"):
+                engines.kept(frame, target)
             if method.name in ("release", "putconn"):
                 for holder in (one for argument in arguments for one in holders_in(argument.value)):
                     release(state, holder.place, closed=True)
@@ -171,13 +175,20 @@ def run(
         effect = "acquires"  # whoever acquired it: a connection that runs a statement is checked out
     if name == "run_sync" and arguments:
         return Suspended("coroutine", arguments[0].value, (BoundArgument(holder), *arguments[1:]))
+    if frame.interrupted == "cancelled-old" and known.is_async and name in ("close", "aclose") and not frame.shields:
+        frame.may_be_cancelled(state)  # before 2.0.33 a close that is cancelled closes nothing
+    if frame.thrown and effect == "releases":
+        cancelling.thrown(frame, state, place, span)
+    if name == "commit":
+        frame.may_raise(state)  # one that fails keeps the connection
     frame.known.setdefault(place, holder)
     blocking.method(frame, state, holder, name, span)
     _apply(frame, state, place, name, effect, arguments, span)
-    frame.may_raise(state)
+    if not _plain(name):
+        frame.may_raise(state)
     if name in ("query", "no_autoflush"):
         return QueryOf(holder) if name == "query" else UNKNOWN
-    return Loaded(place)
+    return Loaded(place, loaded.gives_entities(name))
 
 
 def _apply(
@@ -214,7 +225,8 @@ def checkout(frame: Frame, state: State, place: Place, span: tree.Span, text: st
     before = state.holder(place)
     if before.kinds == {HELD}:
         return
-    if (place in frame.made or place in frame.providers) and HELD not in before.kinds and not before.bound:
+    is_own = place in frame.made or (place in frame.providers and not frame.guesses)
+    if is_own and HELD not in before.kinds and not before.bound:
         waits.queue_for_connection(frame, state, place, span)
     since = before.since or (frame.step(span, text, "checkout"),)
     state.holders[place] = msgspec.structs.replace(before, kinds=frozenset({HELD}), since=since, touched=True)
@@ -227,7 +239,12 @@ def release(state: State, place: Place, *, closed: bool) -> None:
         state.holders[place] = msgspec.structs.replace(before, dirty=False, touched=True)
         return
     state.holders[place] = HolderState(
-        frozenset({CLOSED if closed else RELEASED}), begun=before.begun, bound=before.bound, touched=True
+        frozenset({CLOSED if closed else RELEASED}),
+        begun=before.begun,
+        bound=before.bound,
+        touched=True,
+        raced=before.raced,
+        sure=before.sure,
     )
 
 
@@ -266,12 +283,25 @@ def touched_by_unknown(
     for argument in arguments:
         for holder in holders_in(argument.value):
             frame.known.setdefault(holder.place, holder)
-            frame.escaped.add(holder.place)  # who knows who closes it now
+            if not isinstance(argument.value, Holder) or _may_keep(frame.calling):
+                frame.escaped.add(holder.place)  # who knows who closes it now
             if frame.analysis.holders.classes[holder.kind].is_async:
                 places.append(holder.place)
             else:
                 query_by_unknown(frame, state, holder.place, span, name)
     return places
+
+
+_KEEPERS = re.compile(
+    r"[A-Z]|^$|_*(close|aclose|add|append|attach|bind|callback|clean|discard|dispose|done|end|enter|exit|finish|give|init"
+    r"|insert|put|push|register|release|remove|return|save|schedule|set|shutdown|spawn|start|stop|store|submit|teardown"
+    r"|track|update|use|with|wrap)"
+)
+"""The beginnings of the names of what may keep or close what it is given; other calls use it and come back."""
+
+
+def _may_keep(name: str) -> bool:
+    return _KEEPERS.match(name) is not None
 
 
 def query_by_unknown(frame: Frame, state: State, place: Place, span: tree.Span, name: str) -> None:

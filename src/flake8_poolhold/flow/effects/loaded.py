@@ -39,6 +39,20 @@ _CHANGES = frozenset(
 )  # fmt: skip
 
 
+_ENTITIES = frozenset({"get", "get_one", "merge", "scalar", "scalars", "scalar_one", "scalar_one_or_none"})
+_SAME = frozenset({"all", "fetchall", "first", "one", "one_or_none", "unique"})
+
+
+def gives_entities(name: str) -> bool:
+    """Whether a method of a session or result gives ORM objects and not rows, where the statement asks for objects."""
+    return name in _ENTITIES
+
+
+def part(value: Loaded, name: str) -> Loaded:
+    """The attribute `name` of what came out of a holder."""
+    return Loaded(value.place, gives_entities(name) or (value.entity and name in _SAME))
+
+
 def called(frame: Frame, state: State, value: Value, name: str) -> None:
     """`value.name(...)` is called."""
     for option in options(value):

@@ -32,7 +32,8 @@ def queue_for_connection(frame: Frame, state: State, place: Place, span: tree.Sp
     meet(frame, others, Waiting(wait, (step,), (), frozenset()), span)
 
 
-_STREAMS = ("StreamingResponse", "FileResponse", "EventSourceResponse")
+STREAMS = ("StreamingResponse", "FileResponse", "EventSourceResponse")
+"""Responses that are sent piece by piece, after the handler has returned."""
 
 
 def send_response(frame: Frame, state: State, value: Value, span: tree.Span) -> None:
@@ -41,7 +42,7 @@ def send_response(frame: Frame, state: State, value: Value, span: tree.Span) -> 
         return
     for option in options(value):
         path = names.response_class(frame.analysis, option)
-        if not path.endswith(_STREAMS):
+        if not path.endswith(STREAMS):
             continue
         wait = Wait(library="the client", kind="client-stream", typical="as long as the client reads", driver=False)
         step = frame.step(span, f"{path.rpartition('.')[2]} is sent while the session is open", "wait")
@@ -147,16 +148,27 @@ def _idle(frame: Frame, state: State, place: Place, waiting: Waiting, span: tree
         state.holders[place] = msgspec.structs.replace(state.holder(place), idle=idle)
 
 
-def used(frame: Frame, state: State, place: Place) -> None:
-    """A holder is used: the waits that it stood open for are now known to be idle waits."""
+def used(frame: Frame, state: State, place: Place, *, raced: bool = True, sure: bool = True) -> None:
+    """A holder is used: the waits that it stood open for are now known to be idle waits.
+
+    `raced`: not under a lock, `sure`: this one and no other, as far as a callee tells.
+    """
     holder = state.holder(place)
     if frame.reporting and not frame.muted:
         for number in sorted(holder.idle):
             hold = frame.idle_holds[number]
             if hold not in frame.analysis.events.idles:
                 frame.analysis.events.idles.append(hold)
-    if holder.idle or not holder.touched:
-        state.holders[place] = msgspec.structs.replace(holder, idle=frozenset(), touched=True)
+    sure = sure and not frame.guesses
+    now = msgspec.structs.replace(
+        holder,
+        idle=frozenset(),
+        touched=True,
+        raced=holder.raced or (raced and sure and not frame.locks),
+        sure=holder.sure or sure,
+    )
+    if now != holder:
+        state.holders[place] = now
 
 
 def describe(
@@ -246,6 +258,7 @@ def named(state: State, place: Place) -> str:
 
 def name_holder(frame: Frame, value: Value, name: str) -> None:
     """Remember under which name the function made a holder."""
-    if isinstance(value, Holder) and value.place in frame.made:
-        span, old = frame.made[value.place]
-        frame.made[value.place] = (span, old or name)
+    for known in (frame.made, frame.received):
+        if isinstance(value, Holder) and value.place in known:
+            span, old = known[value.place]
+            known[value.place] = (span, old or name)

@@ -228,12 +228,18 @@ class Solver:
             marker, kind = _marker(module, parameter, self._around if is_handler else None)
             if marker is not None:
                 value = self.solve(marker, kind, _span_of(parameter, span) if is_handler else span)
-                if contexts.says_nothing(self._frame, value):
+                if contexts.says_nothing(self._frame, value) or self._is_overridden(value, kind):
                     place = summaries.parameter_place(info.id, parameter.name)
                     declared = types.instance(self._frame.analysis, kind, place)
                     value = value if isinstance(declared, Unknown) else declared
                 solved[parameter.name] = value
         return solved
+
+    def _is_overridden(self, value: Value, kind: Value) -> bool:
+        """Whether a dependency gives something else than the parameter's class: it stands for an override."""
+        if not isinstance(value, Instance) or not isinstance(kind, ClassOf):
+            return False
+        return kind.cls not in names.mro(self._frame.analysis, value.cls)[0]
 
     def solve(self, marker: Depends, kind: Value, span: tree.Span) -> Value:
         """What the provider of a marker gives. A provider that needs itself gives nothing that is known."""

@@ -20,6 +20,13 @@ def held_while_streaming(project: Project, path: str) -> bool:
     return version is None or not first <= version <= last
 
 
+def exits_early(project: Project, path: str) -> bool | None:
+    """Whether a dependency exits before the response is sent; `None` where no version tells."""
+    version = fastapi_version(project, path)
+    first, last = EXITS_EARLY
+    return None if version is None else first <= version <= last
+
+
 def fastapi_version(project: Project, path: str) -> Version | None:
     """The version for the code at `path`; `None` where nothing bounds it."""
     return versions.newest(project, path, "fastapi")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import fanout, gaps, waits
+from flake8_poolhold.flow.effects import awaiting, driving, fanout, gaps, instances, singletons, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State, merge, merge_all
@@ -49,7 +49,13 @@ def _assign(frame: Frame, state: State, node: tree.Assign) -> State | None:
         target = node.targets[0]
         name = target.id if isinstance(target, tree.Name) else "value"
         value = types.typed(frame, state, node.annotation, Place(Origin("new", where, name)))
+        driving.declared(frame, node.value, value)
     for target in node.targets:
+        if not isinstance(target, tree.Name) or target.id in frame.outer_names:
+            frame.stored.update(holder.place for holder in holders_in(value))
+        if isinstance(target, tree.Subscript):
+            instances.kept(frame, state, target.value, value, node.span)
+        singletons.assigned(frame, state, target, value, node.span)
         expressions.assign(frame, state, target, value)
     return state
 
@@ -65,7 +71,8 @@ def _augmented(frame: Frame, state: State, node: tree.AugmentedAssign) -> State 
 
 
 def _evaluate(frame: Frame, state: State, node: tree.Evaluate) -> State | None:
-    expressions.evaluate(frame, state, node.value)
+    value = expressions.evaluate(frame, state, node.value)
+    awaiting.dropped(frame, state, node.value, value)
     return state
 
 
@@ -85,7 +92,8 @@ def _return(frame: Frame, state: State, node: tree.Return) -> State | None:
 def _raise(frame: Frame, state: State, node: tree.Raise) -> State | None:
     if node.value is not None:
         expressions.evaluate(frame, state, node.value)
-    frame.may_raise(state)
+    if frame.interrupted is None or frame.handling:
+        frame.goes_on(state)
     return None
 
 
@@ -202,6 +210,8 @@ def _for(frame: Frame, state: State, node: tree.For) -> State | None:
 def _for_holder(frame: Frame, state: State, node: tree.For, provider: Suspended) -> State | None:
     """`async for db in get_db():` is a `with` block in disguise; `break` and `continue` leave it."""
 
+    driving.in_loop(frame, node, provider)
+
     def block(start: State) -> State | None:
         value, leave = contexts.enter(frame, start, provider, node.span, is_async=node.is_async)
         expressions.assign(frame, start, node.target, value)
@@ -263,12 +273,13 @@ class _Exits:
             after = final(raised)
             frame.unwinding = outside
             if after is not None:
-                frame.may_raise(after)
+                frame.goes_on(after)
 
 
 def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
     exits = _Exits(frame)
-    frame.may_raise(state)
+    if not _only_closes(node.body):
+        frame.may_raise(state)
     after = run(frame, state, node.body)
     caught = exits.swap_raised()
     after = run(frame, after, node.otherwise)
@@ -276,15 +287,21 @@ def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
     for handler in node.handlers:
         if caught is None:
             break
+        if frame.is_cancelled and not _catches_cancellation(handler):
+            continue
         start = caught.copy()
         if handler.types is not None:
             expressions.evaluate(frame, start, handler.types)
         if handler.name is not None:
             start.env[handler.name] = UNKNOWN
+        frame.thrown += _is_generator_exit(handler)
+        frame.handling += 1
         after = merge(after, run(frame, start, handler.body))
-        everything = everything or _catches_all(handler)
+        frame.handling -= 1
+        frame.thrown -= _is_generator_exit(handler)
+        everything = everything or (_catches_cancellation(handler) if frame.is_cancelled else _catches_all(handler))
     if caught is not None and not everything:
-        frame.may_raise(caught)
+        frame.goes_on(caught)
 
     def final(start: State) -> State | None:
         return run(frame, start, node.final)
@@ -294,6 +311,28 @@ def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
         return after
     exits.close(final)
     return final(after) if after is not None else None
+
+
+def _only_closes(body: list[tree.Statement]) -> bool:
+    """Whether a block does nothing but close: a close that raises has given the connection back all the same."""
+    match body:
+        case [tree.Evaluate(value=tree.Await(value=tree.Call() as call)) | tree.Evaluate(value=tree.Call() as call)]:
+            inner = [argument.value for argument in call.arguments if isinstance(argument.value, tree.Call)]
+            functions = [one.function for one in (call, *inner)]
+            return any(isinstance(one, tree.Attribute) and one.name in ("close", "aclose") for one in functions)
+        case _:
+            return False
+
+
+def _is_generator_exit(handler: tree.Handler) -> bool:
+    return isinstance(handler.types, tree.Name) and handler.types.id == "GeneratorExit"
+
+
+def _catches_cancellation(handler: tree.Handler) -> bool:
+    """Whether a handler gets a cancellation, which is no `Exception`."""
+    types = handler.types.items if isinstance(handler.types, tree.Sequence) else [handler.types]
+    caught = [one.id if isinstance(one, tree.Name) else getattr(one, "name", "") for one in types]
+    return handler.types is None or "BaseException" in caught or "CancelledError" in caught
 
 
 def _catches_all(handler: tree.Handler) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import blocking, holding, waits
+from flake8_poolhold.flow.effects import blocking, engines, holding, tasks, waits
 from flake8_poolhold.flow.interpreting import contexts, expressions, library, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Blocked, ClassInfo, Effects, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
@@ -46,8 +46,11 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
     """The value of `callee(*arguments)`; `state` becomes the state after the call."""
     match callee:
         case FunctionOf():
-            return _function(frame, state, callee, arguments, span)
+            value = _function(frame, state, callee, arguments, span)
+            engines.given(frame, value, arguments)
+            return value
         case ClassOf(cls=cls):
+            engines.given(frame, UNKNOWN, arguments)
             return _construct(frame, state, cls, arguments, span)
         case Library():
             return library.call(frame, state, callee, arguments, span)
@@ -80,7 +83,11 @@ def _either(frame: Frame, state: State, options: tuple[Value, ...], run: Callabl
     Of functions, such as the implementations of an interface, half must block for the call to count as blocking.
     """
     if all(isinstance(option, Method) or _is_of_holder(option) for option in options):
-        return join([run(state, option) for option in options])
+        frame.guesses += 1
+        try:
+            return join([run(state, option) for option in options])
+        finally:
+            frame.guesses -= 1
     values: list[Value] = []
     after: State | None = None
     outside, met = frame.undecided, list[list[Blocked]]()
@@ -121,6 +128,8 @@ def _is_bound(frame: Frame, arguments: Arguments) -> bool:
 def unknown(frame: Frame, state: State, arguments: Arguments, span: tree.Span, name: str) -> Value:
     """A call of something that is not understood."""
     held = holding.touched_by_unknown(frame, state, arguments, span, name)
+    for argument in arguments:
+        engines.kept(frame, argument.value)
     frame.may_raise(state)
     return Library(f"{name}()" if name else "?()", tuple(held)) if held else UNKNOWN
 
@@ -187,8 +196,10 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
     """The result of `await value`."""
     match value:
         case Suspended(kind="coroutine", target=target, arguments=arguments):
+            tasks.join(frame, state, value)
             return _resume(frame, state, target, arguments, span)
         case Library(path=path, holders=held):
+            frame.may_be_cancelled(state)
             wait = frame.analysis.knowledge.wait_of_await(path)
             if wait is not None:
                 waits.reach(frame, state, wait, path, span)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import blocking, holding, waits
+from flake8_poolhold.flow.effects import blocking, driving, engines, holding, waits
 from flake8_poolhold.flow.interpreting import calls, expressions, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame
-from flake8_poolhold.flow.model.states import State, merge
+from flake8_poolhold.flow.model.states import UNTOUCHED, State, merge
 from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     BoundArgument,
@@ -41,6 +41,8 @@ BY_HAND = frozenset({"__aiter__", "__iter__", "__anext__", "__next__", "asend", 
 Leave = Callable[[State], None]
 """What leaving a block does to the state."""
 
+_LOCKS = frozenset({"asyncio.Lock", "asyncio.locks.Lock", "anyio.Lock", "threading.Lock", "threading.RLock"})
+
 _TASK_GROUPS = ("asyncio.TaskGroup", "anyio.create_task_group()", "anyio.abc.TaskGroup", "trio.open_nursery()")
 _MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 
@@ -61,6 +63,7 @@ def enter(frame: Frame, state: State, manager: Value, span: tree.Span, *, is_asy
     """Enter `with manager`: the value of `as`, and what leaving the block does."""
     match manager:
         case Engine():
+            engines.kept(frame, manager)
             return manager, _nothing
         case Holder(place=place):
             frame.managed.add(place)
@@ -155,6 +158,12 @@ def _enter_library(
         return holder, lambda after: holding.release(after, place, closed=True)
     if path in ("contextlib.AsyncExitStack", "contextlib.ExitStack"):
         return manager, _unwind(frame)
+    if path.endswith(".CancelScope"):
+        frame.shields += 1
+        return Library(path), _unshield(frame)
+    if path in _LOCKS:
+        frame.locks += 1
+        return UNKNOWN, _unlock(frame)
     if path in _TASK_GROUPS:
         return manager, _join_tasks(frame, span)
     knowledge = frame.analysis.knowledge
@@ -166,6 +175,24 @@ def _enter_library(
         for place in manager.holders:
             holding.query_by_unknown(frame, state, place, span, path)
     return Library(path), _nothing
+
+
+def _unshield(frame: Frame) -> Leave:
+    outside = frame.shields - 1
+
+    def leave(after: State) -> None:
+        frame.shields = outside
+
+    return leave
+
+
+def _unlock(frame: Frame) -> Leave:
+    outside = frame.locks - 1
+
+    def leave(after: State) -> None:
+        frame.locks = outside
+
+    return leave
 
 
 def _unwind(frame: Frame) -> Leave:
@@ -259,6 +286,7 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
             return element(value)
         case QueryOf(holder=holder):
             holding.fetch(frame, state, holder, span, "Query.__iter__")
+            frame.may_raise(state)
             return Loaded(holder.place)
         case Instance():
             method = "__aiter__" if is_async else "__iter__"
@@ -278,20 +306,23 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
 def drive(frame: Frame, state: State, generator: Suspended, name: str, span: tree.Span) -> Value:
     """A generator driven by hand: the async ones run when what they return is awaited."""
     match name:
+        case "join" | "result":
+            return calls.await_value(frame, state, generator, span)
+        case "start":
+            return UNKNOWN
         case "__aiter__" | "__iter__":
             return generator
         case "__anext__" | "asend" | "aclose":
             return Suspended("coroutine", Method(generator, "close" if name == "aclose" else "__next__"), ())
-        case "result":
-            done = Suspended("coroutine", generator.target, generator.arguments)
-            return calls.await_value(frame, state, done, span)
         case "close":
             return _close_by_hand(frame, state, generator, span)
         case _ if yields_holder(frame, state, generator, span):
             function, arguments = generator.target, generator.arguments
-            if isinstance(function, FunctionOf):
-                return summaries.apply(frame, state, function, arguments, span, "enter", site=function.function)
-            return UNKNOWN
+            if not isinstance(function, FunctionOf):
+                return UNKNOWN
+            value = summaries.apply(frame, state, function, arguments, span, "enter", site=function.function)
+            driving.by_hand(frame, state, generator, value, span)
+            return value
         case _:
             return item_of(frame, state, generator, span, is_async=True)
 
@@ -325,8 +356,9 @@ def yield_value(frame: Frame, state: State, value: Value, span: tree.Span) -> No
                 frame.raised = None
                 frame.returned_at.clear()
                 frame.handlers = [None for _ in frame.handlers]
-            state.holders = {}
+            state.holders = {place: UNTOUCHED for place in state.holders if place.origin.how == "new"}
             frame.may_raise(state)
+            frame.is_thrown_at(state)
         case "call":
             if not holders_in(value):
                 waits.hand_out(frame, state, span)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import gaps, loaded, waits
+from flake8_poolhold.flow.effects import callers, engines, gaps, loaded, waits
 from flake8_poolhold.flow.interpreting import calls, closures, contexts
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, HolderState, State, merge
@@ -34,7 +34,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import hierarchy, names, objects
+from flake8_poolhold.flow.naming import appstate, hierarchy, names, objects
 
 
 def is_few(iterable: Value) -> bool:
@@ -112,6 +112,8 @@ def _subscript(frame: Frame, state: State, node: tree.Subscript) -> Value:
         ):
             depends = next((item for item in index.items[1:] if isinstance(item, Depends)), None)
             return Annotation(index.items[0], depends) if depends is not None else index.items[0]
+        case Library() if appstate.is_state(value) and isinstance(index, Literally) and isinstance(index.value, str):
+            return appstate.read(frame.analysis, index.value)
         case Library(path=path) if path.startswith(("typing", "collections.abc", "builtins", "contextlib")):
             return SubscriptedType(value, index.items if isinstance(index, Series) else (index,))
         case Library() if value.path in frame.analysis.holders.factories:
@@ -147,8 +149,12 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
         for argument in node.arguments
     ]
     gaps.called(frame, state, node, callee, arguments)
+    frame.calling = callers.variable_of(node.function)
     if isinstance(node.function, tree.Attribute):
         _mutate(frame, state, node.function, arguments)
+        if callee == Library("contextvars.ContextVar.set"):
+            variable = callers.variable_of(node.function.value)
+            callers.kept_in_context(frame, state, tuple(arguments), node.span, variable)
         loaded.called(frame, state, callee, node.function.name)
     return calls.call(frame, state, callee, tuple(arguments), node.span)
 
@@ -158,11 +164,12 @@ def _mutate(frame: Frame, state: State, function: tree.Attribute, arguments: lis
     if function.name not in ("append", "add", "extend", "insert") or not arguments:
         return
     owner = evaluate(frame, state, function.value)
-    if not isinstance(owner, Series):
+    if not all(isinstance(option, Series) for option in options(owner)):
         return
+    held = tuple(dict.fromkeys(item for one in options(owner) if isinstance(one, Series) for item in one.items))
     added = arguments[-1].value
     items = added.items if function.name == "extend" and isinstance(added, Series) else (added,)
-    merged = owner.items + tuple(item for item in items if item not in owner.items)
+    merged = held + tuple(item for item in items if item not in held)
     few = is_few(owner) and not frame.in_loop
     assign(frame, state, function.value, bounded(Series(merged, exact=False, few=few)))
 
@@ -371,8 +378,10 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
             state.env[name] = value
             waits.name_holder(frame, value, name)
             if name in frame.outer_names:
+                engines.kept(frame, value)
                 frame.escaped.update(holder.place for holder in holders_in(value))
         case tree.Attribute(value=owner, name=name):
+            engines.kept(frame, value)
             objects.set_attribute(frame, state, evaluate(frame, state, owner), name, value)
         case tree.Sequence(items=items):
             if isinstance(value, Series) and value.exact and len(value.items) == len(items):
@@ -385,6 +394,7 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
         case tree.Starred(value=inner):
             assign(frame, state, inner, UNKNOWN)
         case tree.Subscript(value=owner, index=index):
+            engines.kept(frame, value)
             holder = evaluate(frame, state, owner)
             evaluate(frame, state, index)
             if isinstance(holder, Loaded):

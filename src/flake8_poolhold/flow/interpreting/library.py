@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import blocking, escapes, fanout, holding, queries, waits
+from flake8_poolhold.flow.effects import (
+    blocking,
+    callers,
+    concurrency,
+    engines,
+    escapes,
+    fanout,
+    holding,
+    queries,
+    tasks,
+    waits,
+)
 from flake8_poolhold.flow.fastapi import background
 from flake8_poolhold.flow.interpreting import calls, contexts, expressions
 from flake8_poolhold.flow.model.frames import Frame
@@ -58,6 +68,12 @@ _THREADS = frozenset(
     }
 )  # fmt: skip
 _EXECUTORS = ("concurrent.futures.ThreadPoolExecutor.", "concurrent.futures.thread.ThreadPoolExecutor.")
+_WORKERS = frozenset(
+    {
+        "threading.Thread", "concurrent.futures.ThreadPoolExecutor.submit",
+        "concurrent.futures.thread.ThreadPoolExecutor.submit",
+    }
+)  # fmt: skip
 _ENDINGS = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "typing.assert_never"})
 """Functions that never return."""
 
@@ -112,6 +128,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
             waits.used(frame, state, holder.place)
             holding.release(state, holder.place, closed=False)
         return UNKNOWN
+    if path in callers.TOOLS:
+        callers.given(frame, state, path, arguments, span)
     special = _SPECIAL.get(path)
     if special is not None:
         return special(frame, state, arguments, span)
@@ -126,17 +144,24 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return UNKNOWN
     if path == "contextlib.AsyncExitStack.enter_async_context":
         return Suspended("coroutine", callee, arguments)
-    if path in _CONCURRENT or path in _THREADS or path.endswith(".run_in_executor"):
+    if path in _CONCURRENT or path in _THREADS:
         return Suspended("coroutine", callee, arguments)
+    if path in _WORKERS or path.endswith(".run_in_executor"):
+        worker = Suspended("coroutine", callee, arguments)
+        tasks.start(frame, state, worker, span, "thread", path.rpartition(".")[2])
+        return worker
     if path in _TASKS or path.endswith((".create_task", ".start_soon")):
         return _start(frame, state, callee, arguments, span)
-    if path.startswith(_EXECUTORS) and path.endswith((".submit", ".map")) and arguments:
-        kind: Literal["coroutine", "future"] = "future" if path.endswith(".submit") else "coroutine"
-        return Suspended(kind, arguments[0].value, arguments[1:])
+    if path.startswith(_EXECUTORS) and path.endswith(".map") and arguments:
+        return Suspended("coroutine", arguments[0].value, arguments[1:])
+    if escapes.is_queue(path):
+        escapes.enqueue(frame, state, path, arguments, span)
     if escapes.is_handover(path):
-        escapes.hand_over(frame, state, path, arguments, span)
+        escapes.hand_over(frame, state, arguments, span)
         background.add(frame, state, arguments[0].value if arguments else UNKNOWN, span)
         return Library(path if path.rpartition(".")[2][:1].isupper() else f"{path}()")
+    if path.endswith(waits.STREAMS):
+        escapes.stream(frame, state, arguments, span)
     made = _maker(frame, state, path, arguments, span)
     if made is not None:
         return made
@@ -145,6 +170,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         waits.reach(frame, state, wait, path, span)
         blocking.library(frame, state, wait, path, span)
     if path.startswith(_QUIET):
+        for argument in arguments:  # a named tuple keeps them
+            frame.escaped.update(holder.place for holder in holders_in(argument.value))
         frame.may_raise(state)
         return Library(f"{path}()") if not path.startswith("builtins.") else UNKNOWN
     return _ordinary(frame, state, callee, arguments, span)
@@ -161,6 +188,9 @@ def _stack_callbacks(frame: Frame, arguments: Arguments) -> None:
 
 def _ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments, span: tree.Span) -> Value:
     path = callee.path
+    if not path.startswith(engines.USERS):
+        for argument in arguments:
+            engines.kept(frame, argument.value)
     is_class = path.rpartition(".")[2][:1].isupper()
     held = list(callee.holders)
     if is_class:
@@ -190,7 +220,14 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
     if path == "contextlib.AsyncExitStack.enter_async_context" and values:
         return contexts.enter_stacked(frame, state, values[0], span, is_async=True)
     if path in _THREADS or path.endswith(".run_in_executor"):
+        frame.may_be_cancelled(state)
         return _in_thread(frame, state, arguments, span, skipped=1 if path.endswith(".run_in_executor") else 0)
+    if path == "threading.Thread" or path.endswith(".submit"):
+        return _in_worker(frame, state, path, arguments, span)
+    if path.endswith((".gather", ".wait", ".as_completed")):
+        ways = concurrency.branches(frame, arguments)
+        concurrency.together(frame, state, ways, span, path.rpartition(".")[2])
+    started = {value: frame.started[value] for value in values if value in frame.started}
     results: list[Value] = []
     for argument in arguments:
         for option in options(argument.value):
@@ -200,7 +237,12 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
         if argument.star == "*":
             items = argument.value.items if isinstance(argument.value, Series) else (contexts.element(argument.value),)
             results.extend(_awaited(frame, state, item, span) for item in items)
+    is_shield = path.endswith(".shield")
+    frame.shields += is_shield
     results = [*(_awaited(frame, state, value, span) for value in values), *results]
+    frame.shields -= is_shield
+    if is_shield:
+        frame.started |= started  # a task that is shielded goes on when whoever waits for it is cancelled
     if path.endswith((".gather", ".wait", ".as_completed")):
         flat = [
             item
@@ -216,6 +258,17 @@ def _awaited(frame: Frame, state: State, value: Value, span: tree.Span) -> Value
     if isinstance(value, Suspended | Series) or (isinstance(value, Library) and value.path.endswith("()")):
         return calls.await_value(frame, state, value, span)
     return UNKNOWN
+
+
+def _in_worker(frame: Frame, state: State, path: str, arguments: Arguments, span: tree.Span) -> Value:
+    """`Thread(target=f, args=(a, b))`, `executor.submit(f, a, b)`: what it runs."""
+    if path.endswith(".submit"):
+        return _in_thread(frame, state, arguments, span, skipped=0)
+    target, given = keyword(arguments, "target"), keyword(arguments, "args")
+    items = given.items if isinstance(given, Series) else ()
+    if target is None:
+        return UNKNOWN
+    return _in_thread(frame, state, tuple(BoundArgument(value) for value in (target, *items)), span, skipped=0)
 
 
 def _in_thread(frame: Frame, state: State, arguments: Arguments, span: tree.Span, skipped: int) -> Value:
@@ -241,9 +294,12 @@ def _start(frame: Frame, state: State, callee: Library, arguments: Arguments, sp
     first = values[0]
     if callee.path.endswith(".start_soon") and isinstance(first, FunctionOf):
         first = Suspended("coroutine", first, arguments[1:])
+    is_grouped = callee.path.startswith(("asyncio.TaskGroup.", "anyio.", "trio."))
+    if not is_grouped or frame.grouped is not None:  # somebody else's group may be open for as long as it likes
+        tasks.start(frame, state, first, span, "task", "TaskGroup" if is_grouped else "create_task")
     if frame.in_loop:
         fanout.started(frame, state, first, span)
-    if frame.grouped is not None and callee.path.startswith(("asyncio.TaskGroup.", "anyio.", "trio.")):
+    if frame.grouped is not None and is_grouped:
         frame.grouped.append(first)
         return UNKNOWN  # it has ended when the group is left
     return first if isinstance(first, Suspended) else UNKNOWN
@@ -254,8 +310,11 @@ def _maker(frame: Frame, state: State, path: str, arguments: Arguments, span: tr
     known = frame.analysis.holders
     found = known.class_at(path)
     if found is not None and found[1].kind == "session":
+        given = positional(arguments)[:1]
+        if given and isinstance(given[0], Holder) and known.classes[given[0].kind].kind == "session":
+            return given[0]  # a `NewType` of a session is that session
         if "scoped" in found[0]:
-            return _scoped(frame, found[0], span)
+            return _scoped(frame, found[0], arguments, span)
         bound = any(isinstance(v, Holder) and known.classes[v.kind].kind == "connection" for v in _binds(arguments))
         keeps = keyword(arguments, "expire_on_commit")
         return holding.made(
@@ -266,9 +325,11 @@ def _maker(frame: Frame, state: State, path: str, arguments: Arguments, span: tr
         return None
     site = f"{frame.path}:{span[0]}"
     if known.classes[kind].kind == "engine":
+        engines.made(frame, site, span, arguments)
         return Engine(kind, site)
     if "scoped" in path.lower():
-        return _scoped(frame, kind, span)
+        return _scoped(frame, kind, arguments, span)
+    engines.bound(frame, site, arguments)
     return _sessionmaker(frame, kind, arguments, site)
 
 
@@ -276,7 +337,9 @@ def _binds(arguments: Arguments) -> list[Value]:
     return [argument.value for argument in arguments if argument.keyword in (None, "bind")]
 
 
-def _scoped(frame: Frame, kind: str, span: tree.Span) -> Value:
+def _scoped(frame: Frame, kind: str, arguments: Arguments, span: tree.Span) -> Value:
+    for argument in arguments:
+        engines.kept(frame, argument.value)  # a registry lives on
     return Holder(kind, types.global_place(frame.path, f"{span[0]}:{span[1]}"))
 
 
@@ -286,10 +349,6 @@ def _sessionmaker(frame: Frame, kind: str, arguments: Arguments, site: str) -> V
         made = types.instance(frame.analysis, wanted, types.global_place(frame.path, site))
         if isinstance(made, Holder):
             kind = made.kind
-    else:
-        engine = next((value for value in _binds(arguments) if isinstance(value, Engine)), None)
-        if engine is not None and frame.analysis.holders.classes[engine.kind].is_async and kind == "Session":
-            kind = "AsyncSession"
     expire = keyword(arguments, "expire_on_commit")
     opaque = any(argument.star == "**" and not isinstance(argument.value, Table) for argument in arguments)
     keeps = keeps_loaded(expire) if expire is not None else None if opaque else False

@@ -28,7 +28,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import objects
+from flake8_poolhold.flow.naming import names, objects
 
 LONGEST_CHAIN = 4
 """Objects made deeper down than this are told apart by their last makers only."""
@@ -95,7 +95,19 @@ class Mapping:
             if isinstance(option, Holder):
                 self._kinds[option.place] = option
                 found.append(option.place)
-        return found
+        return found or self._hidden(place)
+
+    def _hidden(self, place: Place) -> list[Place]:
+        """A holder of an implementation, which the caller knows by its protocol or abstract class only."""
+        if not place.path:
+            return []
+        *above, name = place.path
+        owner = self._behind(Place(place.origin, tuple(above))) or UNKNOWN
+        return [
+            option.place.attribute(name)
+            for option in options(owner)
+            if isinstance(option, Instance) and names.is_abstract(self._frame.analysis, option.cls)
+        ]
 
     @property
     def passes_loaded(self) -> bool:
@@ -147,7 +159,7 @@ class Mapping:
                 return self._behind(place) or UNKNOWN if mapped is None else Instance(value.cls, mapped)
             case Loaded(place=place):
                 mine = self.holders(place)
-                return Loaded(mine[0]) if mine else UNKNOWN
+                return Loaded(mine[0], value.entity) if mine else UNKNOWN
             case QueryOf(holder=holder):
                 owner = self.value(holder)
                 return QueryOf(owner) if isinstance(owner, Holder) else UNKNOWN

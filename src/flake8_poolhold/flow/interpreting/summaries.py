@@ -8,9 +8,18 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.effects import blocking, roles, sharing, waits
+from flake8_poolhold.flow.effects import blocking, roles, sharing, tasks, waits
 from flake8_poolhold.flow.interpreting import blocks, contexts, expressions, places, recursion
-from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Summary, Waiting
+from flake8_poolhold.flow.model.frames import (
+    Analysis,
+    Effects,
+    Frame,
+    FunctionInfo,
+    Interruption,
+    Mode,
+    Summary,
+    Waiting,
+)
 from flake8_poolhold.flow.model.states import State, compose, join_states, merge_all
 from flake8_poolhold.flow.model.values import (
     NONE,
@@ -80,6 +89,22 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
         return Summary(_declared(Frame(analysis, info.path, info, "call", False), UNKNOWN), NOTHING, None, ())
     reporting = not context.known and not context.fields and context.mode == "call"
     frame = Frame(analysis, info.path, info, context.mode, reporting)
+    return finish(frame, blocks.run(frame, _start(frame, info, context), info.node.body))
+
+
+def interrupted(analysis: Analysis, info: FunctionInfo, mode: Mode, how: Interruption) -> State | None:
+    """The state in which a function ends that is interrupted where it waits or yields; `None`: it goes on."""
+    context = general(info.id, mode)
+    frame = Frame(analysis, info.path, info, mode, reporting=False)
+    frame.interrupted = how
+    frame.muted = True
+    blocks.run(frame, _start(frame, info, context), info.node.body)
+    return frame.raised
+
+
+def _start(frame: Frame, info: FunctionInfo, context: Context) -> State:
+    """The state in which a function starts."""
+    analysis = frame.analysis
     state = State(dict(context.captured))
     known = dict(context.known)
     for index, parameter in enumerate(info.node.parameters):
@@ -92,23 +117,37 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
         for option in options(value):
             if isinstance(option, Holder):
                 frame.known[option.place] = option
-    return finish(frame, blocks.run(frame, state, info.node.body))
+    return state
 
 
 def finish(frame: Frame, state: State | None) -> Summary:
     """The summary of a function whose body has been run; `state` is where it falls off its end."""
+    from flake8_poolhold.flow.effects import driving, engines, lifetimes
+
     normal = frame.yielded if frame.mode == "enter" else merge_all((*frame.returned_at, state))
     returns = _declared(frame, bounded(join(_results(frame, state))))
     if frame.function is not None and frame.reporting:
-        from flake8_poolhold.flow.effects import lifetimes
         from flake8_poolhold.flow.fastapi import handlers
 
         lifetimes.at_exit(frame, normal, returns)
+        driving.at_exit(frame, normal)
+        engines.at_exit(frame, normal, returns)
+        tasks.at_exit(frame, normal, returns)
         for identity, closure in frame.nested.items():
             handlers.interpret(frame.analysis, frame.analysis.functions[identity], closure.captured)
     effects = _effects(frame, normal, returns)
     failing = _effects(frame, frame.raised, UNKNOWN)
-    return Summary(returns, effects, failing, tuple(_waits(frame)), tuple(frame.blocks.values()))
+    return Summary(
+        returns,
+        effects,
+        failing,
+        tuple(_waits(frame)),
+        tuple(frame.blocks.values()),
+        left=tasks.left(frame),
+        joined=tuple(frame.joined),
+        engines=engines.returned(frame, returns),
+        stored=frozenset(frame.stored),
+    )
 
 
 def _waits(frame: Frame) -> Iterator[Waiting]:
@@ -308,7 +347,7 @@ def _says_more(value: Value, own: Value) -> bool:
         return own.cls != value.cls
     if isinstance(own, Series | Table):
         return type(own) is type(value) and bool(value.items) and not own.items
-    return isinstance(own, Library) and isinstance(value, FunctionOf | Instance)
+    return isinstance(own, Library) and isinstance(value, FunctionOf | Instance | Suspended)
 
 
 def _is_other_holder(analysis: Analysis, value: Value, own: Value) -> bool:
@@ -352,6 +391,8 @@ def apply(
     Entering and leaving a context manager are calls of one `site`, by default the span: what the one makes the other
     finds again.
     """
+    from flake8_poolhold.flow.effects import driving, engines, lifetimes
+
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = bind(info, function.receiver, function.bound + arguments)
@@ -359,6 +400,7 @@ def apply(
     if role is not None:
         given = roles.play(frame, state, role, info, list(bound.values()), span, mode)
         return given if given is not None else _as_declared(frame, state, info, bound, span)
+    driving.passed(frame, info, bound, span)
     if frame.declared_only or (mode == "call" and not _matters(analysis, state, info, bound)):
         return _as_declared(frame, state, info, bound, span)
     context = context_of(frame, function, bound, state, mode)
@@ -374,6 +416,12 @@ def apply(
             mine = mapping.block(block, step)
             if mine is not None:
                 blocking.meet(frame, state, mine, span)
+        for value in result.joined:
+            tasks.join(frame, state, mapping.value(value))
+        for value in result.left:
+            tasks.start(frame, state, mapping.value(value), span, "task", "create_task")
+    if result.waits:
+        frame.may_be_cancelled(state)
     if result.raised is not None:
         failing = state.copy()
         apply_effects(frame, failing, result.raised, mapping, step)
@@ -382,7 +430,14 @@ def apply(
         state.dead = True
         return UNKNOWN
     apply_effects(frame, state, result.normal, mapping, step)
-    return mapping.value(result.returns)
+    value = mapping.value(result.returns)
+    if mode == "call" and frame.reporting and not frame.muted:
+        returned = {option.place for option in options(result.returns) if isinstance(option, Holder)}
+        if not returned & result.stored:
+            lifetimes.received(frame, value, span)
+    if mode == "call":
+        engines.received(frame, result.engines, span)
+    return value
 
 
 def _as_declared(frame: Frame, state: State, info: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> Value:
@@ -450,10 +505,13 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
     """What a callee left behind happens to this function's holders and objects."""
     changed: dict[Place, object] = {}
     for place, inner in effects.holders.items():
-        for mine in mapping.holders(place):
+        several = mapping.holders(place)
+        for mine in several:
+            sure = inner.sure and len(several) == 1
             if inner.touched:
-                waits.used(frame, state, mine)
-            after = compose(inner, state.holder(mine), step)
+                waits.used(frame, state, mine, raced=inner.raced, sure=sure)
+            before = state.holder(mine)
+            after = msgspec.structs.replace(compose(inner, before, step), raced=before.raced, sure=before.sure)
             if mine in changed:
                 after = join_states(after, state.holders[mine])
             changed[mine] = after

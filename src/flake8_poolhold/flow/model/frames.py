@@ -9,6 +9,19 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
+from flake8_poolhold.flow.model.lifetimes import (
+    Cancellable,
+    Driven,
+    Escape,
+    InstanceEscape,
+    Leaking,
+    PoolPerCall,
+    ProcessWide,
+    Shared,
+    Started,
+    Unawaited,
+    Unclosed,
+)
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.reach import Reach
 from flake8_poolhold.flow.model.scopes import Scope
@@ -22,6 +35,10 @@ if TYPE_CHECKING:
 
 Mode = Literal["call", "enter", "exit"]
 """`call` runs a function to its end; `enter` up to its `yield`, `exit` from there on."""
+
+
+Interruption = Literal["failed", "cancelled", "cancelled-old"]
+"""An `Exception` at the `yield` of a generator; a cancellation, under a new SQLAlchemy or an old one."""
 
 
 class FunctionInfo(msgspec.Struct, frozen=True, eq=False):
@@ -91,13 +108,22 @@ class Effects(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A function as seen from a caller: `None` for an exit that is never taken."""
+    """A function as seen from a caller: `None` for an exit that is never taken.
+
+    `left` are calls of its callers' making that it leaves running in a task; `joined` are those that it waits for.
+    `engines` are the sites of what it has made and returns: engines, and sessionmakers on them; `stored` are the
+    holders that it has put somewhere else, too.
+    """
 
     returns: Value
     normal: Effects | None
     raised: Effects | None
     waits: tuple[Waiting, ...]
     blocks: tuple[Block, ...] = ()
+    left: tuple[Value, ...] = ()
+    joined: tuple[Value, ...] = ()
+    engines: frozenset[str] = frozenset()
+    stored: frozenset[Place] = frozenset()
 
 
 class Hold(msgspec.Struct, frozen=True, eq=False):
@@ -143,27 +169,6 @@ class FanOut(msgspec.Struct, frozen=True, eq=False):
     waiting: Waiting
 
 
-class Escape(msgspec.Struct, frozen=True, eq=False):
-    """A holder that is given to work which outlives it."""
-
-    function: FunctionInfo
-    span: tree.Span
-    name: str
-    place: Place
-    carrier: str
-    into: str
-
-
-class Unclosed(msgspec.Struct, frozen=True, eq=False):
-    """A holder that some path of its maker does not close; `raising` when only a raising path does not."""
-
-    function: FunctionInfo
-    span: tree.Span
-    name: str
-    raising: bool
-    used: Step | None
-
-
 class Events(msgspec.Struct):
     """What the interpretation of the functions of one file found."""
 
@@ -171,8 +176,16 @@ class Events(msgspec.Struct):
     idles: list[Hold] = []
     blocking: list[Blocking] = []
     escapes: list[Escape] = []
+    shared: list[Shared] = []
     fan_outs: list[FanOut] = []
     unclosed: list[Unclosed] = []
+    cancellable: list[Cancellable] = []
+    driven: list[Driven] = []
+    leaking: list[Leaking] = []
+    unawaited: list[Unawaited] = []
+    instances: list[InstanceEscape] = []
+    process_wide: list[ProcessWide] = []
+    engines: list[PoolPerCall] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
 
@@ -329,6 +342,14 @@ class Frame:
         self.undecided: list[Blocked] | None = None
         """The blocking calls of one of several functions that may be called, until it is known what the others do."""
         self.made: dict[Place, tuple[tree.Span, str]] = {}
+        self.received: dict[Place, tuple[tree.Span, str]] = {}
+        """Holders that functions of the project have made for this one."""
+        self.stored: set[Place] = set()
+        """Holders that were put into a global, an object or a container."""
+        self.driven: list[Driven] = []
+        self.engines: dict[str, tuple[tree.Span, frozenset[str]]] = {}
+        """Engines made here, by site, each with its own site and those of the sessionmakers on it."""
+        self.kept_engines: set[str] = set()
         self.nested: dict[str, FunctionOf] = {}
         self.providers: dict[Place, str] = {}
         self.known: dict[Place, Holder] = {}
@@ -342,6 +363,25 @@ class Frame:
         self.stacked: list[Callable[[State], None]] = []
         self.unwinding = False
         """Whether an exception is on its way out: a block is left, or a `finally` run, because of it."""
+        self.locks = 0
+        """How many locks are held here: what is done under one is never done twice at once."""
+        self.interrupted: Interruption | None = None
+        """Set when it is asked what an interruption leaves behind: then nothing else is raised."""
+        self.shields = 0
+        self.handling = 0
+        """How many handlers of exceptions are around."""
+        self.thrown = 0
+        """Whether a generator that is thrown away cleans up here."""
+        self.calling = ""
+        """The last name of what is being called, empty if it has none."""
+        self.guesses = 0
+        """How many times it is open here which of several holders is meant."""
+        self.started: dict[Value, Started] = {}
+        """Tasks and threads that run beside this function, until it waits for them."""
+        self.joined: dict[Value, None] = {}
+        """Tasks of somebody else that this function waits for."""
+        self.doubled: set[Value] = set()
+        """Tasks of which it is reported already that they share a holder."""
         self.grouped: list[Value] | None = None
         """The tasks of the innermost task group that is open."""
         self.escaped: set[Place] = set()
@@ -359,6 +399,25 @@ class Frame:
 
     def may_raise(self, state: State) -> None:
         """An exception may leave here: its handler starts in any of these states."""
+        if self.interrupted is None:
+            self.goes_on(state)
+
+    def may_be_cancelled(self, state: State) -> None:
+        """The function waits here for something that is not its database, whose statements give up their connection."""
+        if self.is_cancelled and not self.shields:
+            self.goes_on(state)
+
+    def is_thrown_at(self, state: State) -> None:
+        """The generator is resumed here, after its consumer has failed or was cancelled."""
+        if self.interrupted is not None:
+            self.goes_on(state)
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.interrupted in ("cancelled", "cancelled-old")
+
+    def goes_on(self, state: State) -> None:
+        """What was raised, or the cancellation, goes on to the block around."""
         if self.handlers:
             self.handlers[-1] = merge(self.handlers[-1], state.copy())
         else:

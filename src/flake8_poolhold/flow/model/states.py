@@ -25,7 +25,8 @@ class HolderState(msgspec.Struct, frozen=True):
     was done with it that is not understood; `lock` is the evidence of a lock that a release would lose; `begun`: inside
     a `begin()` block; `bound`: bound to a connection, so that it releases nothing; `streaming`: a server-side cursor is
     open; `carries`: on some path nothing was released since the function was entered, so that the caller's marks still
-    hold. `idle` are the waits that began while it was open and had never checked out.
+    hold. `sure`: it was used, and no other in its stead; `raced`: outside of any lock, too. `idle` are the waits that
+    began while it was open and had never checked out.
     """
 
     kinds: frozenset[str]
@@ -38,6 +39,8 @@ class HolderState(msgspec.Struct, frozen=True):
     streaming: bool = False
     carries: bool = False
     touched: bool = False
+    raced: bool = False
+    sure: bool = False
     idle: frozenset[int] = frozenset()
 
 
@@ -59,6 +62,8 @@ def join_states(left: HolderState, right: HolderState) -> HolderState:
         streaming=left.streaming or right.streaming,
         carries=left.carries or right.carries,
         touched=left.touched or right.touched,
+        raced=left.raced or right.raced,
+        sure=left.sure or right.sure,
         idle=left.idle | right.idle,
     )
 
@@ -83,6 +88,8 @@ def compose(inner: HolderState, outer: HolderState, call: Step) -> HolderState:
         streaming=inner.streaming or (kept is not None and kept.streaming),
         carries=inner.carries and outer.carries,
         touched=outer.touched or inner.touched,
+        raced=outer.raced or inner.raced,
+        sure=outer.sure or inner.sure,
         idle=outer.idle,
     )
 

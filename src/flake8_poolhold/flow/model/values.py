@@ -110,9 +110,13 @@ class Method(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """Something that came out of a holder: a result, a row, an ORM object."""
+    """Something that came out of a holder: a result, a row, an ORM object.
+
+    `entity`: it is an ORM object, if the statement asked for any: it came as a scalar, not in a row.
+    """
 
     place: Place
+    entity: bool = False
 
 
 class QueryOf(msgspec.Struct, frozen=True):
@@ -162,7 +166,7 @@ class Suspended(msgspec.Struct, frozen=True):
     """A call that has not run yet: a coroutine, a generator, the context manager of a generator function, or what an
     executor was given to do, which counts where its result is asked for."""
 
-    kind: Literal["coroutine", "generator", "context", "future"]
+    kind: Literal["coroutine", "generator", "context"]
     target: Value
     arguments: tuple[BoundArgument, ...]
 

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from posixpath import dirname, join
+from typing import TypeVar
 
 from flake8_poolhold.flow.model.project import Project
 
@@ -39,9 +40,22 @@ def oldest(project: Project, path: str, package: str) -> Version | None:
     return locked or _nearest(project, path, _REQUIREMENTS, lambda text: _lowest(_bounds(text, package)))
 
 
+def exact(project: Project, path: str, package: str) -> tuple[int, int, int] | None:
+    """Major, minor and patch, where a lock file or a pinned requirement tells."""
+
+    def read(text: bytes) -> tuple[int, int, int] | None:
+        match = _exactly(package).search(text)
+        return (int(match[1]), int(match[2]), int(match[3])) if match is not None else None
+
+    return _nearest(project, path, _LOCKS, read) or _nearest(project, path, _REQUIREMENTS, read)
+
+
+_Read = TypeVar("_Read")
+
+
 def _nearest(
-    project: Project, path: str, files: tuple[str, ...], read: Callable[[bytes], Version | None]
-) -> Version | None:
+    project: Project, path: str, files: tuple[str, ...], read: Callable[[bytes], _Read | None]
+) -> _Read | None:
     folder = dirname(path)
     while True:
         for name in files:
@@ -51,6 +65,13 @@ def _nearest(
         if not folder:
             return None
         folder = dirname(folder)
+
+
+@functools.cache
+def _exactly(package: str) -> re.Pattern[bytes]:
+    name = re.escape(package).replace(r"\-", "[-_.]").encode()
+    pinned = rb"""(?im)(?:name = "%b"\s+version = "|^[\s"']*%b(?:\[[^\]\n]*\])?\s*==\s*)(\d+)\.(\d+)\.(\d+)"""
+    return re.compile(pinned % (name, name))
 
 
 @functools.cache

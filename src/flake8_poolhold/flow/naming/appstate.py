@@ -18,7 +18,7 @@ def is_state(value: Value) -> bool:
     """Whether a value is the state of an application or of a request."""
     match value:
         case Library(path=path):
-            return path.endswith(".state") and path.startswith(("fastapi.", "starlette."))
+            return path.endswith(".state") and path.startswith(("fastapi.", "starlette.", "litestar."))
         case Method(target=Router(), name="state"):
             return True
         case _:
@@ -34,7 +34,7 @@ def read(analysis: Analysis, name: str) -> Value:
 def _find(analysis: Analysis, name: str) -> Value:
     project = analysis.project
     lifespans = {path for path in project.naming("lifespan") if _yields(project, path, name)}
-    files = lifespans.union(project.naming(f"state.{name}"))
+    files = lifespans.union(project.naming(f"state.{name}"), project.naming("state=State("))
     return join(value for path in sorted(files) for value in _put(analysis, path, name))
 
 
@@ -76,6 +76,8 @@ def _entry(statement: tree.Statement, name: str) -> tree.Expression | None:
     match statement:
         case tree.Assign(targets=targets, value=value) if any(_is_entry(target, name) for target in targets):
             return value
+        case tree.Assign(value=tree.Call() as made):
+            return _given(made, name)
         case tree.Evaluate(value=tree.Yield(value=tree.Mapping(keys=keys, values=values))):
             named = zip(keys, values, strict=True)
             return next((one for key, one in named if isinstance(key, tree.Constant) and key.value == name), None)
@@ -85,9 +87,22 @@ def _entry(statement: tree.Statement, name: str) -> tree.Expression | None:
             return None
 
 
+def _given(made: tree.Call, name: str) -> tree.Expression | None:
+    """What `Litestar(state=State({"<name>": ...}))` gives the application under `name`."""
+    for argument in made.arguments:
+        for node in tree.walk(argument.value) if argument.keyword == "state" else ():
+            if isinstance(node, tree.Mapping):
+                for key, held in zip(node.keys, node.values, strict=True):
+                    if isinstance(key, tree.Constant) and key.value == name:
+                        return held
+    return None
+
+
 def _is_entry(target: tree.Expression, name: str) -> bool:
     match target:
         case tree.Attribute(value=tree.Attribute(name="state"), name=entry):
+            return entry == name
+        case tree.Subscript(value=tree.Attribute(name="state"), index=tree.Constant(value=entry)):
             return entry == name
         case _:
             return False

@@ -248,6 +248,11 @@ def is_mapped(analysis: Analysis, key: str) -> bool:
     )
 
 
+def is_abstract(analysis: Analysis, key: str) -> bool:
+    """Whether the class is a protocol or an abstract base, which others implement."""
+    return any(path.endswith((".Protocol", "abc.ABC")) for path in mro(analysis, key)[1])
+
+
 def response_class(analysis: Analysis, value: Value) -> str:
     """The dotted path of the library class that a value is an instance of, directly or by inheritance; else empty."""
     match value:

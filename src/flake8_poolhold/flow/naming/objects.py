@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.effects import loaded
 from flake8_poolhold.flow.interpreting import calls, contexts, expressions, recursion
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame
 from flake8_poolhold.flow.model.scopes import statements
@@ -69,13 +70,13 @@ def attribute(frame: Frame, state: State, value: Value, name: str, span: tree.Sp
         case ClassOf():
             return _class_attribute(frame, value, name)
         case Loaded():
-            return value
+            return loaded.part(value, name)
         case Choice(options=options):
             return join(attribute(frame, state, option, name, span) for option in options)
         case Suspended(kind="generator") if name in contexts.BY_HAND:
             return Method(value, name)
-        case Suspended(kind="future") if name == "result":
-            return Method(value, name)
+        case Suspended(kind="coroutine") if name in ("join", "result", "start"):
+            return Method(value, name)  # of a thread or task
         case Opening(holder=holder) if name not in ("start", "__aenter__", "__enter__"):
             return attribute(frame, state, holder, name)
         case Literally(value=str(text)) if name in dispatch.SPLITTING:

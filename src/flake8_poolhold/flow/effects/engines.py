@@ -1,0 +1,120 @@
+"""Engines and pools that a function makes: whether somebody keeps them, or each call makes one more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.effects.origins import is_script
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.lifetimes import PoolPerCall
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import (
+    BoundArgument,
+    Choice,
+    Engine,
+    Factory,
+    FunctionOf,
+    Holder,
+    Instance,
+    Series,
+    Suspended,
+    Table,
+    Value,
+    options,
+)
+
+_CACHES = frozenset({"cache", "lru_cache", "cached", "cached_property", "singleton", "alru_cache", "memoize"})
+USERS = ("sqlalchemy", "sqlmodel", "pandas", "alembic", "logging")
+"""Libraries that use an engine and do not keep it."""
+
+_UNPOOLED = ("NullPool", "StaticPool")
+
+
+def made(frame: Frame, site: str, span: tree.Span, arguments: tuple[BoundArgument, ...]) -> None:
+    """An engine is made at `site`. One without a pool leaves nothing behind."""
+    if frame.function is None or frame.muted:
+        return
+    if not any(str(argument.value).find(name) >= 0 for argument in arguments for name in _UNPOOLED):
+        frame.engines.setdefault(site, (span, frozenset({site})))
+
+
+def bound(frame: Frame, site: str, arguments: tuple[BoundArgument, ...]) -> None:
+    """A sessionmaker is made at `site` on an engine: who keeps it keeps the engine."""
+    for argument in arguments:
+        for option in options(argument.value):
+            known = frame.engines.get(option.site) if isinstance(option, Engine) else None
+            if known is not None and isinstance(option, Engine):
+                frame.engines[option.site] = (known[0], known[1] | {site})
+
+
+def given(frame: Frame, value: Value, arguments: tuple[BoundArgument, ...]) -> None:
+    """A function of the project got the arguments and returned `value`: a sessionmaker on an engine, or who knows."""
+    if isinstance(value, Factory) and value.site:
+        bound(frame, value.site, arguments)
+    else:
+        for argument in arguments:
+            kept(frame, argument.value)
+
+
+def received(frame: Frame, sites: frozenset[str], span: tree.Span) -> None:
+    """A call of a project's function made an engine and returned it, or a sessionmaker on it."""
+    if not frame.muted and sites:
+        frame.engines.setdefault(min(sites), (span, sites))
+
+
+def kept(frame: Frame, value: Value) -> None:
+    """The value goes where it outlives the call: into an object, a global, a container, an unknown function."""
+    frame.kept_engines |= set(_sites(value))
+
+
+def returned(frame: Frame, returns: Value) -> frozenset[str]:
+    """The sites, of engines and sessionmakers on them, that the function made, returns, and has not kept."""
+    sites = set(_sites(returns))
+    found = [known for _, known in frame.engines.values() if known & sites and not known & frame.kept_engines]
+    return frozenset().union(*found)
+
+
+def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
+    """Report the engines that nobody keeps and nobody disposes of."""
+    if frame.function is None or not frame.reporting or _is_cached(frame.function.node) or is_script(frame):
+        return
+    state = normal or frame.raised or State()
+    fields = {site for held in state.heap.values() for value in held.values() for site in _sites(value)}
+    alive = set(_sites(returns)) | fields | frame.kept_engines
+    for yielded in frame.yields:
+        alive |= set(_sites(yielded))
+    for span, sites in frame.engines.values():
+        if not sites & alive:
+            frame.analysis.events.engines.append(PoolPerCall(frame.function, span))
+
+
+def _is_cached(node: tree.Function) -> bool:
+    for decorator in node.decorators:
+        target = decorator.function if isinstance(decorator, tree.Call) else decorator
+        name = target.id if isinstance(target, tree.Name) else target.name if isinstance(target, tree.Attribute) else ""
+        if name in _CACHES or name.endswith("cache"):
+            return True
+    return False
+
+
+def _sites(value: Value, depth: int = 3) -> Iterator[str]:
+    match value:
+        case Engine(site=site) | Factory(site=site):
+            yield site
+        case Choice(options=items) | Series(items=items) if depth:
+            for item in items:
+                yield from _sites(item, depth - 1)
+        case Table(items=pairs) if depth:
+            for _, item in pairs:
+                yield from _sites(item, depth - 1)
+        case FunctionOf(receiver=receiver, captured=captured, bound=given) if depth:
+            for item in (*(item for _, item in captured), *(one.value for one in given)):
+                yield from _sites(item, depth - 1)
+            if receiver is not None:
+                yield from _sites(receiver, depth - 1)
+        case Suspended(target=target, arguments=arguments) if depth:
+            for item in (target, *(one.value for one in arguments)):
+                yield from _sites(item, depth - 1)
+        case Holder() | Instance() | _:
+            return

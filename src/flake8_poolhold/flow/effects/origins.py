@@ -1,0 +1,19 @@
+"""Where holders and functions come from: made in sight or only declared, in a service or in a script."""
+
+from __future__ import annotations
+
+from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.values import Place
+
+
+def is_made(place: Place) -> bool:
+    """Whether a holder was made by a call that the analysis has seen; one that is only declared may be anybody's."""
+    origin = place.origin
+    while origin.via is not None:
+        origin = origin.via
+    return origin.how == "new" and not place.path and origin.name[:1].isdigit()
+
+
+def is_script(frame: Frame) -> bool:
+    """Whether the module is run by itself: when it fails, or ends, its connections end with it."""
+    return b"__name__ ==" in frame.analysis.project.bytes_of(frame.path)

@@ -1,0 +1,114 @@
+"""Providers: what becomes of the holder that they give when the request is done, and when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.effects import cancelling
+from flake8_poolhold.flow.effects.origins import is_made
+from flake8_poolhold.flow.interpreting import summaries
+from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo
+from flake8_poolhold.flow.model.lifetimes import Cancellable, Leaking
+from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD
+from flake8_poolhold.flow.model.values import FunctionOf, Holder, Place, options
+from flake8_poolhold.flow.naming import names
+
+_MARKERS = ("Depends", "Security")
+
+
+def leaks(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
+    """How a provider leaks the holder that it gives; `None` for any other function."""
+    return _of_generator(analysis, info) if info.node.is_generator else _of_returning(analysis, info)
+
+
+def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
+    entered = summaries.summary(analysis, summaries.general(info.id, "enter"))
+    given = [option for option in options(entered.returns) if isinstance(option, Holder)]
+    span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
+    if not given or span is None or entered.normal is None:
+        return None
+    left = summaries.summary(analysis, summaries.general(info.id, "exit"))
+    thrown = summaries.interrupted(analysis, info, "exit", "failed")
+    for holder in given:
+        own = is_made(holder.place) and holder.place in entered.normal.holders
+        finished = _kinds(left.normal, holder.place)
+        failed = thrown.holder(holder.place).kinds if thrown is not None else frozenset()
+        if own and finished & {GIVEN, HELD}:
+            return Leaking(info, span, "never")
+        # A session that belongs to somebody else may well be given back by them; one that is closed here is ours.
+        if (own or finished == {CLOSED}) and failed & {GIVEN, HELD}:
+            return Leaking(info, span, "failing")
+    return None
+
+
+def cancellable(analysis: Analysis, info: FunctionInfo) -> Cancellable | None:
+    """How a provider, which leaks nothing otherwise, leaves its session out when the request is cancelled."""
+    if not info.node.is_generator:
+        return None
+    entered = summaries.summary(analysis, summaries.general(info.id, "enter"))
+    span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
+    for option in options(entered.returns):
+        if isinstance(option, Holder) and is_made(option.place) and span is not None and entered.normal is not None:
+            found = cancelling.of_provider(analysis, info, option.place, span)
+            if found is not None and option.place in entered.normal.holders:
+                return found
+    return None
+
+
+def _kinds(effects: Effects | None, place: Place) -> frozenset[str]:
+    """The states in which a holder may be left; none for an exit that is never taken."""
+    if effects is None:
+        return frozenset()
+    holder = effects.holders.get(place)
+    return holder.kinds if holder is not None else frozenset({GIVEN})
+
+
+def _of_returning(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
+    """A dependency that returns the session that it made: FastAPI closes nothing."""
+    if info.owner:
+        return None
+    users = list(_users(analysis, info))
+    if not users or any(_closes(node, parameter) for node, parameter in users):
+        return None
+    result = summaries.summary(analysis, summaries.general(info.id))
+    given = [option for option in options(result.returns) if isinstance(option, Holder)]
+    if not any(is_made(holder.place) for holder in given):
+        return None
+    span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Return)), info.node.span)
+    return Leaking(info, span, "returned")
+
+
+def _users(analysis: Analysis, info: FunctionInfo) -> Iterator[tuple[tree.Function, str]]:
+    """The functions that depend on the provider, each with the parameter that it fills."""
+    name = info.name.rpartition(".")[2]
+    for path in dict.fromkeys(path for marker in _MARKERS for path in analysis.project.naming(f"{marker}({name}")):
+        if names.module_name(analysis, path, name) != FunctionOf(info.id):
+            continue
+        for _, node, _ in analysis.project.scope(path).functions:
+            for parameter in node.parameters:
+                if any(_depends_on(part, name) for part in walk([parameter.default, parameter.annotation])):
+                    yield node, parameter.name
+
+
+def _depends_on(node: tree.Node, name: str) -> bool:
+    match node:
+        case tree.Call(arguments=[tree.Argument(value=tree.Name(id=target)), *_]):
+            return target == name
+        case _:
+            return False
+
+
+def _closes(node: tree.Function, name: str) -> bool:
+    for part in walk(node.body):
+        match part:
+            case tree.WithItem(value=tree.Name(id=entered)) if entered == name:
+                return True
+            case tree.Call(function=tree.Attribute(value=tree.Name(id=owner), name="close" | "aclose")) if (
+                owner == name
+            ):
+                return True
+            case _:
+                pass
+    return False

@@ -1,0 +1,160 @@
+"""What is found about the lifetimes of holders: escapes, sharing, leaks; and of engines and ORM objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from flake8_poolhold.facts import tree
+    from flake8_poolhold.finding import Step
+    from flake8_poolhold.flow.model.frames import FunctionInfo
+    from flake8_poolhold.flow.model.values import Place, Value
+
+Into = Literal["background", "stream", "task", "thread", "queue", "cache"]
+"""Where work that outlives its caller runs, or where a holder is kept."""
+
+Owner = Literal["request", "caller", "block"]
+"""Who closes a holder: the dependency that gave it, whoever passed it in, or a `with` block of the function."""
+
+How = Literal["next", "anext", "loop", "delegate", "unentered"]
+
+
+class Escape(msgspec.Struct, frozen=True, eq=False):
+    """A holder that is given to work which outlives it.
+
+    `carrier` is the class of the object that carries it, or empty; `into` the name of the task. `early`: the provider
+    exits before the response is sent, so that a background task finds the holder closed; `None` where no version tells.
+    `used`: the work is seen to use it, it is not only given it.
+    """
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    place: Place
+    carrier: str
+    into: str
+    kind: Into
+    owner: Owner
+    early: bool | None
+    used: bool = True
+
+    @property
+    def finds_it_closed(self) -> bool:
+        """Whether the work runs when the request's dependency has closed the session, and uses it all the same."""
+        return self.kind in ("background", "stream") and self.owner == "request" and bool(self.early) and self.used
+
+
+class Shared(msgspec.Struct, frozen=True, eq=False):
+    """A holder that several branches, which run at once, use.
+
+    `how` starts them (`gather`, `TaskGroup`, `create_task`); `branches` are their names, one alone if it runs many
+    times; `held`: its connection is checked out by then; `ends`: a branch commits, rolls back or closes.
+    """
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    place: Place
+    kind: str
+    how: str
+    branches: tuple[str, ...]
+    held: bool
+    ends: bool
+
+
+class InstanceEscape(msgspec.Struct, frozen=True, eq=False):
+    """An ORM instance that work reads which outlives its session; `into` is the name of the task or container."""
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    kind: Into
+    into: str
+
+
+class Started(msgspec.Struct, frozen=True, eq=False):
+    """A task or thread: the call that it runs, where it was started, the holders that it uses and does not close.
+
+    `raced` are those that it uses outside of any lock; `into` is its name; `instance` an ORM instance that it reads.
+    """
+
+    value: Value
+    span: tree.Span
+    kind: Into
+    uses: frozenset[Place]
+    raced: frozenset[Place]
+    into: str
+    instance: InstanceEscape | None = None
+
+
+class Driven(msgspec.Struct, frozen=True, eq=False):
+    """A provider, a generator that gives a holder, that is driven by hand and not finished.
+
+    `how`: by `next` or `anext`, as a `loop` that is left early, as a `delegate` whose holder is yielded on, or as a
+    context manager that is used `unentered`; `bound`: a variable keeps the generator; `places` are what it gave.
+    """
+
+    function: FunctionInfo
+    span: tree.Span
+    provider: str
+    how: How
+    bound: bool
+    places: frozenset[Place]
+
+
+class Leaking(msgspec.Struct, frozen=True, eq=False):
+    """A provider that does not close what it gives: never, not when the request fails, or because it returns it."""
+
+    function: FunctionInfo
+    span: tree.Span
+    how: Literal["never", "failing", "returned"]
+
+
+class Cancellable(msgspec.Struct, frozen=True, eq=False):
+    """A holder that every good path and every `Exception` gives back, and a cancellation does not.
+
+    `how`: nothing gives it back then (`skipped`); its `close` is cancelled itself, under an old SQLAlchemy
+    (`interrupted`); it is given back when a generator is thrown away (`thrown`).
+    """
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    how: Literal["skipped", "interrupted", "thrown"]
+
+
+class Unclosed(msgspec.Struct, frozen=True, eq=False):
+    """A holder that some path of its maker does not close; `raising` when only a raising path does not."""
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    raising: bool
+    used: Step | None
+
+
+class Unawaited(msgspec.Struct, frozen=True, eq=False):
+    """A coroutine of a holder or engine that is never awaited; `name` as it is written, `method` its last part."""
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    method: str
+
+
+class PoolPerCall(msgspec.Struct, frozen=True, eq=False):
+    """An engine or pool that each call of a function makes, and nobody keeps or disposes of."""
+
+    function: FunctionInfo
+    span: tree.Span
+
+
+class ProcessWide(msgspec.Struct, frozen=True, eq=False):
+    """A session that the whole process shares: in a `module`'s variable, a `global`, or the state of an `app`."""
+
+    function: FunctionInfo
+    span: tree.Span
+    name: str
+    where: Literal["module", "global", "app"]

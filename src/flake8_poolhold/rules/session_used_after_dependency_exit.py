@@ -1,0 +1,81 @@
+"""A response body or a background task uses the request's session when its dependency has exited.
+
+## What it does
+Reports a streaming response whose generator uses a session of the request, and a background task that does, where the
+dependency exits before the response is sent: on FastAPI 0.106 to 0.117, and everywhere with
+`Depends(..., scope="function")`. The version is read from the project's lock file or requirements. On other versions
+the session is still open then, which PHL103 and PHL201 are about.
+
+## Why is this bad?
+The session was closed before its first use, and a closed session opens itself again: the first statement checks out a
+connection, and nothing is left that would give it back. Each such response takes one connection from the pool.
+
+## Example
+```python
+from fastapi import APIRouter, Depends
+from fastapi.responses import StreamingResponse
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+router = APIRouter()
+
+async def names(db: AsyncSession):
+    for name in await db.scalars(select(User.name)):
+        yield name
+
+@router.get("/names")
+async def export(db: AsyncSession = Depends(get_db, scope="function")) -> StreamingResponse:
+    return StreamingResponse(names(db))
+```
+
+## Use instead
+```python
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+from sqlalchemy import select
+
+router = APIRouter()
+
+async def names():
+    async with sessions() as db:
+        found = (await db.scalars(select(User.name))).all()
+    for name in found:
+        yield name
+
+@router.get("/names")
+async def export() -> StreamingResponse:
+    return StreamingResponse(names())
+```
+
+## Fix safety
+No fix is offered: the body's signature and all its callers have to change together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from flake8_poolhold.registry import rule
+from flake8_poolhold.rules import _wording
+
+if TYPE_CHECKING:
+    from flake8_poolhold.finding import Finding
+    from flake8_poolhold.flow.analysis import Flow
+
+_USER = {"background": "the background task", "stream": "the response body"}
+
+
+@rule(code="PHL206")
+def session_used_after_dependency_exit(flow: Flow) -> Iterator[Finding]:
+    for escape in flow.escapes:
+        if not escape.finds_it_closed:
+            continue
+        yield _wording.finding(
+            "PHL206",
+            "session-used-after-dependency-exit",
+            f"`{escape.name}` is closed before {_USER[escape.kind]} `{escape.into}` uses it: it checks out again and "
+            "leaks that connection; open a session there",
+            escape.function,
+            escape.span,
+        )
