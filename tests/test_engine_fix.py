@@ -28,6 +28,7 @@ async def reply(client: AsyncClient) -> None:
     async with sessions() as db:
         await db.execute(text("select 1"))
         await client.get("https://example.org")
+        await db.execute(text("select 2"))
 """
 UNSAFE = """\
 from httpx import AsyncClient

@@ -104,7 +104,8 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
     """A wait that starts while a holder is, or may be, held (or open, for an idle wait that is used later).
 
     `expression` is how the function can spell the holder, empty if it cannot; `provider` the id of the dependency that
-    gave it; `loaded` the variables that hold what came out of it; `again`: the callee that waits holds by itself too.
+    gave it; `loaded` the variables that hold what came out of it, `carriers` those through which it, or what came out
+    of it, can be reached otherwise; `again`: the callee that waits holds by itself too.
     """
 
     function: FunctionInfo
@@ -118,6 +119,7 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
     waiting: Waiting
     provider: str
     loaded: frozenset[str]
+    carriers: frozenset[str]
     again: bool
 
 

@@ -16,6 +16,13 @@ _LISTENERS = (
 )  # fmt: skip
 _HARMLESS_LEVELS = frozenset({"AUTOCOMMIT", "READ COMMITTED", "READ UNCOMMITTED"})
 _LAZY = ("relationship", "Relationship", "deferred", "column_property", "query_expression", "dynamic_loader")
+STARTS_TASKS = frozenset(
+    {
+        "create_task", "ensure_future", "start_soon", "run_in_executor", "submit", "Thread", "run_coroutine_threadsafe",
+        "as_completed",
+    }
+)  # fmt: skip
+"""Callees that start work which runs beside the code that calls them."""
 
 
 class Habits(msgspec.Struct, frozen=True):
