@@ -226,5 +226,3 @@ def test_what_has_no_place_is_not_offered(tmp_path: Path) -> None:
     _, grade, message = offered(tmp_path, change)
     assert grade == "refused"
     assert "elif" in message
-
-

@@ -18,6 +18,7 @@ from flake8_poolhold.knowledge import Wait
 
 if TYPE_CHECKING:
     from flake8_poolhold.flow.fastapi.dependencies import Route
+    from flake8_poolhold.flow.interpreting.watching import Met, Watch
     from flake8_poolhold.flow.releasing.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
@@ -281,6 +282,9 @@ class Analysis:
         self.reach = Reach(project)
         self.contexts: dict[tuple[str, str], set[object]] = {}
         self.habits: Habits | None = None
+        self.watch: Watch | None = None
+        self.met: dict[str, list[Met] | None] = {}
+        """By the id of a function: all calls of it, `None` when some are not known."""
         self.inclusions: dict[str, list[Depends]] | None = None
         self.added: dict[str, Route] | None = None
         self.tested: dict[str, frozenset[str]] = {}

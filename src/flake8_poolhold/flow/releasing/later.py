@@ -46,7 +46,7 @@ class Later:
             self.uses.given |= found.given
             here = self._session_is_used([statement])
             compound = not isinstance(statement, tree.Assign | tree.AugmentedAssign | tree.Evaluate | tree.Return)
-            if found.names and (used_again or (here and compound)):
+            if found.names and (used_again or (here and (compound or found.whole))):
                 self.stale = True
             used_again = used_again or here
             if not self._in_loop and not found.whole:

@@ -19,6 +19,8 @@ from flake8_poolhold.flow.releasing.uses import Uses, derived, mentions, uses
 
 NAME = "move-call"
 
+LOADS = "an attribute that is loaded when it is read could not be loaded any more"
+
 
 def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_async: bool) -> Remedy:
     """Judge whether the block can end before the wait."""
@@ -45,7 +47,9 @@ def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asy
         elif block.commits and not hold.keeps_loaded:
             return Remedy(NAME, refused="what the block has loaded expires at its end, and is read by the call")
         else:
-            doubts.append("an attribute that is loaded when it is read could not be loaded any more")
+            doubts.append(LOADS)
+    elif used.given and analysis.project.naming("awaitable_attrs"):
+        doubts.append(LOADS)
     return Remedy(
         NAME,
         f"end the block of line {block.node.span[0]} before line {hold.span[0]}",

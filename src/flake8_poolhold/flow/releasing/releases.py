@@ -13,13 +13,10 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
-from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, mentions, name_of
+from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, STARTS_TASKS, called_by_name, habits, name_of
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
-_LOOKS_AT_TRANSACTION = frozenset(
-    {"in_transaction", "in_nested_transaction", "get_transaction", "get_nested_transaction", "sync_connection"}
-)  # fmt: skip
 _BEGINS = frozenset({"begin", "begin_nested", "begin_twophase"})
 
 
@@ -94,7 +91,7 @@ def _doubts_of_state(hold: Hold) -> Iterator[str]:
 
 def looks_at_transaction(hold: Hold) -> bool:
     """Whether the function asks whether it is in a transaction, or in which."""
-    return any(name_of(node) in _LOOKS_AT_TRANSACTION for node in walk(hold.function.node.body))
+    return any(name_of(node) in LOOKS_AT_TRANSACTION for node in walk(hold.function.node.body))
 
 
 def doubts_of_callers(analysis: Analysis, hold: Hold) -> Iterator[str]:
@@ -104,7 +101,7 @@ def doubts_of_callers(analysis: Analysis, hold: Hold) -> Iterator[str]:
         yield "the callers' transactions are not known"
     elif hold.place.origin.how == "global":
         yield "the session is shared"
-    elif hold.provider and _called_by_name(analysis, hold):
+    elif hold.provider and called_by_name(analysis, hold.function):
         yield "the handler is also called directly"
     elif hold.provider and len(_registrations(hold)) > 1:
         yield "the handler is registered more than once"
@@ -157,25 +154,3 @@ def _whole(parts: list[tree.Node], loaded: frozenset[str]) -> list[tree.Name]:
     called = {id(node.function) for node in parts if isinstance(node, tree.Call)}
     read = {id(node.value) for node in parts if isinstance(node, tree.Attribute) and id(node) not in called}
     return [node for node in parts if isinstance(node, tree.Name) and node.id in loaded and id(node) not in read]
-
-
-def _called_by_name(analysis: Analysis, hold: Hold) -> bool:
-    """Whether the handler is named anywhere but in its own definition: in its file, or where it is imported."""
-    name, path = hold.function.name.rpartition(".")[2], hold.function.path
-    if mentions(analysis, path, lambda node: isinstance(node, tree.Name) and node.id == name):
-        return True
-    return any(_names_from_outside(analysis, other, name) for other in analysis.project.naming(name) if other != path)
-
-
-def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
-    """Whether a file imports `name`, or reads it from something that it imports."""
-    module = analysis.project.module(path)
-    if module is None:
-        return True
-    nodes = list(walk(module.body))
-    imported = {node.name for node in nodes if isinstance(node, tree.Import | tree.ImportFrom)}
-    return any(
-        (isinstance(node, tree.ImportFrom) and node.symbol == name)
-        or (isinstance(node, tree.Attribute) and node.name == name and name_of(node.value) in imported)
-        for node in nodes
-    )
