@@ -10,7 +10,7 @@ import libcst as cst
 from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError
-from flake8_poolhold.fixes._places import Position, below, contains, margin, node_at
+from flake8_poolhold.fixes._places import Position, below, contains, end_row, margin, node_at
 from flake8_poolhold.source.text import lines
 
 
@@ -78,7 +78,7 @@ def shift(source: Sequence[str], node: cst.With, statement: cst.BaseStatement, f
 
 def last_line(statement: cst.BaseStatement, found: Spans, source: Sequence[str], inner: str) -> int:
     """The last line of a statement, with the comments behind it that belong to its block."""
-    line = found[id(statement)][2]
+    line = end_row(statement, found, source)
     while line < len(source) and source[line].startswith(f"{inner}#"):
         line += 1
     return line

@@ -59,6 +59,16 @@ def margin(line: str) -> str:
     return found.group() if found is not None else ""
 
 
+def end_row(node: cst.CSTNode, found: Spans, source: Sequence[str]) -> int:
+    """The last line of a statement; the span of a block runs on to the next line that is not empty."""
+    row, column = found[id(node)][2:]
+    if column == 1:
+        row -= 1
+    while not source[row - 1].strip():
+        row -= 1
+    return row
+
+
 def inserted(path: str, line: int, column: int, content: str) -> tuple[Edit, ...]:
     return (Edit(path, line, column, line, column, content),)
 

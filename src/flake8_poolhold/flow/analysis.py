@@ -30,7 +30,6 @@ class Flow:
     def __init__(self, project: Project) -> None:
         self._analysis = Analysis(project)
         taught.learn(self._analysis)
-        self._analysed: set[str] = set()
         self._reported: set[str] = set()
         self.pools = Pools(self._analysis, lambda: self._reported)
 
@@ -41,10 +40,10 @@ class Flow:
     def analyse(self, path: str) -> None:
         """Analyse every function of a file on its own: handlers with their dependencies, others for any caller."""
         self._reported.add(path)
-        if path in self._analysed:
-            return
-        self._analysed.add(path)
         analysis = self._analysis
+        if path in analysis.analysed:
+            return
+        analysis.analysed.add(path)
         scope = analysis.project.scope(path)
         for name, node, owner in scope.functions:
             key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""

@@ -144,7 +144,7 @@ def _offered(hold: Hold, remedy: Remedy) -> FixOffer:
         "unsafe" if remedy.doubts else "safe",
         message,
         statement=remedy.statement,
-        scope=f"{hold.function.path}::{hold.function.name}",
+        scope=f"{remedy.path or hold.function.path}::{remedy.start if remedy.path else hold.function.name}",
         path=remedy.path,
         start=remedy.start,
         again=remedy.again,

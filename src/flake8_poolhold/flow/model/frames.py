@@ -101,12 +101,22 @@ class Summary(msgspec.Struct, frozen=True):
     blocks: tuple[Block, ...] = ()
 
 
+class Asked(msgspec.Struct, frozen=True, eq=False):
+    """A dependency that ran before a handler: its arguments, and the state of a session before and after it."""
+
+    function: FunctionInfo
+    parameters: tuple[tuple[str, Value], ...]
+    before: HolderState
+    after: HolderState
+
+
 class Hold(msgspec.Struct, frozen=True, eq=False):
     """A wait that starts while a holder is, or may be, held (or open, for an idle wait that is used later).
 
     `expression` is how the function can spell the holder, empty if it cannot; `provider` the id of the dependency that
     gave it; `loaded` the variables that hold what came out of it, `carriers` those through which it, or what came out
-    of it, can be reached otherwise; `again`: the callee that waits holds by itself too.
+    of it, can be reached otherwise; `again`: the callee that waits holds by itself too;
+    `asked` are the dependencies that ran before a handler and can have used the session.
     """
 
     function: FunctionInfo
@@ -122,6 +132,7 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
     loaded: frozenset[str]
     carriers: frozenset[str]
     again: bool
+    asked: tuple[Asked, ...] = ()
 
 
 class Blocking(msgspec.Struct, frozen=True, eq=False):
@@ -178,6 +189,8 @@ class Events(msgspec.Struct):
     unclosed: list[Unclosed] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
+    asked: dict[str, dict[str, tuple[FunctionInfo, HolderState]]] = {}
+    """By the ids of a dependency and of a handler that asks for it: the handler, and its session afterwards."""
 
 
 Site = tuple[str, int, int]
@@ -281,6 +294,8 @@ class Analysis:
         self.pending = Pending()
         self.reach = Reach(project)
         self.contexts: dict[tuple[str, str], set[object]] = {}
+        self.analysed: set[str] = set()
+        """The files whose functions have been analysed on their own."""
         self.habits: Habits | None = None
         self.watch: Watch | None = None
         self.met: dict[str, list[Met] | None] = {}
@@ -324,6 +339,8 @@ class Frame:
         """Whether what is called now runs under `run_sync`, where statements give way to the event loop."""
         self.raised: State | None = None
         self.handlers: list[State | None] = []
+        self.asked: dict[Place, list[Asked]] = {}
+        """By session: the dependencies of this handler, in the order in which they ran."""
         self.breaks: list[State] = []
         self.continues: list[State] = []
         self.returned_at: list[State] = []

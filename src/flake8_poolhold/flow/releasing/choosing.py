@@ -6,7 +6,7 @@ import msgspec
 
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
-from flake8_poolhold.flow.releasing import callers, closing, moving, releases, splitting
+from flake8_poolhold.flow.releasing import callers, closing, depending, moving, releases, splitting
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
@@ -25,6 +25,7 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
         releases.before(analysis, known_callers),
         closing.before(analysis, hold, around, is_async=is_async),
         splitting.around_wait(analysis, hold, around, is_async=is_async),
+        depending.inside(analysis, hold, is_async=is_async),
     ]
     return sorted(found, key=lambda one: (bool(one.refused), bool(one.doubts)))
 
