@@ -43,7 +43,8 @@ class FixOffer(msgspec.Struct, frozen=True):
     `statement` is the code that it inserts; `scope` names the function that it changes, so that no two fixes of one
     round change the same one. `start` is the line and column where the block or function begins that it changes, in
     `path` (empty: the file of the finding), `again` a place in the statement before which the block is opened again;
-    `reads` are the attributes that are read into variables beforehand: variable, attribute, new variable.
+    `reads` are the attributes that are read into variables beforehand: variable, attribute, new variable; `session` are
+    the variables that lead to the session, `objects` those that are what it has loaded.
     """
 
     name: str
@@ -56,6 +57,8 @@ class FixOffer(msgspec.Struct, frozen=True):
     start: tuple[int, int] = (0, 0)
     again: tuple[int, int] = (0, 0)
     reads: tuple[tuple[str, str, str], ...] = ()
+    session: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True):

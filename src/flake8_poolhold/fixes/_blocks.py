@@ -82,3 +82,14 @@ def last_line(statement: cst.BaseStatement, found: Spans, source: Sequence[str],
     while line < len(source) and source[line].startswith(f"{inner}#"):
         line += 1
     return line
+
+
+def check_outside(finding: Finding, statements: Sequence[cst.BaseStatement]) -> None:
+    """Raise `CannotFixError` when statements that go out of the block name the session.
+
+    The analysis has looked for uses that do something; this finds the others, such as `f"{db}"`.
+    """
+    session = finding.fix.session if finding.fix is not None else ()
+    for statement in statements:
+        if any(isinstance(node, cst.Name) and node.value in session for node in below(statement)):
+            raise CannotFixError("the session is named behind the call")

@@ -35,6 +35,24 @@ def replaced(finding: Finding, text: str, root: cst.CSTNode, found: Spans, start
     return tuple(edits)
 
 
+def check(finding: Finding, root: cst.CSTNode) -> None:
+    """Raise `CannotFixError` where a function does with the session or its objects what the analysis does not look at.
+
+    It asks whether the session has an object (`note in db`), or joins lists of objects (`new + old`).
+    """
+    session, objects = (finding.fix.session, finding.fix.objects) if finding.fix is not None else ((), ())
+    for node in below(root):
+        match node:
+            case cst.ComparisonTarget(operator=cst.In() | cst.NotIn(), comparator=cst.Name(value=name)):
+                if name in session:
+                    raise CannotFixError("the function asks whether the session has an object")
+            case cst.BinaryOperation(left=left, right=right):
+                if any(isinstance(side, cst.Name) and side.value in objects for side in (left, right)):
+                    raise CannotFixError("the function computes with what the session has loaded")
+            case _:
+                pass
+
+
 def function_around(root: cst.CSTNode, at: Position, found: Spans) -> cst.CSTNode:
     """The innermost function around a position."""
     around = [node for node in below(root) if isinstance(node, cst.FunctionDef) and contains(found[id(node)], at)]

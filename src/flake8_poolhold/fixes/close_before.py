@@ -18,4 +18,6 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
     module, found = parsed(text)
     at = (finding.line, finding.column)
     start = found[id(find(module.body, at, found).node)][:2]
-    return made + _reads.replaced(finding, text, _reads.function_around(module, at, found), found, start)
+    function = _reads.function_around(module, at, found)
+    _reads.check(finding, function)
+    return made + _reads.replaced(finding, text, function, found, start)

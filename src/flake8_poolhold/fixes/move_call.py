@@ -17,6 +17,7 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
     block = _blocks.block(module, finding, found)
     if not block.waiting:
         raise CannotFixError("nothing would be left in the block")
+    _blocks.check_outside(finding, block.body[block.waiting :])
     source = lines(text)
     inner, outer = _blocks.shift(source, block.node, block.body[0], found)
     tail = block.body[block.waiting]

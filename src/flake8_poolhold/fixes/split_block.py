@@ -20,6 +20,9 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
     again = next((index for index, one in enumerate(block.body) if contains(found.get(id(one)), at)), 0)
     if not 0 < block.waiting < again:
         raise CannotFixError("the statements of the block cannot be told apart")
+    _blocks.check_outside(finding, block.body[block.waiting : again])
+    function = _reads.function_around(module, (finding.line, finding.column), found)
+    _reads.check(finding, function)
     source = lines(text)
     inner, outer = _blocks.shift(source, block.node, block.body[0], found)
     tail, rest = block.body[block.waiting], block.body[again]
@@ -37,5 +40,4 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
         made = tuple(edit for edit in made if (edit.line, edit.end_column) != (first, len(inner) + 1))
         content = "".join(f"{inner}{one}{behind}" for one in reads)
         made += (Edit(finding.path, first, 1, first, len(inner) + 1, f"{content}{outer}"),)
-    function = _reads.function_around(module, (finding.line, finding.column), found)
     return made + _reads.replaced(finding, text, function, found, found[id(tail)][:2])

@@ -149,6 +149,8 @@ def _offered(hold: Hold, remedy: Remedy) -> FixOffer:
         start=remedy.start,
         again=remedy.again,
         reads=remedy.reads,
+        session=tuple(sorted(hold.carriers)),
+        objects=tuple(sorted(hold.loaded)),
     )
 
 
