@@ -115,11 +115,6 @@ def release_notes(flow: Flow, hold: Hold) -> tuple[str, ...]:
     if provider is not None:
         where = place(provider.path, provider.node.span[0])
         notes.append(f"nothing gives it back before the call; {provider.name} ({where}) does when it exits")
-    if hold.state.lock:
-        step = hold.state.lock[-1]
-        notes.append(
-            f"{place(step.path, step.line)} {step.text}: a release before the call would lose it, so no fix is offered"
-        )
     return tuple(notes)
 
 
@@ -131,8 +126,13 @@ def offers(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
     possible = [one for one in remedies if not one.refused]
     if possible:
         return [_offered(hold, one) for one in possible], ()
-    refusals = {one.name: one.refused for one in remedies}
-    return [], (f"no fix: {refusals['commit-before']}",) if not hold.state.lock else ()
+    if hold.state.lock:
+        step = hold.state.lock[-1]
+        return [], (
+            f"no fix: {place(step.path, step.line)} {step.text}, which a release before the call would lose; "
+            "call before that, or after the end of the transaction",
+        )
+    return [], (f"no fix: {next(one.refused for one in remedies if one.name == 'commit-before')}",)
 
 
 def _offered(hold: Hold, remedy: Remedy) -> FixOffer:

@@ -52,7 +52,10 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str) ->
     if state.streaming:
         return "a server-side cursor is open"
     if hold.keeps_loaded is False and _reads_later(hold, around):
-        return "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`)"
+        return (
+            "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`); "
+            "read what is needed into variables, then close the session"
+        )
     if not around.surely_bound(hold.expression.partition(".")[0]):
         return f"`{hold.expression}` may be something else, or nothing, on some path to the call"
     if begins_by_hand(analysis, hold, around):
