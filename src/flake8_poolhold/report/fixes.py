@@ -56,13 +56,8 @@ def summary(outcome: FixResult, *, written: bool) -> str:
 
 def refusals(findings: Iterable[Finding]) -> list[str]:
     """Return a line for each reason for which findings have no fix, the most frequent first."""
-    reasons = Counter(
-        note.removeprefix(_NO_FIX)
-        for one in findings
-        if one.fix is None
-        for note in one.notes
-        if note.startswith(_NO_FIX)
-    )
+    notes = [note for one in findings if one.fix is None for note in one.notes if note.startswith(_NO_FIX)]
+    reasons = Counter(note.removeprefix(_NO_FIX) for note in notes)
     return [printable(f"No fix for {count}: {reason}") for reason, count in reasons.most_common()]
 
 
