@@ -1,7 +1,7 @@
 """In which state the callers of a function leave the session that they give it.
 
 The functions that name it are interpreted once more, and each call of it is looked at on the way. A name that leads to
-a call which is not met, or that is used for anything but a call, leaves the callers unknown. Tests do not count.
+a call which is not met, or that is used for anything but a call, leaves the callers unknown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from flake8_poolhold.flow.model.frames import Analysis, Events, FunctionInfo
 from flake8_poolhold.flow.model.states import HolderState, compose, join_states
 from flake8_poolhold.flow.model.values import Place
 from flake8_poolhold.flow.naming import names
-from flake8_poolhold.flow.naming.callsites import IN_TESTS
 from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, STARTS_TASKS, called_by_name, name_of
 
 MOST_FILES = 24
@@ -96,7 +95,7 @@ def _calls(analysis: Analysis, function: FunctionInfo) -> list[Met] | None:
 
 
 def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | None:
-    paths = [path for path in analysis.project.naming(name) if not IN_TESTS.search(path)]
+    paths = analysis.project.naming(name)
     if len(paths) > MOST_FILES:
         return None
     watch = Watch(function.id, name)

@@ -13,7 +13,6 @@ from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, Asked, Hold
 from flake8_poolhold.flow.model.states import HELD, HolderState, join_states
 from flake8_poolhold.flow.model.values import Holder
-from flake8_poolhold.flow.naming.callsites import IN_TESTS
 from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.uses import rebinds
@@ -95,21 +94,19 @@ def _doubts(analysis: Analysis, asked: Asked, hold: Hold, state: HolderState) ->
         yield "a task that runs beside this code may use the session"
     if _is_called(analysis, asked):
         yield "the dependency is also called directly"
-    routed = {path for word in _ROUTERS for path in analysis.project.naming(word) if not IN_TESTS.search(path)}
+    routed = {path for word in _ROUTERS for path in analysis.project.naming(word)}
     if not routed <= analysis.analysed:
         yield "handlers in files that were not checked may use it"
     yield from habits(analysis).doubts
 
 
 def _is_called(analysis: Analysis, asked: Asked) -> bool:
-    """Whether the dependency is used for anything but `Depends(...)`, outside of tests."""
+    """Whether the dependency is used for anything but `Depends(...)`."""
     name = asked.function.node.name
     for path in analysis.project.naming(name):
         module = analysis.project.module(path)
         if module is None:
             return True
-        if IN_TESTS.search(path):
-            continue
         nodes = list(walk(module.body))
         marked = {
             id(argument.value)
