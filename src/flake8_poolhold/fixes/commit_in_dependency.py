@@ -36,6 +36,7 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
     source = lines(text)
     first = _first_use(function, session, found)
     made: list[Edit] = []
+    _check(function.body, first, found)
     for line in _returns(function.body):
         if found[id(line)][:2] < first:
             continue
@@ -58,6 +59,18 @@ def _first_use(function: cst.FunctionDef, session: str, found: Spans) -> Positio
     if not uses:
         raise CannotFixError("the dependency does not name the session")
     return min(uses)
+
+
+def _check(suite: cst.CSTNode, first: Position, found: Spans, *, failed: bool = False) -> None:
+    """Raise `CannotFixError` where the function returns from a place that no commit can stand in."""
+    for node in suite.children:
+        if isinstance(node, cst.Return) and found[id(node)][:2] >= first:
+            if failed:
+                raise CannotFixError("the dependency returns from an error handler, where a commit may fail too")
+            if isinstance(suite, cst.SimpleStatementSuite):
+                raise CannotFixError("a `return` of the dependency shares its line")
+        elif not isinstance(node, cst.FunctionDef | cst.ClassDef):
+            _check(node, first, found, failed=failed or isinstance(node, _ASIDE))
 
 
 def _returns(suite: cst.CSTNode) -> Iterator[cst.SimpleStatementLine]:

@@ -69,6 +69,8 @@ def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool
     yield from doubts_of_callers(analysis, hold)
     if not around.levels:
         yield "the statement that waits was not found"
+    if _reaches_in(hold.expression):
+        yield "the session is a private attribute of another object"
     if around.in_handler:
         yield "in an error handler the transaction may have failed, and a commit of it fails too"
     if any(name_of(node) in STARTS_TASKS for node in around.earlier()):
@@ -78,6 +80,12 @@ def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool
     if _may_load_lazily(analysis, hold, around, is_async):
         yield "an attribute that is loaded when it is read may check out again before the call"
     yield from habits(analysis).doubts
+
+
+def _reaches_in(expression: str) -> bool:
+    """Whether the session is reached through a private attribute of something that is not `self`'s own."""
+    first, *rest = expression.split(".")
+    return any(name.startswith("_") for name in (rest[1:] if first in ("self", "cls") else rest))
 
 
 def _doubts_of_state(hold: Hold) -> Iterator[str]:
