@@ -190,6 +190,7 @@ def describe(
         loaded=frozenset(variable for variable, value in state.env.items() if _came_from(value, place)),
         carriers=carriers.variables(state, place),
         again=again,
+        escaped=place in frame.escaped,
         asked=tuple(frame.asked.get(place, ())),
     )
 

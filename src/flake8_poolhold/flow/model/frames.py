@@ -115,7 +115,8 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
 
     `expression` is how the function can spell the holder, empty if it cannot; `provider` the id of the dependency that
     gave it; `loaded` the variables that hold what came out of it, `carriers` those through which it, or what came out
-    of it, can be reached otherwise; `again`: the callee that waits holds by itself too;
+    of it, can be reached otherwise; `again`: the callee that waits holds by itself too; `escaped`:
+    it was given to code that is not understood;
     `asked` are the dependencies that ran before a handler and can have used the session.
     """
 
@@ -132,6 +133,7 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
     loaded: frozenset[str]
     carriers: frozenset[str]
     again: bool
+    escaped: bool
     asked: tuple[Asked, ...] = ()
 
 

@@ -15,7 +15,7 @@ from flake8_poolhold.flow.releasing import owning, reading
 from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
-from flake8_poolhold.flow.releasing.uses import Uses, derived, mentions, uses
+from flake8_poolhold.flow.releasing.uses import Uses, derived, kept, mentions, uses
 
 NAME = "move-call"
 
@@ -66,7 +66,7 @@ def _refusal(hold: Hold, block: owning.Block, tail: list[tree.Statement]) -> str
         return "a lock taken before the call must outlive it"
     if hold.state.streaming:
         return "a server-side cursor is open"
-    if mentions(tail, hold.carriers):
+    if mentions(tail, kept(block.level.before, hold.carriers)):
         return f"the block uses `{hold.name}` in or behind the statement that waits"
     if any(name_of(node) == "awaitable_attrs" for node in walk(tail)):
         return "an attribute is loaded behind the call"
@@ -83,7 +83,7 @@ def _refusal_of_objects(hold: Hold, block: owning.Block, used: Uses) -> str:
 def _doubts(hold: Hold, block: owning.Block) -> Iterator[str]:
     if block.commits and hold.state.dirty:
         yield "writes before the call would be committed even when the rest fails"
-    if hold.state.unsure:
+    if hold.state.unsure or hold.escaped:
         yield "code that was not understood may have kept the session"
     if any(name_of(node) in STARTS_TASKS for node in walk(block.level.before)):
         yield "a task that runs beside this code may use the session"

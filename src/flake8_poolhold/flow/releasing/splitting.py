@@ -12,7 +12,7 @@ from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.later import Later
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
-from flake8_poolhold.flow.releasing.uses import mentions
+from flake8_poolhold.flow.releasing.uses import kept, mentions
 
 NAME = "split-block"
 
@@ -43,7 +43,7 @@ def around_wait(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asyn
         reads = named
     elif used.given:
         doubts.append("loaded objects are given to code that may change them, which would be lost")
-    if hold.state.unsure:
+    if hold.state.unsure or hold.escaped:
         doubts.append("code that was not understood may have written or kept the session")
     if any(name_of(node) in STARTS_TASKS for node in walk(block.level.before)):
         doubts.append("a task that runs beside this code may use the session")
@@ -64,11 +64,11 @@ def _refusal(hold: Hold, block: owning.Block, inside: list[tree.Statement]) -> s
         return "a server-side cursor is open"
     if hold.state.dirty:
         return "writes before the call belong to the transaction of those after it"
-    if not hold.expression or mentions([level.statement], hold.carriers):
+    if not hold.expression or mentions([level.statement], kept(level.before, hold.carriers)):
         return f"the statement that waits uses `{hold.name}`"
     if not inside:
         return "nothing behind the call uses the session"
-    if mentions(inside, hold.carriers - {hold.expression}):
+    if mentions(inside, kept(level.before, hold.carriers) - {hold.expression}):
         return "what was made with the session before the call is used after it"
     return ""
 

@@ -113,6 +113,26 @@ def mentions(parts: Iterable[object], names: Collection[str]) -> bool:
     return any(isinstance(node, tree.Name) and node.id in names for node in walk(list(parts)))
 
 
+def kept(statements: Iterable[tree.Statement], variables: Collection[str]) -> frozenset[str]:
+    """`variables`, and those that are assigned an attribute of one that is not called, or a lambda with one."""
+    found = set(variables)
+    for node in walk(list(statements)):
+        if isinstance(node, tree.Assign) and node.value is not None and _keeps(node.value, variables):
+            found.update(_bound(node.targets))
+    return frozenset(found)
+
+
+def _keeps(value: tree.Expression, variables: Collection[str]) -> bool:
+    nodes = list(walk(value))
+    called = {id(node.function) for node in nodes if isinstance(node, tree.Call)}
+    return any(
+        (isinstance(node, tree.Attribute) and id(node) not in called and root(node.value) in variables)
+        or (isinstance(node, tree.Lambda) and mentions([node.function.body], variables))
+        for node in nodes
+        if not isinstance(node, tree.Attribute) or isinstance(node.value, tree.Name)
+    )
+
+
 def derived(statements: Iterable[tree.Statement], variables: Collection[str], lazy: Collection[str]) -> frozenset[str]:
     """`variables`, and those that are assigned from one of them as a whole, or run over one, in these statements."""
     found = set(variables)
