@@ -13,11 +13,10 @@ import libcst as cst
 from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError
-from flake8_poolhold.fixes._places import Position, below, end_row, inserted, margin, newline, node_at, parsed, suites
+from flake8_poolhold.fixes._places import below, end_row, inserted, margin, newline, node_at, parsed, suites
 from flake8_poolhold.source.text import lines
 
-_ASIDE = (cst.FunctionDef, cst.ClassDef, cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally)
-_NAMES = ("result", "found", "returned")
+_RESULTS = ("result", "found", "returned")
 
 
 def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
@@ -30,57 +29,69 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
     if not isinstance(function, cst.FunctionDef) or not isinstance(function.body, cst.IndentedBlock):
         raise CannotFixError("the dependency stands on one line")
     session = offer.statement.removeprefix("await ").partition(".")[0]
-    names = [node for node in below(function) if isinstance(node, cst.Name)]
-    taken = {node.value for node in names}
-    result = next((name for name in _NAMES if name not in taken), "")
+    taken = {node.value for node in below(function) if isinstance(node, cst.Name)}
+    result = next((name for name in _RESULTS if name not in taken), "")
     source = lines(text)
-    first = _first_use(function, session, found)
     made: list[Edit] = []
-    _check(function.body, first, found)
-    for line in _returns(function.body):
-        if found[id(line)][:2] < first:
-            continue
+    ends, used = _walk(function.body, session, used=False, failed=False)
+    for line in ends:
         made += _before(line, offer.path, source, found, module, (offer.statement, session, result))
-    if not _ends(function.body.body):
+    if used and not _ends(function.body.body):
         made += _behind(function.body.body[-1], offer.path, source, found, module, offer.statement)
     if not made:
         raise CannotFixError("the dependency has no end before which a commit can stand")
     return tuple(made)
 
 
-def _first_use(function: cst.FunctionDef, session: str, found: Spans) -> Position:
-    """Where the first statement of the function begins that names the session."""
-    uses = [
-        found[id(node)][:2]
-        for node in below(function.body)
-        if isinstance(node, cst.SimpleStatementLine | cst.If | cst.For | cst.With | cst.Try | cst.Match | cst.While)
-        and any(isinstance(one, cst.Name) and one.value == session for one in below(node))
-    ]
-    if not uses:
-        raise CannotFixError("the dependency does not name the session")
-    return min(uses)
+def _walk(
+    suite: cst.BaseSuite, session: str, *, used: bool, failed: bool
+) -> tuple[list[cst.SimpleStatementLine], bool]:
+    """The `return`s of a block that may come after a use of the session, and whether one may come after its end.
 
-
-def _check(suite: cst.CSTNode, first: Position, found: Spans, *, failed: bool = False) -> None:
-    """Raise `CannotFixError` where the function returns from a place that no commit can stand in."""
-    for node in suite.children:
-        if isinstance(node, cst.Return) and found[id(node)][:2] >= first:
-            if failed:
-                raise CannotFixError("the dependency returns from an error handler, where a commit may fail too")
-            if isinstance(suite, cst.SimpleStatementSuite):
+    Raises `CannotFixError` where such a `return` stands where no commit can stand.
+    """
+    ends: list[cst.SimpleStatementLine] = []
+    for statement in suite.body:
+        if isinstance(statement, cst.SimpleStatementLine):
+            used = used or _names(statement, session)
+            if used and any(isinstance(one, cst.Return) for one in statement.body):
+                if failed:
+                    raise CannotFixError("the dependency returns from an error handler, where a commit may fail too")
+                ends.append(statement)
+        elif isinstance(suite, cst.SimpleStatementSuite):
+            used = used or _names(statement, session)
+            if used and isinstance(statement, cst.Return):
                 raise CannotFixError("a `return` of the dependency shares its line")
-        elif not isinstance(node, cst.FunctionDef | cst.ClassDef):
-            _check(node, first, found, failed=failed or isinstance(node, _ASIDE))
+        elif isinstance(statement, cst.If):
+            inside, used = _walk_if(statement, session, used=used, failed=failed)
+            ends += inside
+        elif not isinstance(statement, cst.FunctionDef | cst.ClassDef):
+            used = used or _names(statement, session)
+            for inner in suites(statement):
+                aside = isinstance(statement, cst.Try | cst.TryStar) and inner is not statement.body
+                ends += _walk(inner, session, used=used, failed=failed or aside)[0]
+    return ends, used
 
 
-def _returns(suite: cst.CSTNode) -> Iterator[cst.SimpleStatementLine]:
-    """The lines that are a `return`, outside of error handlers and inner functions."""
-    for node in suite.children:
-        if isinstance(node, cst.SimpleStatementLine):
-            if any(isinstance(one, cst.Return) for one in node.body):
-                yield node
-        elif not isinstance(node, _ASIDE):
-            yield from _returns(node)
+def _walk_if(
+    statement: cst.If, session: str, *, used: bool, failed: bool
+) -> tuple[list[cst.SimpleStatementLine], bool]:
+    """The same of an `if`: what an arm that leaves the function has used does not matter behind it."""
+    ends: list[cst.SimpleStatementLine] = []
+    behind = False
+    rest: cst.If | cst.Else | None = statement
+    while rest is not None:
+        if isinstance(rest, cst.If):
+            used = used or _names(rest.test, session)
+        inside, after = _walk(rest.body, session, used=used, failed=failed)
+        ends += inside
+        behind = behind or (after and not _ends(rest.body.body))
+        rest = rest.orelse if isinstance(rest, cst.If) else None
+    return ends, used or behind
+
+
+def _names(node: cst.CSTNode, session: str) -> bool:
+    return any(isinstance(one, cst.Name) and one.value == session for one in below(node))
 
 
 def _before(
@@ -98,8 +109,7 @@ def _before(
     row, column, last, end = found[id(small)]
     indent = margin(source[row - 1])
     behind = f"{newline(source[row - 1], module)}{indent}"
-    names = [node for node in below(small) if isinstance(node, cst.Name)]
-    if any(node.value == session for node in names):
+    if _names(small, session):
         if not result:
             raise CannotFixError("there is no name left for what the dependency returns")
         yield Edit(path, row, column, row, column + len("return"), f"{result} =")

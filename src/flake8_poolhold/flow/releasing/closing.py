@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flake8_poolhold.flow.model.frames import Analysis, Hold
+from flake8_poolhold.flow.model.states import GIVEN
 from flake8_poolhold.flow.releasing import reading
 from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.later import Later
@@ -66,8 +67,10 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings) -> str:
         return "the session is bound to a connection"
     if state.streaming:
         return "a server-side cursor is open"
-    if state.dirty:
+    if state.dirty or state.unsure:
         return "writes before the call would be lost"
+    if hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
+        return "the callers' objects would be detached, and what they change of them lost"
     if not around.surely_bound(hold.expression.partition(".")[0]):
         return f"`{hold.expression}` may be something else, or nothing, on some path to the call"
     if begins_by_hand(analysis, hold, around):
@@ -78,8 +81,6 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings) -> str:
 
 
 def _doubts(analysis: Analysis, hold: Hold, around: Surroundings) -> Iterator[str]:
-    if hold.state.unsure:
-        yield "code that was not understood may have written, which would be lost"
     yield from doubts_of_callers(analysis, hold)
     if not around.levels:
         yield "the statement that waits was not found"
