@@ -46,7 +46,7 @@ class Run:
         )
 
     def files(self, wanted: Sequence[str], *, comments: bool = True, edits: bool = True) -> CheckResult:
-        """Check these files. Without `comments` nothing is silenced by them; without `edits` fixes are only named."""
+        """Check these files. Without `comments` nothing is silenced by them; without `edits` there are no fixes."""
         self.reported = frozenset(wanted)
         relevant = [path for path in wanted if relevance.relevant(self.modules.read(path))]
         findings: list[Finding] = []
@@ -54,6 +54,7 @@ class Run:
         holders = waits = suppressed = 0
         if relevant:
             flow = self._flow_of(wanted)
+            flow.repairs = edits
             for path in relevant:
                 try:
                     flow.analyse(path)

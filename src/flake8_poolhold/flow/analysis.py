@@ -31,6 +31,8 @@ class Flow:
         self._analysis = Analysis(project)
         taught.learn(self._analysis)
         self._reported: set[str] = set()
+        self.repairs = True
+        """Whether rules look for repairs, which takes the interpretation of callers."""
         self.pools = Pools(self._analysis, lambda: self._reported)
 
     def report(self, paths: Iterable[str]) -> None:

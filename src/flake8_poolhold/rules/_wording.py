@@ -120,6 +120,8 @@ def release_notes(flow: Flow, hold: Hold) -> tuple[str, ...]:
 
 def offers(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
     """The fixes of a hold, the best first; or why there is none."""
+    if not flow.repairs:
+        return [], ()
     if hold.again:
         return [], ("no fix here: the callee checks out again before it waits, so begin there",)
     remedies = flow.remedies(hold)

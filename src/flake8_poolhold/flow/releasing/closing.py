@@ -41,6 +41,8 @@ def before(analysis: Analysis, hold: Hold, around: Surroundings, *, is_async: bo
             named = reading.named(hold.function.node, around, later.uses.reads)
         if named is not None:
             reads = named
+        elif not hold.keeps_loaded:
+            return Remedy(NAME, refused="what was loaded before the call is read after it, and cannot be read before")
         else:
             doubts.append("an attribute that is loaded when it is read could not be loaded any more")
     what = f"insert `{statement}` before line {hold.span[0]}"

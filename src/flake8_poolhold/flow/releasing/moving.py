@@ -44,8 +44,8 @@ def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asy
             named = reading.named(hold.function.node, around, used.reads)
         if named is not None:
             reads = named
-        elif block.commits and not hold.keeps_loaded:
-            return Remedy(NAME, refused="what the block has loaded expires at its end, and is read by the call")
+        elif not hold.keeps_loaded:
+            return Remedy(NAME, refused="what the block has loaded expires, and cannot be read before the call")
         else:
             doubts.append(LOADS)
     elif used.given and analysis.project.naming("awaitable_attrs"):
