@@ -120,6 +120,7 @@ CLOSE = {
     "refreshed": ({"inside": "await db.refresh(note)"}, "refused", "given to the session"),
     "deleted": ({"inside": "await db.delete(note)"}, "refused", "given to the session"),
     "given away": ({"inside": "touch(note); await db.commit()"}, "unsafe", "may change"),
+    "given away in a list": ({"inside": "something([note]); await db.commit()"}, "unsafe", "may change"),
     "read behind a query": ({"inside": "same = await db.get(Note, 1); print(note.body)"}, "unsafe", "may have changed"),
     "bound again": ({"inside": "note = await db.get(Note, 1); note.body = answer; await db.commit()"}, "refused", "changed after"),
     "written before": ({"before": "db.add(Note())", "inside": STORE}, "refused", "lost"),

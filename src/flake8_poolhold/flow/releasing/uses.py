@@ -88,10 +88,9 @@ def _call(node: tree.Call, variables: Collection[str], found: Uses) -> list[obje
     callee = function.name if isinstance(function, tree.Attribute) else root(function)
     rest: list[object] = []
     for argument in node.arguments:
-        if isinstance(argument.value, tree.Name) and argument.value.id in variables and callee not in _HARMLESS:
-            found.given.add(argument.value.id)
-        else:
-            rest.append(argument)
+        if callee not in _HARMLESS:
+            found.given |= {name for name in _handed_on(argument.value) if name in variables}
+        rest += [] if isinstance(argument.value, tree.Name) and argument.value.id in found.given else [argument]
     if isinstance(function, tree.Attribute) and (name := root(function)) in variables:
         if callee in CHANGES:
             found.changed.add(name)
@@ -99,6 +98,21 @@ def _call(node: tree.Call, variables: Collection[str], found: Uses) -> list[obje
             found.given.add(name)
         return [*rest, function.value]
     return [*rest, function]
+
+
+def _handed_on(value: tree.Expression) -> set[str]:
+    """The variables that an argument is, or has as items."""
+    match value:
+        case tree.Name(id=name):
+            return {name}
+        case tree.Sequence(items=parts) | tree.Mapping(values=parts) | tree.Either(parts=parts):
+            return {name for part in parts for name in _handed_on(part)}
+        case tree.Starred(value=inner) | tree.Comprehension(element=inner):
+            return _handed_on(inner)
+        case tree.Conditional(body=body, otherwise=otherwise):
+            return _handed_on(body) | _handed_on(otherwise)
+        case _:
+            return set()
 
 
 def root(node: tree.Node) -> str:
