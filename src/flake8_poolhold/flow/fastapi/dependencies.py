@@ -10,9 +10,9 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import calls, contexts, expressions, summaries
-from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, Mode
+from flake8_poolhold.flow.model.frames import Analysis, Asked, Frame, FunctionInfo, Mode
 from flake8_poolhold.flow.model.scopes import statements
-from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.states import UNTOUCHED, HolderState, State
 from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     Annotation,
@@ -279,7 +279,7 @@ class Solver:
             case FunctionOf(function=function):
                 info = analysis.functions[function]
                 skip = 1 if target.receiver is not None else 0
-                arguments = self._arguments(info, span, skip)
+                arguments, before = self._arguments(info, span, skip), dict(state.holders)
                 if info.node.is_generator:
                     value, _ = contexts.enter(
                         frame, state, Suspended("generator", target, arguments), span, is_async=True
@@ -290,6 +290,7 @@ class Solver:
                     if isinstance(value, Suspended):
                         value = calls.await_value(frame, state, value, span)
                     self._remember(value, info)
+                    self._note(info, arguments, before)
             case ClassOf(cls=cls):
                 constructor = names.method(analysis, cls, "__init__")
                 if constructor is not None:
@@ -325,6 +326,17 @@ class Solver:
                 if marker is not None:
                     solved[name] = self.solve(marker, kind, span)
         return solved
+
+    def _note(self, info: FunctionInfo, given: tuple[BoundArgument, ...], before: dict[Place, HolderState]) -> None:
+        """Remember what a dependency has done to the sessions of the request."""
+        frame, handler = self._frame, self._frame.function
+        for place, after in self._state.holders.items():
+            if place in frame.providers and handler is not None:
+                parameters = tuple((one.keyword or "", one.value) for one in given)
+                asked = Asked(info, parameters, before.get(place, UNTOUCHED), after)
+                frame.asked.setdefault(place, []).append(asked)
+                if asked.after != asked.before:
+                    frame.analysis.events.asked.setdefault(info.id, {})[handler.id] = (handler, after)
 
     def _remember(self, value: Value, info: FunctionInfo) -> None:
         for option in options(value):

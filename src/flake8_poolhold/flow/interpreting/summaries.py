@@ -84,6 +84,11 @@ def parameter_place(function: str, name: str) -> Place:
     return Place(Origin("param", function, name))
 
 
+def interpreted(analysis: Analysis, info: FunctionInfo) -> Summary:
+    """The summary of a function for any caller, found out anew."""
+    return _interpret(analysis, info, general(info.id))
+
+
 def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summary:
     if hierarchy.is_abstract(info.node):
         return Summary(_declared(Frame(analysis, info.path, info, "call", False), UNKNOWN), NOTHING, None, ())
@@ -396,6 +401,8 @@ def apply(
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = bind(info, function.receiver, function.bound + arguments)
+    if analysis.watch is not None and analysis.watch.name == info.node.name:
+        analysis.watch.see(frame, state, info, bound, span)
     role = analysis.roles.get(info.id)
     if role is not None:
         given = roles.play(frame, state, role, info, list(bound.values()), span, mode)
