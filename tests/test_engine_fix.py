@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from flake8_poolhold.config import Settings
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.source import writing
 from flake8_poolhold.source.text import SourceError
+from flake8_poolhold.source.writing import Change
 
 SAFE = """\
 from httpx import AsyncClient
@@ -28,6 +29,7 @@ async def reply(client: AsyncClient) -> None:
     async with sessions() as db:
         await db.execute(text("select 1"))
         await client.get("https://example.org")
+        await db.execute(text("select 2"))
 """
 UNSAFE = """\
 from httpx import AsyncClient
@@ -186,10 +188,10 @@ def during(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> Non
     """Let something happen between the analysis and the writing."""
     replace = writing.replace
 
-    def interfere(file: Path, data: bytes, original: bytes) -> None:
-        if file.name == "safe.py":
+    def interfere(changes: Sequence[Change]) -> None:
+        if any(one.file.name == "safe.py" for one in changes):
             action()
-        replace(file, data, original)
+        replace(changes)
 
     monkeypatch.setattr("flake8_poolhold.engine.repair.replace", interfere)
 
@@ -221,7 +223,7 @@ def test_a_failure_leaves_the_file_and_nothing_else(project: Path, monkeypatch: 
 
     monkeypatch.setattr(f"flake8_poolhold.source.writing.{'tempfile' if step == 'mkstemp' else 'os'}.{step}", fail)
     with pytest.raises(SourceError, match="cannot be written: No space left on device"):
-        writing.replace(project / "safe.py", b"x", SAFE.encode())
+        writing.replace([Change(project / "safe.py", b"x", SAFE.encode())])
     assert {file.name for file in project.iterdir()} == {"pyproject.toml", "safe.py", "unsafe.py"}
     assert (project / "safe.py").read_text() == SAFE
 
@@ -232,11 +234,116 @@ def test_an_interrupt_leaves_no_temporary_file(project: Path, monkeypatch: pytes
 
     monkeypatch.setattr(os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        writing.replace(project / "safe.py", b"x", SAFE.encode())
+        writing.replace([Change(project / "safe.py", b"x", SAFE.encode())])
     assert {file.name for file in project.iterdir()} == {"pyproject.toml", "safe.py", "unsafe.py"}
 
 
 def test_a_file_that_may_not_be_written_is_left_alone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(SourceError, match="may not be written"):
-        writing.replace(project / "safe.py", b"x", SAFE.encode())
+        writing.replace([Change(project / "safe.py", b"x", SAFE.encode())])
+
+
+@pytest.mark.parametrize("spoiled", ["unsafe.py", "safe.py"])
+def test_files_are_replaced_together_or_not_at_all(project: Path, spoiled: str) -> None:
+    before = {file.name: file.read_bytes() for file in project.iterdir()}
+    changes = [
+        Change(project / name, b"x = 1\n", b"something else" if name == spoiled else text.encode())
+        for name, text in {"safe.py": SAFE, "unsafe.py": UNSAFE}.items()
+    ]
+    with pytest.raises(SourceError, match="changed while it was analysed"):
+        writing.replace(changes)
+    assert {file.name: file.read_bytes() for file in project.iterdir()} == before
+
+
+def test_what_was_replaced_already_is_put_back(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_once(source: str, target: str) -> None:
+        if target.endswith("unsafe.py"):
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    replace = os.replace
+    before = {file.name: file.read_bytes() for file in project.iterdir()}
+    monkeypatch.setattr(os, "replace", fail_once)
+    changes = [Change(project / "safe.py", b"x", SAFE.encode()), Change(project / "unsafe.py", b"x", UNSAFE.encode())]
+    with pytest.raises(SourceError, match="No space left"):
+        writing.replace(changes)
+    assert {file.name: file.read_bytes() for file in project.iterdir()} == before
+
+
+def test_a_fix_in_two_files_is_written_to_both_or_none(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def two(finding: Finding, text: str) -> tuple[Edit, ...]:
+        return (Edit("other.py", 1, 1, 1, 1, "x = 1\n"), *edits(finding, text))
+
+    edits = fixes.edits
+    monkeypatch.setattr(fixes, "edits", two)
+    (project / "other.py").touch()
+    during(monkeypatch, lambda: (project / "other.py").write_text("changed = True\n"))
+    assert main(["fix", "safe.py", "other.py"]) == 2
+    assert (project / "safe.py").read_text() == SAFE
+    assert (project / "other.py").read_text() == "changed = True\n"
+    assert "safe.py: not fixed: its fix changes other.py too" in capsys.readouterr().err
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *given: str) -> None:
+    """What somebody types; then the input ends."""
+    left = list(given)
+
+    def typed(_: str) -> str:
+        if not left:
+            raise EOFError
+        return left.pop(0)
+
+    monkeypatch.setattr("builtins.input", typed)
+
+
+@pytest.mark.parametrize(
+    ("given", "fixed"),
+    [
+        (("a", "a"), {"safe.py", "unsafe.py"}),
+        (("s", "accept"), {"unsafe.py"}),
+        (("what?", "a", "s"), {"safe.py"}),
+        (("a", "q"), {"safe.py"}),
+        (("q",), set()),
+        ((), set()),
+    ],
+)
+def test_each_fix_is_asked_for(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: tuple[str, ...],
+    fixed: set[str],
+) -> None:
+    answers(monkeypatch, *given)
+    main(["fix", "--interactive"])
+    assert committed(project) == fixed
+    out = capsys.readouterr().out
+    assert out.startswith("safe.py:11:9: PHL101 ")
+    assert "fix: commit-before (safe): " in out
+    assert f"+        {COMMIT}\n" in out
+    assert ("unsafe.py:7:5: PHL101" in out) == (len(given) > 1)
+
+
+def test_each_of_two_fixes_in_a_function_is_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = '        await client.get("https://example.org")\n        await db.execute(text("select 2"))\n'
+    (project / "safe.py").write_text(SAFE + again)
+    answers(monkeypatch, "s", "a", "q")
+    main(["fix", "--interactive", "safe.py"])
+    lines = (project / "safe.py").read_text().splitlines()
+    assert [index for index, line in enumerate(lines, 1) if COMMIT in line] == [13]
+
+
+def test_why_there_is_no_fix_is_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = SAFE.replace("sessions() as db", "sessions() as db, db.begin()").replace("select 2", "select 2 for update")
+    (project / "safe.py").write_text(begun.replace("select 1", "select 1 for update"))
+    assert main(["fix", "safe.py"]) == 1
+    out = capsys.readouterr().out
+    assert "No fix for 1: safe.py:10 takes a lock that must outlive the call, which a release before" in out
+
+
+def test_a_diff_cannot_be_asked_about(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fix", "--interactive", "--diff"]) == 2
+    assert "--interactive" in capsys.readouterr().err

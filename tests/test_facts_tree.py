@@ -214,7 +214,7 @@ def test_strings_that_are_no_types_stay_strings() -> None:
     assert plain(annotation("'not a type'")) == plain(tree.Constant("not a type"))
     assert plain(annotation("Literal['B']")) == plain(tree.Subscript(tree.Name("Literal"), tree.Constant("B")))
     assert plain(annotation("''")) == plain(tree.Constant(""))
-    assert plain(annotation("f'{x}'")) == plain(tree.Compute([]))
+    assert plain(annotation("f'{x}'")) == plain(tree.Text([tree.Name("x")]))
 
 
 def test_pep_695() -> None:
@@ -251,6 +251,12 @@ def test_parameters_and_arguments() -> None:
     assert [(one.keyword, one.star) for one in call.arguments] == [(None, ""), (None, "*"), ("c", ""), (None, "**")]
 
 
+def test_a_keyword_on_a_line_of_its_own_has_a_position() -> None:
+    call = expression("f(a, b=1,\n    c=2,\n)")
+    assert isinstance(call, tree.Call)
+    assert [one.at for one in call.arguments] == [None, None, (2, 5)]
+
+
 EXPRESSIONS = [
     ("None", tree.Constant(None)),
     ("True", tree.Constant(True)),
@@ -262,19 +268,33 @@ EXPRESSIONS = [
     ("...", tree.Compute([])),
     ("b'x'", tree.Compute([])),
     ("'a' 'b' \"c\"", tree.Constant("abc")),
-    ("'a' f'{b}'", tree.Compute([])),
+    ("'a' f'{b}'", tree.Text([tree.Constant("a"), tree.Name("b")])),
+    ("f'a{{{b}' f'c' 'd'", tree.Text([tree.Constant("a{"), tree.Name("b"), tree.Constant("cd")])),
+    ("f'{a!r}{b:>{c}}'", tree.Text([tree.Compute([]), tree.Compute([])])),
+    ("'a' + b + f'c{d}'", tree.Text([tree.Constant("a"), tree.Name("b"), tree.Constant("c"), tree.Name("d")])),
+    ("'a' + 'b'", tree.Constant("ab")),
+    ("'a' * b + 'c'", tree.Compute([])),
+    ("a + b", tree.Compute([])),
+    (f"f'{'x' * 250}{{a}}'", tree.Compute([])),
     ("'a' b'b'" if False else "r'\\d'", tree.Constant("\\d")),
     (f"'{'x' * 500}'", tree.Compute([])),
     ("not x", tree.Not(tree.Name("x"))),
     ("-x", tree.Compute([])),
+    ("-1", tree.Constant(-1)),
+    ("+1", tree.Compute([])),
     ("x is None", tree.NoneTest(tree.Name("x"), False)),
     ("x is not None", tree.NoneTest(tree.Name("x"), True)),
-    ("x is y", tree.Compute([])),
+    ("x is y", tree.Compare("is", False, tree.Name("x"), tree.Name("y"))),
+    ("x != 1", tree.Compare("==", True, tree.Name("x"), tree.Constant(1))),
+    ("'x' not in y", tree.Compare("in", True, tree.Constant("x"), tree.Name("y"))),
+    ("x < y", tree.Compute([])),
+    ("x == y == z", tree.Compute([])),
     ("x is None is y", tree.Compute([])),
     ("a or b or c", tree.Either("or", [tree.Name("a"), tree.Name("b"), tree.Name("c")])),
     ("a | b | c", tree.Either("or", [tree.Name("a"), tree.Name("b"), tree.Name("c")])),
     ("a or b and c", tree.Either("or", [tree.Name("a"), tree.Either("and", [tree.Name("b"), tree.Name("c")])])),
     ("{1: a, **b}", tree.Mapping([tree.Constant(1), None], [tree.Name("a"), tree.Name("b")])),
+    (r'"\ud83d"', tree.Compute([])),
     ("a[1]", tree.Subscript(tree.Name("a"), tree.Constant(1))),
     ("a[1:2]", tree.Subscript(tree.Name("a"), tree.Slice(tree.Compute([]), ends=True))),
     (

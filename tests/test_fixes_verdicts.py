@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from services import findings
+from snippets import flow_of
 
 SERVICE = """
 import asyncio
@@ -48,7 +49,22 @@ WAIT = "    answer = await ask(note.body)\n"
 
 
 def verdict(tmp_path: Path, *changes: tuple[str, str]) -> tuple[str, str]:
-    """The grade of the fix offered for the wait in `run`, and its message or the reason for none."""
+    """The grade of a commit before the wait in `run`, and what is doubtful or wrong about it."""
+    text = SERVICE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    flow = flow_of(tmp_path, {"service.py": text})
+    waits = [hold for hold in flow.holds if hold.waiting.wait.kind != "checkout"]
+    verdicts = [one for hold in waits for one in flow.remedies(hold) if one.name == "commit-before"]
+    found = sorted(verdicts, key=lambda one: bool(one.refused))[0]
+    if found.refused:
+        return "refused", found.refused
+    return "unsafe" if found.doubts else "safe", "; ".join(found.doubts)
+
+
+def offered(tmp_path: Path, *changes: tuple[str, str]) -> tuple[str, str, str]:
+    """The name and the grade of the fix that is offered in `run`, and its message or the reason for none."""
     text = SERVICE
     for old, new in changes:
         assert old in text
@@ -58,8 +74,8 @@ def verdict(tmp_path: Path, *changes: tuple[str, str]) -> tuple[str, str]:
     found = [one for one in findings(entry) if one.code == "PHL101"]
     finding = next((one for one in found if one.fix is not None), found[0])
     if finding.fix is None:
-        return "refused", " ".join(note for one in found for note in one.notes)
-    return finding.fix.applicability, finding.fix.message
+        return "", "refused", " ".join(note for one in found for note in one.notes)
+    return finding.fix.name, finding.fix.applicability, finding.fix.message
 
 
 def test_the_unchanged_service_is_safe(tmp_path: Path) -> None:
@@ -170,7 +186,6 @@ REFUSED = {
         BEFORE, "    rows = await db.execute(select(Note).execution_options(yield_per=10))\n", "cursor",
     ),
     "options of the call": (BEFORE, "    await db.execute(select(Note), execution_options={'stream_results': True})\n", "cursor"),
-    "elif": (WAIT, "    answer = ''\n    if note.id: pass\n    elif await ask(note.body): pass\n", "elif"),
 }  # fmt: skip
 
 
@@ -204,3 +219,10 @@ def test_the_session_must_be_there_on_every_path(opening: str, grade: str, tmp_p
     body = SERVICE[SERVICE.index("    note = await") :]
     found, message = verdict(tmp_path, (body, OWN.format(opening=opening)))
     assert found == grade, message
+
+
+def test_what_has_no_place_is_not_offered(tmp_path: Path) -> None:
+    change = (WAIT, "    answer = ''\n    if note.id: pass\n    elif await ask(note.body): pass\n")
+    _, grade, message = offered(tmp_path, change)
+    assert grade == "refused"
+    assert "elif" in message

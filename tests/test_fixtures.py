@@ -10,6 +10,7 @@ from marks import marked
 
 from flake8_poolhold import engine
 from flake8_poolhold.config import Settings
+from flake8_poolhold.registry import rules
 
 FIXTURES = Path(__file__).parent / "fixtures"
 CASES = sorted(
@@ -33,7 +34,9 @@ def test_findings_are_the_marks(case: Path, tmp_path: Path) -> None:
     else:
         root.mkdir()
         shutil.copy(case, root)
-    result = engine.check([root], Settings(), root=root)
+    own = case.parent.name
+    settings = Settings(extend_select=(own,) if rules()[own].opt_in else ())
+    result = engine.check([root], settings, root=root)
     assert result.problems == ()
     found = {(finding.path, finding.line, finding.code) for finding in result.findings}
     assert found == marked(root, files_of(root))

@@ -268,6 +268,26 @@ CASES = [
         """,
     ),
     case(
+        "a branch that the arguments rule out",
+        """
+        def load(db: Session, name: str, deep=None):
+            if name and deep:
+                return db.scalar(select(1))
+            return name
+
+        def count(db: Session, cached=True):
+            if cached or not db:
+                return 1
+            return db.scalar(select(1))
+
+        async def handler(db: Session):
+            load(db, "a")
+            count(db)
+            load(db, "a", deep=db)  # error: PHL302
+            return count(db, cached=False)
+        """,
+    ),
+    case(
         "one call that reaches a session and a client is two findings",
         """
         import requests
@@ -343,6 +363,30 @@ CASES = [
 @pytest.mark.parametrize(("files", "select"), [pytest.param(one.values[0], CODES, id=one.id) for one in CASES])
 def test_findings_are_the_marks(files: Files, select: tuple[str, ...], tmp_path: Path) -> None:
     assert found(tmp_path, files, select) == marks(tmp_path)
+
+
+def test_settings_choose_among_classes(tmp_path: Path) -> None:
+    source = """
+    import requests
+    from celery import Celery
+
+    celery = Celery()
+
+    def fetch():
+        return requests.get("https://a.example")
+
+    async def handler():
+        fetch()
+        celery.send_task("a")
+    """
+    for settings, expected in (
+        ({}, 2),
+        ({"waits": ("all",)}, 2),
+        ({"waits": ("http",)}, 1),
+        ({"waits": ("llm",)}, 0),
+        ({"minimum_wait": 1.0}, 1),
+    ):
+        assert len(check(tmp_path, source, CODES, **settings).findings) == expected, settings
 
 
 def test_tests_have_their_loop_to_themselves(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ class Store:
     ),
     case(
         "only tests call it",
-        project(test_store="from store import Store\nStore(maker, client)\n"),
+        {**project(), "tests/__init__.py": "", "tests/store.py": "from store import Store\nStore(maker, client)\n"},
     ),
     case(
         "what is passed waits for nothing",

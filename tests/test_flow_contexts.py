@@ -917,6 +917,12 @@ TASKS = [
             async with asyncio.TaskGroup() as group:  # error: PHL101
                 group.create_task(ask())
 
+        async def released_inside(db: AsyncSession):
+            await db.execute(select(1))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(ask())
+                await db.commit()
+
         async def g(db: AsyncSession, group: asyncio.TaskGroup):
             await db.execute(select(1))
             group.create_task(ask())
@@ -990,6 +996,30 @@ TASKS = [
             await run_in_threadpool(fetch)  # error: PHL101
             await anyio.to_thread.run_sync(fetch, cancellable=True)  # error: PHL101
             await asyncio.to_thread()
+    """,
+    ),
+    case(
+        "an executor of one's own",
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        def fetch(path):
+            return httpx.get(path)
+
+        def f(db: Session):
+            with ThreadPoolExecutor() as pool:
+                db.execute(select(1))
+                later = pool.submit(fetch, "/")
+                texts = list(pool.map(fetch, ["/"]))  # error: PHL101
+                pool.submit(fetch, "/other")
+                return later.result()  # error: PHL101
+
+        def g(db: Session, pool: ThreadPoolExecutor):
+            db.execute(select(1))
+            later = pool.submit(fetch, "/")
+            db.commit()
+            pool.shutdown(True)
+            return later.result()
     """,
     ),
     case(

@@ -14,6 +14,28 @@ async def user(db: AsyncSession = Depends(get_db)):
 
 FORMS = [
     case(
+        "a parameter that the request fills is not its default",
+        """
+        async def get_user(token: str | None = None, deep: bool = False, db: AsyncSession = Depends(get_db)):
+            if not token or deep:
+                raise ValueError
+            return await db.scalar(select(User).where(User.token == token))
+
+        class Guard:
+            def __init__(self, user=Depends(get_user), role: str | None = None):
+                if role is None and not role:
+                    raise ValueError
+
+        @app.get("/a")
+        async def read(user=Depends(get_user)):
+            return await ask()  # error: PHL101
+
+        @app.get("/b")
+        async def read_guarded(guard: Guard = Depends()):
+            return await ask()  # error: PHL101
+        """,
+    ),
+    case(
         "a default",
         """
         @app.get("/")

@@ -401,6 +401,24 @@ EFFECTS = [
             await client.get(user.url)
     """,
     ),
+    case(
+        "a connection is passed where use suggests a session",
+        """
+        async def lock(conn, key: str) -> bool:
+            got = conn.execute(text("SELECT pg_try_advisory_lock(1)"))
+            conn.commit()
+            return bool(got)
+
+        async def refresh(key: str):
+            conn = sync_engine.connect()
+            try:
+                if await lock(conn, key):
+                    await client.get("/")  # error: PHL101
+            finally:
+                conn.close()
+    """,
+        select=("PHL101",),
+    ),
 ]
 
 OPEN = [

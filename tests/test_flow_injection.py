@@ -84,6 +84,26 @@ CASES = [
     """,
     ),
     case(
+        "the state that a lifespan gives as a typed dict",
+        """
+        from typing import TypedDict
+        from fastapi import Request
+
+        class State(TypedDict):
+            http: httpx.AsyncClient
+
+        @contextlib.asynccontextmanager
+        async def lifespan(app):
+            async with httpx.AsyncClient() as http:
+                yield State(http=http)
+
+        @app.get("/")
+        async def f(request: Request, db: AsyncSession = Depends(get_db)):
+            await db.get(str, 1)
+            await request.state.http.get("/")  # error: PHL101
+    """,
+    ),
+    case(
         "what a function inside a function puts into the state",
         """
         from fastapi import Request
@@ -97,6 +117,24 @@ CASES = [
         async def f(request: Request):
             async with request.app.state.maker() as db:
                 await db.get(str, 1)
+                await client.get("/")  # error: PHL101
+    """,
+    ),
+    case(
+        "a class inside a function puts something into the state",
+        """
+        from fastapi import Request
+
+        def create():
+            class Start:
+                def __init__(self, maker):
+                    app.state.maker = maker
+            return Start
+
+        @app.get("/")
+        async def f(request: Request):
+            async with request.app.state.maker() as db:
+                await db.execute(select(1))
                 await client.get("/")  # error: PHL101
     """,
     ),

@@ -8,8 +8,8 @@ import pytest
 from snippets import case, check, found, marks
 
 from flake8_poolhold.config import Settings
-from flake8_poolhold.flow.fastapi.versions import sqlalchemy_version
 from flake8_poolhold.flow.model.project import Project
+from flake8_poolhold.flow.model.versions import exact
 
 ALL = (
     "PHL201", "PHL202", "PHL203", "PHL204", "PHL205", "PHL206",
@@ -106,7 +106,7 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
     def read(path: str) -> bytes:
         return text.encode() if path == file else b""
 
-    assert sqlalchemy_version(Project(["app.py"], [], lambda _: None, read, Settings()), "app.py") == version
+    assert exact(Project(["app.py"], [], lambda _: None, read, Settings()), "app.py", "sqlalchemy") == version
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,116 @@ from snippets import Files, case, found
 
 SILENT = [
     case(
+        "every implementation has what is asked for first",
+        """
+        import abc
+
+        class Base(abc.ABC):
+            @abc.abstractmethod
+            async def sleep(self) -> str: ...
+
+            async def load(self):
+                return await self.sleep()
+
+        class One(Base):
+            async def sleep(self) -> str:
+                return await ask()
+
+            async def load_and_save(self):
+                return 1
+
+        class Two(Base):
+            async def sleep(self) -> str:
+                return await ask()
+
+            async def load_and_save(self):
+                return 2
+
+        async def f(db: AsyncSession, source: Base):
+            await db.execute(select(1))
+            if hasattr(source, "load_and_save"):
+                await source.load_and_save()
+            else:
+                await source.load()
+    """,
+        select=("PHL101",),
+    ),
+    case(
+        "a session of one's own only when none is passed, closed under the same flag",
+        """
+        def provision(db: object | None = None):
+            own = db is None
+            if own:
+                db = sync_maker()
+            assert isinstance(db, Session)
+            try:
+                db.execute(select(1))
+                db.commit()
+                db.refresh(1)
+            finally:
+                if own:
+                    db.close()
+
+        def passed(db: Session):
+            provision(db)
+            db.commit()
+            httpx.get("/")
+
+        def not_passed():
+            provision()
+            httpx.get("/")
+    """,
+        select=("PHL101",),
+    ),
+    case(
+        "an implementation that leaves a method abstract is never made",
+        """
+        import abc
+
+        class Storage(abc.ABC):
+            @abc.abstractmethod
+            def path(self) -> str: ...
+
+            @abc.abstractmethod
+            async def read(self) -> str: ...
+
+        class Far(Storage):
+            async def read(self) -> str:
+                return await ask()
+
+        class Near(Storage):
+            def path(self) -> str:
+                return ""
+
+            async def read(self) -> str:
+                return self.path()
+
+        async def f(db: AsyncSession, storage: Storage):
+            await db.execute(select(1))
+            await storage.read()
+    """,
+        select=("PHL101",),
+    ),
+    case(
+        "a cast says which implementation it is",
+        """
+        from typing import cast
+
+        class Base:
+            async def load(self):
+                await ask()
+
+        class Quiet(Base):
+            async def load(self):
+                return 1
+
+        async def f(db: AsyncSession, base: Base):
+            await db.execute(select(1))
+            await cast(Quiet, base).load()
+    """,
+        select=("PHL101",),
+    ),
+    case(
         "a closure commits the session of its function",
         """
         async def f():

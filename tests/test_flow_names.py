@@ -167,11 +167,11 @@ MODULES = [
         },
     ),
     case(
-        "src layout seen from the tests",
+        "src layout seen from the scripts",
         {
             "pyproject.toml": "",
             "src/app/__init__.py": "",
-            "tests/test_main.py": user("from app.llm import ask"),
+            "scripts/main.py": user("from app.llm import ask"),
             "src/app/llm.py": LLM,
         },
     ),

@@ -220,6 +220,27 @@ def test_iteration(path: str, waits: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "waits"),
+    [
+        ("boto3.client().get_paginator().paginate()", True),
+        ("boto3.resource().Bucket.objects.filter()", True),
+        ("pymongo.MongoClient.users.find()", True),
+        ("pymongo.MongoClient.users.find().limit()", True),
+        ("minio.Minio.list_objects()", True),
+        ("google.cloud.storage.Client.bucket().list_blobs()", True),
+        ("redis.Redis.scan_iter()", True),
+        ("boto3.client().list_objects_v2()", False),
+        ("pymongo.AsyncMongoClient.users.find()", False),
+        ("httpx.Response", False),
+        ("app.items()", False),
+    ],
+)
+def test_plain_iteration(path: str, waits: bool) -> None:
+    assert (load({}).wait_of_plain_iteration(path) is not None) is waits
+    assert not (waits and load({}).wait_of_blocking_call(path)), "a lazy call itself does not block"
+
+
+@pytest.mark.parametrize(
     ("path", "returned"),
     [
         ("openai.AsyncOpenAI.with_options", "openai.AsyncOpenAI"),
@@ -399,6 +420,7 @@ OTHER_VERSIONS = frozenset(
 def patterns(library: Library) -> Iterator[str]:
     yield from library.only or ()
     yield from library.blocking
+    yield from library.iterating
     yield from library.enter
     yield from library.returns
     yield from (cheap for cheap in library.cheap if "." in cheap)

@@ -96,7 +96,7 @@ def test_the_fix_edits_only_what_it_is_given(hooks: Path, service: Path, surroun
     code, shown = try_hook(hooks, "poolhold-fix", service, surroundings, "app.py", "migrations/first.py")
     assert code == 1, shown
     assert "files were modified by this hook" in shown
-    assert "await db.commit()" in (service / "app.py").read_text()
+    assert "\n    await client.get" in (service / "app.py").read_text()
     assert (service / "other.py").read_text() == SERVICE
     assert (service / "migrations" / "first.py").read_text() == SERVICE
     code, shown = try_hook(hooks, "poolhold-fix", service, surroundings, "app.py")

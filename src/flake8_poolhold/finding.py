@@ -41,7 +41,10 @@ class FixOffer(msgspec.Struct, frozen=True):
     """A repair that can be made: which fix, whether it is proved harmless, and its edits.
 
     `statement` is the code that it inserts; `scope` names the function that it changes, so that no two fixes of one
-    round change the same one.
+    round change the same one. `start` is the line and column where the block or function begins that it changes, in
+    `path` (empty: the file of the finding), `again` a place in the statement before which the block is opened again;
+    `reads` are the attributes that are read into variables beforehand: variable, attribute, new variable; `session` are
+    the variables that lead to the session, `objects` those that are what it has loaded.
     """
 
     name: str
@@ -50,13 +53,20 @@ class FixOffer(msgspec.Struct, frozen=True):
     edits: tuple[Edit, ...] = ()
     statement: str = ""
     scope: str = ""
+    path: str = ""
+    start: tuple[int, int] = (0, 0)
+    again: tuple[int, int] = (0, 0)
+    reads: tuple[tuple[str, str, str], ...] = ()
+    session: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True):
     """A rule's verdict on one site.
 
     `trail` is the evidence in the order in which it happens; `notes` are further lines of explanation (what releases
-    the connection, why no fix is offered). `advisory` findings are shown but do not fail a run.
+    the connection, why no fix is offered). `advisory` findings are shown but do not fail a run. `others` are further
+    repairs, for when the text of the file does not allow `fix`.
     """
 
     code: str
@@ -71,6 +81,7 @@ class Finding(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     fix: FixOffer | None = None
     advisory: bool = False
+    others: tuple[FixOffer, ...] = ()
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
 from oracle import clients, patches, pools
-from oracle.frames import Frame, current_frames, forget_sources
+from oracle.frames import Frame, current_frames, current_task, forget_sources
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class Wait:
     fresh: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Nested:
+    """A checkout while another connection was out. `own`: the same task or thread holds one of those."""
+
+    frames: tuple[Frame, ...]
+    own: bool
+
+
 @dataclass
 class Recorder:
     """What was recorded. Waits without a frame of the fixture (of the harness, of library threads) are left out."""
@@ -38,6 +47,8 @@ class Recorder:
     root: Path
     waits: list[Wait] = field(default_factory=list)
     used_sessions: set[int] = field(default_factory=set)
+    nested: list[Nested] = field(default_factory=list)
+    _owners: dict[Any, object] = field(default_factory=dict)
     _out: dict[Any, tuple[Frame, ...]] = field(default_factory=dict)
     _fresh: WeakKeyDictionary[Session, int] = field(default_factory=WeakKeyDictionary)
     _numbers: WeakKeyDictionary[Session, int] = field(default_factory=WeakKeyDictionary)
@@ -63,16 +74,26 @@ class Recorder:
         return tuple(number for number in wait.fresh if number in self.used_sessions)
 
     def checked_out(self, _connection: object, record: object, _proxy: object) -> None:
-        self._out[record] = current_frames(self.root)
+        self._take(record)
 
     def checked_in(self, _connection: object, record: object) -> None:
-        self._out.pop(record, None)
+        self._give_back(record)
 
     def acquired(self, connection: Any) -> None:
-        self._out[id(connection)] = current_frames(self.root)
+        self._take(id(connection))
 
     def returned(self, connection: Any) -> None:
-        self._out.pop(id(connection), None)
+        self._give_back(id(connection))
+
+    def _take(self, connection: object) -> None:
+        frames, owner = current_frames(self.root), current_task() or threading.get_ident()
+        if self._out and frames:
+            self.nested.append(Nested(frames, owner in self._owners.values()))
+        self._out[connection], self._owners[connection] = frames, owner
+
+    def _give_back(self, connection: object) -> None:
+        self._out.pop(connection, None)
+        self._owners.pop(connection, None)
 
     def session_made(self, session: Session) -> None:
         self._made += 1

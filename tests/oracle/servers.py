@@ -41,7 +41,7 @@ def find_binaries() -> Path | None:
     return None
 
 
-def _unprivileged_user() -> str | None:
+def unprivileged_user() -> str | None:
     """The user to run the server as: PostgreSQL refuses root. None keeps the present user."""
     if os.geteuid() != 0:
         return None
@@ -54,11 +54,18 @@ def _unprivileged_user() -> str | None:
     return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def is_listening(port: int) -> bool:
+    """Whether somebody listens on a port of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _run(command: list[str], user: str | None, folder: Path) -> None:
@@ -72,7 +79,7 @@ def _run(command: list[str], user: str | None, folder: Path) -> None:
 @contextmanager
 def running_postgres(binaries: Path) -> Iterator[str]:
     """Start a server; yields the URL of its database (asyncpg). RuntimeError with its log when it fails."""
-    user = _unprivileged_user()
+    user = unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="poolhold-pg-"))
     data = folder / "data"
     try:
@@ -80,7 +87,7 @@ def running_postgres(binaries: Path) -> Iterator[str]:
             shutil.chown(folder, user)
         options = ["-U", "poolhold", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
         _run([str(binaries / "initdb"), "-D", str(data), *options], user, folder)
-        port = _free_port()
+        port = free_port()
         settings = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
         settings += f" -c unix_socket_directories={folder} -p {port}"
         pg_ctl = str(binaries / "pg_ctl")

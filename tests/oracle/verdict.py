@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Codes that explain a wait with a connection out. Those of MEASURED are proved by such a wait and by nothing else.
 HOLD_CODES = frozenset({"PHL101", "PHL103", "PHL104", "PHL105", "PHL106", "PHL107"})
-MEASURED = frozenset({"PHL101", "PHL103", "PHL104"})
+MEASURED = frozenset({"PHL101", "PHL103", "PHL104", "PHL106"})
 OPEN_CODES = frozenset({"PHL102"})
 
 Marks = dict[tuple[str, int], set[str]]
@@ -57,6 +57,12 @@ def judge(run: Run, marks: Marks) -> list[str]:
             if not hits:
                 stack = " < ".join(f"{frame.file}:{frame.line}" for frame in wait.frames)
                 disagreements[f"{wait.kind} wait {how}, none of its lines is marked {code}: {stack}"] = None
+    for nested in run.recorder.nested:
+        hits = {(frame.file, frame.line, "PHL106") for frame in nested.frames if "PHL106" in _marked(marks, frame)}
+        proved |= hits
+        if nested.own and not hits:
+            stack = " < ".join(f"{frame.file}:{frame.line}" for frame in nested.frames)
+            disagreements[f"second checkout of one task, none of its lines is marked PHL106: {stack}"] = None
     for (file, line), codes in sorted(marks.items()):
         for code in sorted(codes & (MEASURED | OPEN_CODES)):
             if (file, line, code) not in proved:

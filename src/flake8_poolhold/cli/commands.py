@@ -45,23 +45,27 @@ def check(options: argparse.Namespace) -> int:
 
 
 def fix(options: argparse.Namespace) -> int:
-    """Make fixes, or show them with --diff. Returns 0, 1 when findings remain or there is a diff, 2 as `check`."""
+    """Make, offer or show fixes. Returns 0, 1 when findings remain or there is a diff, 2 as `check`."""
     from flake8_poolhold import engine
+    from flake8_poolhold.cli import asking
     from flake8_poolhold.config import ConfigError
     from flake8_poolhold.report import fixes
 
     if _STDIN in options.paths:
         return _refuse("`fix` works on files; standard input can only be checked")
+    if options.interactive and options.diff:
+        return _refuse("--diff changes nothing, so there is nothing to ask with --interactive")
     paths = [Path(path) for path in options.paths]
     try:
         root = engine.project_root(paths)
         outcome = engine.fix(
             paths,
             _settings(options, paths[0]),
-            unsafe=options.unsafe_fixes,
+            unsafe=options.unsafe_fixes or options.interactive,
             write=not options.diff,
             root=root,
             cache=not options.no_cache,
+            ask=asking.ask if options.interactive else None,
         )
     except ConfigError as error:
         return _refuse(str(error))
@@ -77,6 +81,8 @@ def fix(options: argparse.Namespace) -> int:
         return 2 if outcome.remaining.problems else int(bool(outcome.diffs or outcome.unsafe_diffs))
     _show(outcome.remaining.findings, root, concise=False)
     print(fixes.summary(outcome, written=True))
+    for line in fixes.refusals(outcome.remaining.findings):
+        print(line)
     _summary(outcome.remaining, sys.stdout)
     return _exit_code(outcome.remaining)
 

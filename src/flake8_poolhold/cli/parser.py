@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     fix = subparsers.add_parser("fix", help="repair what can be repaired safely", allow_abbrev=False)
     _add_paths(fix, "files and folders to fix (default: .)")
     fix.add_argument("--diff", action="store_true", help="show what would change, and change nothing")
+    fix.add_argument("--interactive", action="store_true", help="show each fix and ask whether to make it")
     fix.add_argument("--unsafe-fixes", action="store_true", help="also make fixes that are not proved to be harmless")
     _add_selection(fix)
     fix.set_defaults(run=commands.fix)

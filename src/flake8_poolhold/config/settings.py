@@ -33,9 +33,11 @@ DEFAULT_EXCLUDE = (
     "migrations",
     "node_modules",
     "site-packages",
+    "test",
+    "tests",
     "venv",
 )
-"""Names of folders that hold no code of the project, or code that is run once and by hand."""
+"""Names of folders that hold no code of the project, or code that is run by hand: tests hold connections on purpose."""
 
 ALL_WAITS: tuple[WaitClass, ...] = get_args(WaitClass)
 
@@ -132,6 +134,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         if wait.kind in ALL_WAITS and not {wait.kind, "all"}.intersection(self.waits):
             return False
         return not self.minimum_wait or longest(wait.typical) >= self.minimum_wait
+
+    def counts_blocking(self, wait: Wait) -> bool:
+        """Whether a blocking call is reported: as a wait is, but by default in every class: the loop stands still."""
+        chosen = self if self.waits != DEFAULT_WAITS else msgspec.structs.replace(self, waits=("all",))
+        return chosen.counts(wait)
 
     def own_libraries(self) -> dict[str, Library]:
         """The user's tables about libraries; a function of `wait-functions` is one by itself."""

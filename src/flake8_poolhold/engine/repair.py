@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -15,10 +16,15 @@ from flake8_poolhold.engine.run import Run
 from flake8_poolhold.finding import AppliedFix, CheckResult, FileDiff, Finding, FixResult, Problem
 from flake8_poolhold.source import deep
 from flake8_poolhold.source.text import SourceError, decode, encode
-from flake8_poolhold.source.writing import replace
+from flake8_poolhold.source.writing import Change, ChangeError, replace
 
 MOST_ROUNDS = 100
 """Fixes are made in rounds until nothing changes; real code needs a handful."""
+
+Answer = Literal["accept", "skip", "quit"]
+
+Ask = Callable[[Finding, Sequence[FileDiff]], Answer]
+"""What decides about a fix: it is given the finding and what its fix changes."""
 
 
 def fix(
@@ -29,12 +35,14 @@ def fix(
     write: bool,
     root: Path | None = None,
     cache: bool = True,
+    ask: Ask | None = None,
 ) -> FixResult:
     """Make the fixes that are offered for the files that `paths` lead to: the safe ones, with `unsafe` the others too.
 
-    `write` puts them into the files; without it the result also tells what the unsafe ones would change. After each
-    round everything is analysed again; a fix that keeps its finding or brings a new one is taken back. A file that was
-    changed meanwhile, or cannot be written, becomes a problem of the result.
+    `write` puts them into the files; without it the result also tells what the unsafe ones would change. With `ask`,
+    each is made only when it says so. After each round everything is analysed again; a fix that keeps its finding or
+    brings a new one is taken back. A file that was changed meanwhile, or cannot be written, becomes a problem of the
+    result.
     """
     root = root or project_root(paths)
     store = cache_of(root) if cache else None
@@ -42,7 +50,7 @@ def fix(
     def run(changed: dict[str, bytes]) -> Run:
         return Run(root, settings, changed, store)
 
-    repair = _Repair(run, paths)
+    repair = _Repair(run, paths, ask)
     outcome = deep.run(lambda: repair.result(unsafe, preview=not write))
     if not write:
         return outcome
@@ -53,12 +61,14 @@ def fix(
 class _Repair:
     """The state of a fix run: the content of the files so far, the result of their check, the fixes tried."""
 
-    def __init__(self, run: Callable[[dict[str, bytes]], Run], paths: Sequence[Path]) -> None:
-        self._run, self._paths = run, paths
+    def __init__(self, run: Callable[[dict[str, bytes]], Run], paths: Sequence[Path], ask: Ask | None) -> None:
+        self._run, self._paths, self._ask = run, paths, ask
         self._changed: dict[str, bytes] = {}
         self._originals: dict[str, bytes] = {}
         self._done: list[AppliedFix] = []
         self._given_up: set[tuple[str, ...]] = set()
+        self._skipped: Counter[tuple[str, ...]] = Counter()
+        """How many findings of an identity, from the first one on, somebody has said no to."""
 
     def result(self, unsafe: bool, *, preview: bool) -> FixResult:
         self._current = self._run({})
@@ -73,14 +83,29 @@ class _Repair:
         return FixResult(_diffs(self._originals, safe), tuple(self._done), remaining, _diffs(ahead, self._changed))
 
     def write(self, root: Path) -> list[Problem]:
-        """Put the changes into the files. Returns the files that could not be written, and why."""
+        """Put the changes into the files: all files of a fix or none. Returns the files not written, and why."""
         unwritten = []
-        for path, data in self._changed.items():
+        for group in self._groups():
+            changes = [Change(root / path, self._changed[path], self._originals[path]) for path in group]
             try:
-                replace(root / path, data, self._originals[path])
-            except SourceError as error:
-                unwritten.append(Problem(path, error.line, f"not fixed: {error.reason}"))
+                replace(changes)
+            except ChangeError as error:
+                at_fault = next(path for path in group if root / path == error.file)
+                unwritten += [
+                    Problem(path, 0, f"not fixed: {error.reason}" if path == at_fault else _with(at_fault))
+                    for path in group
+                ]
         return unwritten
+
+    def _groups(self) -> list[list[str]]:
+        """The changed files, those together that some fix changes together."""
+        groups: list[set[str]] = []
+        for fix in self._done:
+            edits = fix.finding.fix.edits if fix.finding.fix is not None and not fix.undone else ()
+            here = {edit.path for edit in edits}
+            joined = [group for group in groups if group & here]
+            groups = [group for group in groups if not group & here] + [here.union(*joined)]
+        return [sorted(group) for group in groups if group]
 
     def _rounds(self, *, unsafe: bool) -> None:
         for _ in range(MOST_ROUNDS):
@@ -95,14 +120,33 @@ class _Repair:
                 batch = batch[: len(batch) // 2]
 
     def _batch(self, unsafe: bool) -> list[Finding]:
-        """The findings to fix in this round: one for each function, as a fix may cure its neighbours too."""
+        """The findings to fix in this round; when somebody is asked, the next one that is accepted."""
+        while (chosen := self._offered(unsafe)) and self._ask is not None:
+            finding = chosen[0]
+            changed = dict(self._changed)
+            self._edit(finding, changed)
+            before = {path: self._changed.get(path, self._originals[path]) for path in changed}
+            answer = self._ask(finding, _diffs(before, changed))
+            if answer == "accept":
+                return [finding]
+            if answer == "quit":
+                self._ask = lambda *_: "quit"
+                return []
+            self._skipped[_identity(finding)] += 1
+        return chosen
+
+    def _offered(self, unsafe: bool) -> list[Finding]:
+        """The findings that have a fix: one for each function, as a fix may cure its neighbours too."""
         chosen: dict[str, Finding] = {}
+        seen: Counter[tuple[str, ...]] = Counter()
         for finding in self._result.findings:
-            offer = finding.fix
+            offer, identity = finding.fix, _identity(finding)
+            seen[identity] += 1
             if (
                 offer is None
                 or (offer.applicability == "unsafe" and not unsafe)
-                or _identity(finding) in self._given_up
+                or identity in self._given_up
+                or seen[identity] <= self._skipped[identity]
             ):
                 continue
             if all(edit.path in self._current.reported for edit in offer.edits):
@@ -137,7 +181,8 @@ class _Repair:
 
 
 def _identity(finding: Finding) -> tuple[str, ...]:
-    return (finding.path, finding.code, finding.message, finding.fix.scope if finding.fix is not None else "")
+    what = (finding.fix.name, finding.fix.scope) if finding.fix is not None else ()
+    return (finding.path, finding.code, finding.message, *what)
 
 
 def _objection(before: CheckResult, after: CheckResult, fixed: int) -> str:
@@ -147,11 +192,15 @@ def _objection(before: CheckResult, after: CheckResult, fixed: int) -> str:
     """
     if set(after.problems) - set(before.problems):
         return "the file could not be analysed any more"
-    old = Counter((one.path, one.code, one.message) for one in before.findings if not one.advisory)
-    new = Counter((one.path, one.code, one.message) for one in after.findings if not one.advisory)
+    old = Counter((one.path, one.code) for one in before.findings if not one.advisory)
+    new = Counter((one.path, one.code) for one in after.findings if not one.advisory)
     if brought := sorted(new - old):
         return f"it would bring {brought[0][1]} in {brought[0][0]}"
     return "the finding would remain" if new.total() > old.total() - fixed else ""
+
+
+def _with(path: str) -> str:
+    return f"not fixed: its fix changes {path} too, which could not be written"
 
 
 def _diffs(before: dict[str, bytes], after: dict[str, bytes]) -> tuple[FileDiff, ...]:
@@ -162,6 +211,12 @@ def _diffs(before: dict[str, bytes], after: dict[str, bytes]) -> tuple[FileDiff,
     )
 
 
+def _unwritten(fix: AppliedFix, reasons: Mapping[str, str]) -> str:
+    """Why the files of a fix were not written, if they were not."""
+    edits = fix.finding.fix.edits if fix.finding.fix is not None else ()
+    return next((reasons[edit.path] for edit in edits if edit.path in reasons), "")
+
+
 def _with_failures(outcome: FixResult, unwritten: Sequence[Problem], check: Callable[[], CheckResult]) -> FixResult:
     """The outcome when some files were not written: their fixes are not made, and what remains is asked again."""
     reasons = {problem.path: problem.reason for problem in unwritten}
@@ -170,8 +225,7 @@ def _with_failures(outcome: FixResult, unwritten: Sequence[Problem], check: Call
         outcome,
         diffs=tuple(diff for diff in outcome.diffs if diff.path not in reasons),
         applied=tuple(
-            msgspec.structs.replace(one, undone=one.undone or reasons.get(one.finding.path, ""))
-            for one in outcome.applied
+            msgspec.structs.replace(one, undone=one.undone or _unwritten(one, reasons)) for one in outcome.applied
         ),
         remaining=msgspec.structs.replace(remaining, problems=(*remaining.problems, *unwritten)),
     )

@@ -46,7 +46,7 @@ class Run:
         )
 
     def files(self, wanted: Sequence[str], *, comments: bool = True, edits: bool = True) -> CheckResult:
-        """Check these files. Without `comments` nothing is silenced by them; without `edits` fixes are only named."""
+        """Check these files. Without `comments` nothing is silenced by them; without `edits` there are no fixes."""
         self.reported = frozenset(wanted)
         relevant = [path for path in wanted if relevance.relevant(self.modules.read(path))]
         findings: list[Finding] = []
@@ -54,6 +54,7 @@ class Run:
         holders = waits = suppressed = 0
         if relevant:
             flow = self._flow_of(wanted)
+            flow.repairs = edits
             for path in relevant:
                 try:
                     flow.analyse(path)
@@ -117,21 +118,23 @@ class Run:
         return filtered(path, source.text, findings, self._settings, comments=comments) if source else (findings, 0)
 
     def _with_edits(self, finding: Finding) -> Finding:
-        """The finding with the edits of its fix, or without the fix and with the reason."""
+        """The finding with the edits of the first fix that can be made, or without a fix and with the reason."""
         if finding.fix is None:
             return finding
         from flake8_poolhold import fixes
 
-        source = self.modules.source(finding.path)
-        try:
-            edits = fixes.edits(finding, source.text if source else "")
-        except fixes.CannotFixError as error:
-            reason = str(error)
-        except Exception as error:
-            reason = failure(f"making the fix {finding.fix.name}", error)
-        else:
-            return msgspec.structs.replace(finding, fix=msgspec.structs.replace(finding.fix, edits=edits))
-        return msgspec.structs.replace(finding, fix=None, notes=(*finding.notes, f"no fix: {reason}"))
+        reason = ""
+        for offer in (finding.fix, *finding.others):
+            source = self.modules.source(offer.path or finding.path)
+            try:
+                edits = fixes.edits(msgspec.structs.replace(finding, fix=offer), source.text if source else "")
+            except fixes.CannotFixError as error:
+                reason = reason or str(error)
+            except Exception as error:
+                reason = reason or failure(f"making the fix {offer.name}", error)
+            else:
+                return msgspec.structs.replace(finding, fix=msgspec.structs.replace(offer, edits=edits), others=())
+        return msgspec.structs.replace(finding, fix=None, others=(), notes=(*finding.notes, f"no fix: {reason}"))
 
     def _check_syntax(self, path: str) -> None:
         """Note a syntax error in a file that is not worth an analysis.

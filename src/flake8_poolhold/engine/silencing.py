@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from flake8_poolhold.config import Settings, per_file_ignored, selected
 from flake8_poolhold.finding import Finding
 from flake8_poolhold.registry import rules
+from flake8_poolhold.source.paths import is_test
 from flake8_poolhold.source.suppressions import suppressions
 
 _UNUSED = "PHL901"
@@ -40,18 +41,14 @@ def filtered(
     return kept, silenced
 
 
+_MIGRATIONS = frozenset({"alembic", "migrations", "migration"})
+
+
 def _is_test_leak(path: str, code: str) -> bool:
     """Leaks of tests and their fixtures, and of a migration's one run, cost nobody a connection."""
-    if not code.startswith(("PHL2", "PHL4")):
-        return False
     *folders, name = PurePosixPath(path).parts
-    return (
-        (name == "env.py" and not {"alembic", "migrations", "migration"}.isdisjoint(folders))
-        or not {"test", "tests"}.isdisjoint(folders)
-        or name == "conftest.py"
-        or name.startswith("test_")
-        or name.endswith("_test.py")
-    )
+    is_migration = name == "env.py" and not _MIGRATIONS.isdisjoint(folders)
+    return code.startswith(("PHL2", "PHL4")) and (is_migration or is_test(path))
 
 
 def _unused(path: str, line: int, column: int, code: str) -> Finding:

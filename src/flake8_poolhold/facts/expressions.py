@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from ast import literal_eval
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import libcst as cst
 
@@ -14,6 +15,9 @@ from flake8_poolhold.facts.tree import Expression, Span
 
 LONGEST_STRING = 400
 """Longer string literals (prompts, SQL) are not kept: no rule reads them."""
+
+LONGEST_TEXT = 200
+"""Of f-strings, which are mostly messages and prompts, those with more literal text than this are not kept."""
 
 _NOWHERE: Span = (1, 1, 1, 1)
 
@@ -77,6 +81,9 @@ def _attribute(node: cst.Attribute, spans: Spans) -> Expression:
     return tree.Attribute(lower(node.value, spans), node.attr.value, spans.get(id(node), _NOWHERE))
 
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
 def _string(node: cst.SimpleString, spans: Spans) -> Expression:
     if len(node.value) > LONGEST_STRING or "b" in node.prefix:
         return tree.Compute([])
@@ -84,7 +91,28 @@ def _string(node: cst.SimpleString, spans: Spans) -> Expression:
         value = literal_eval(node.value)
     except (SyntaxError, ValueError):  # libcst accepts escapes that this interpreter refuses
         return tree.Compute([])
-    return tree.Constant(value)
+    # A lone surrogate, "\\ud83d", is text that cannot be written down.
+    return tree.Constant(value) if value.isascii() or not _SURROGATE.search(value) else tree.Compute([])
+
+
+def _text(parts: list[Expression]) -> Expression:
+    """Text put together: one constant, a `Text`, or a `Compute` when a part is no text or too long."""
+    flat: list[Expression] = []
+    for part in parts:
+        for piece in part.parts if isinstance(part, tree.Text) else (part,):
+            last = flat[-1] if flat else None
+            if _is_string(piece) and _is_string(last):
+                flat[-1] = tree.Constant(f"{last.value}{piece.value}")
+            else:
+                flat.append(piece)
+    if len(flat) == 1 and _is_string(flat[0]):
+        return flat[0]
+    literal = sum(len(str(piece.value)) for piece in flat if _is_string(piece))
+    return tree.Text(flat) if literal <= LONGEST_TEXT else _compute(parts)
+
+
+def _is_string(part: Any) -> TypeGuard[tree.Constant]:
+    return isinstance(part, tree.Constant) and isinstance(part.value, str)
 
 
 def _concatenated(node: cst.ConcatenatedString, spans: Spans) -> Expression:
@@ -94,10 +122,7 @@ def _concatenated(node: cst.ConcatenatedString, spans: Spans) -> Expression:
         parts.append(lower(rest.left, spans))
         rest = rest.right
     parts.append(lower(rest, spans))
-    texts = [part.value for part in parts if isinstance(part, tree.Constant) and isinstance(part.value, str)]
-    if len(texts) == len(parts):
-        return tree.Constant("".join(texts))
-    return _compute(parts)
+    return _text(parts)
 
 
 def _integer(node: cst.Integer, spans: Spans) -> Expression:
@@ -107,14 +132,25 @@ def _integer(node: cst.Integer, spans: Spans) -> Expression:
 def _formatted(node: cst.FormattedString, spans: Spans) -> Expression:
     parts: list[Expression] = []
     for part in node.parts:
-        if isinstance(part, cst.FormattedStringExpression):
-            parts.append(lower(part.expression, spans))
-            parts += [
-                lower(inner.expression, spans)
-                for inner in part.format_spec or ()
-                if isinstance(inner, cst.FormattedStringExpression)
-            ]
-    return _compute(parts)
+        if not isinstance(part, cst.FormattedStringExpression):
+            parts.append(_piece(part))
+            continue
+        value = lower(part.expression, spans)
+        inner = [
+            lower(field.expression, spans)
+            for field in part.format_spec or ()
+            if isinstance(field, cst.FormattedStringExpression)
+        ]
+        plain = not inner and part.conversion in (None, "s") and part.equal is None
+        parts.append(value if plain else _compute([value, *inner]))
+    return _text(parts)
+
+
+def _piece(part: cst.BaseFormattedStringContent) -> Expression:
+    """A literal piece of an f-string. Escapes are left as they are written: no rule reads text with escapes."""
+    if isinstance(part, cst.FormattedStringText):
+        return tree.Constant(part.value.replace("{{", "{").replace("}}", "}"))
+    return tree.Compute([])
 
 
 def _elements(node: cst.Tuple | cst.List | cst.Set, kind: Any, spans: Spans) -> Expression:
@@ -148,16 +184,27 @@ def _subscript(node: cst.Subscript, spans: Spans) -> Expression:
     return tree.Subscript(lower(node.value, spans), index)
 
 
-def arguments(nodes: Any, spans: Spans) -> list[tree.Argument]:
-    """Lower the arguments of a call or the keywords of a class."""
+def arguments(nodes: Any, spans: Spans, first_line: int = 0) -> list[tree.Argument]:
+    """Lower the arguments of a call, which begins on `first_line`, or the keywords of a class."""
     return [
-        tree.Argument(lower(argument.value, spans), argument.keyword.value if argument.keyword else None, argument.star)
+        tree.Argument(
+            lower(argument.value, spans),
+            argument.keyword.value if argument.keyword else None,
+            argument.star,
+            _keyword_at(argument, first_line, spans),
+        )
         for argument in nodes
     ]
 
 
+def _keyword_at(argument: cst.Arg, first_line: int, spans: Spans) -> tuple[int, int] | None:
+    span = spans.get(id(argument)) if argument.keyword is not None else None
+    return span[:2] if span is not None and span[0] != first_line else None
+
+
 def _call(node: cst.Call, spans: Spans) -> Expression:
-    return tree.Call(lower(node.func, spans), arguments(node.args, spans), spans.get(id(node), _NOWHERE))
+    span = spans.get(id(node), _NOWHERE)
+    return tree.Call(lower(node.func, spans), arguments(node.args, spans, span[0]), span)
 
 
 def _await(node: cst.Await, spans: Spans) -> Expression:
@@ -208,11 +255,22 @@ def _left_spine(node: cst.BaseExpression) -> list[cst.BaseExpression]:
     return operands
 
 
+def _only_adds(node: cst.BaseExpression) -> bool:
+    while isinstance(node, cst.BinaryOperation):
+        if not isinstance(node.operator, cst.Add):
+            return False
+        node = node.left
+    return True
+
+
 def _binary(node: cst.BinaryOperation, spans: Spans) -> Expression:
     if isinstance(node.operator, cst.BitOr):
         # `X | None` in an annotation is a choice of types; on values it computes. The reader of the tree knows which.
         return tree.Either("or", [lower(part, spans) for part in _left_spine(node)])
-    return _compute([lower(part, spans) for part in _left_spine(node)])
+    parts = [lower(part, spans) for part in _left_spine(node)]
+    if _only_adds(node) and any(_is_string(part) or isinstance(part, tree.Text) for part in parts):
+        return _text(parts)
+    return _compute(parts)
 
 
 def _boolean(node: cst.BooleanOperation, spans: Spans) -> Expression:
@@ -237,11 +295,28 @@ def _comparison(node: cst.Comparison, spans: Spans) -> Expression:
         and first.comparator.value == "None"
     ):
         return tree.NoneTest(lower(node.left, spans), isinstance(operator, cst.IsNot))
+    kind = _COMPARATORS.get(type(operator))
+    if len(node.comparisons) == 1 and kind is not None:
+        return tree.Compare(*kind, lower(node.left, spans), lower(first.comparator, spans))
     return _compute([lower(node.left, spans), *(lower(part.comparator, spans) for part in node.comparisons)])
+
+
+_COMPARATORS: dict[type, tuple[tree.Comparator, bool]] = {
+    cst.Equal: ("==", False),
+    cst.NotEqual: ("==", True),
+    cst.In: ("in", False),
+    cst.NotIn: ("in", True),
+    cst.Is: ("is", False),
+    cst.IsNot: ("is", True),
+}
 
 
 def _unary(node: cst.UnaryOperation, spans: Spans) -> Expression:
     inner = lower(node.expression, spans)
+    if isinstance(node.operator, cst.Minus) and isinstance(node.expression, cst.Integer):
+        return (
+            tree.Constant(-inner.value) if isinstance(inner, tree.Constant) and isinstance(inner.value, int) else inner
+        )
     return tree.Not(inner) if isinstance(node.operator, cst.Not) else _compute([inner])
 
 

@@ -15,6 +15,7 @@ from flake8_poolhold.facts.tree import Span
 
 WANTED: frozenset[type] = frozenset(
     {
+        cst.Arg,
         cst.Assign,
         cst.Attribute,
         cst.Await,

@@ -1,7 +1,7 @@
 """The event tree: what of a module's syntax the analysis needs, in the order in which it happens.
 
 A lean tree of plain structs. Nothing of libcst is left in it and it can be serialised, so that a module whose facts
-are known need not be parsed again. Expressions without an effect that anybody asks about (arithmetic, literals,
+are known need not be parsed again. Expressions without an effect that anybody asks about (arithmetic, chains of
 comparisons) are folded into `Compute`, which keeps only the parts that matter.
 """
 
@@ -67,11 +67,15 @@ class Starred(Node):
 
 
 class Argument(Node):
-    """One argument of a call. `star` is `*`, `**` or empty."""
+    """One argument of a call. `star` is `*`, `**` or empty.
+
+    `at` is the line and column of a keyword that is not on the line on which its call begins.
+    """
 
     value: Expression
     keyword: str | None
     star: str
+    at: tuple[int, int] | None
 
 
 class Call(Node):
@@ -136,6 +140,24 @@ class Not(Node):
 class Walrus(Node):
     target: Expression
     value: Expression
+
+
+class Text(Node):
+    """An f-string, or strings joined by `+`: its literal pieces and what stands between them."""
+
+    parts: list[Expression]
+
+
+Comparator = Literal["==", "in", "is"]
+
+
+class Compare(Node):
+    """One comparison of two values; `negated` for `!=`, `not in`, `is not`."""
+
+    operator: Comparator
+    negated: bool
+    left: Expression
+    right: Expression
 
 
 class Compute(Node):
@@ -321,6 +343,8 @@ Expression = (
     | NoneTest
     | Not
     | Walrus
+    | Text
+    | Compare
     | Compute
     | Lambda
 )

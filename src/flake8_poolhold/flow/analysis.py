@@ -27,7 +27,9 @@ from flake8_poolhold.flow.model.lifetimes import (
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import join_states
 from flake8_poolhold.flow.naming import names, taught
-from flake8_poolhold.flow.releasing import releases
+from flake8_poolhold.flow.pools.questions import Pools
+from flake8_poolhold.flow.releasing import choosing
+from flake8_poolhold.flow.releasing.remedies import Remedy
 
 Event = TypeVar(
     "Event",
@@ -56,8 +58,10 @@ class Flow:
     def __init__(self, project: Project) -> None:
         self._analysis = Analysis(project)
         taught.learn(self._analysis)
-        self._analysed: set[str] = set()
         self._reported: set[str] = set()
+        self.repairs = True
+        """Whether rules look for repairs, which takes the interpretation of callers."""
+        self.pools = Pools(self._analysis, lambda: self._reported)
 
     def report(self, paths: Iterable[str]) -> None:
         """Answer about these files from now on; what is known of the others stays known."""
@@ -66,10 +70,10 @@ class Flow:
     def analyse(self, path: str) -> None:
         """Analyse every function of a file on its own: handlers with their dependencies, others for any caller."""
         self._reported.add(path)
-        if path in self._analysed:
-            return
-        self._analysed.add(path)
         analysis = self._analysis
+        if path in analysis.analysed:
+            return
+        analysis.analysed.add(path)
         scope = analysis.project.scope(path)
         analysis.events.process_wide.extend(singletons.of_module(analysis, path))
         for name, node, owner in scope.functions:
@@ -104,7 +108,9 @@ class Flow:
     @property
     def entries(self) -> list[entries.Entry]:
         """Where async functions block the event loop; see `entries`."""
-        return entries.collected(self._analysis, self._mine(self._analysis.events.blocking))
+        counts = self._analysis.project.settings.counts_blocking
+        found = entries.collected(self._analysis, self._mine(self._analysis.events.blocking))
+        return [entry for entry in found if entry.sort != "network" or counts(entry.block.wait)]
 
     @property
     def escapes(self) -> list[Escape]:
@@ -212,9 +218,9 @@ class Flow:
         """A function by its id."""
         return self._analysis.functions.get(identity)
 
-    def release(self, hold: Hold) -> releases.Release:
-        """Whether the connection of a hold can be committed away before its wait."""
-        return releases.before(self._analysis, hold)
+    def remedies(self, hold: Hold) -> list[Remedy]:
+        """What would end a hold, the best first."""
+        return choosing.remedies(self._analysis, hold)
 
     def _counted(self, holds: Iterable[Hold]) -> list[Hold]:
         settings = self._analysis.project.settings
@@ -233,7 +239,10 @@ def _distinct(holds: list[Hold]) -> list[Hold]:
         # A loop meets its wait several times: what speaks against a release may show in a later turn only.
         state = hold.state if known is None else join_states(known.state, hold.state)
         first = hold if known is None or _rank(hold) < _rank(known) else known
-        best[key] = msgspec.structs.replace(first, state=state)
+        loaded, carriers = hold.loaded, hold.carriers
+        if known is not None:
+            loaded, carriers = loaded | known.loaded, carriers | known.carriers
+        best[key] = msgspec.structs.replace(first, state=state, loaded=loaded, carriers=carriers)
     return list(best.values())
 
 

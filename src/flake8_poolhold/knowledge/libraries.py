@@ -55,6 +55,11 @@ class Knowledge:
         """Whether a table speaks of the library that `path` belongs to."""
         return self._find(path) is not None
 
+    def roots_of(self, kind: str) -> frozenset[str]:
+        """The import roots, aliases included, of the libraries whose waits are of a class."""
+        every = [*self._wild, *(entry for entries in self._literal.values() for entry in entries)]
+        return frozenset(".".join(entry.segments) for entry in every if entry.library.kind == kind)
+
     def wait_of_await(self, path: str) -> Wait | None:
         """The wait in awaiting, iterating (`async for`) or entering (`async with`) the result of a call.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 UNSAFE = "# What follows is not proved to be harmless; only --unsafe-fixes writes it."
 """Stands between the diff of the safe fixes and that of the others; tools that read diffs skip it."""
+
+_NO_FIX = "no fix: "
 
 
 def diff(diffs: Iterable[FileDiff]) -> str:
@@ -49,6 +52,13 @@ def summary(outcome: FixResult, *, written: bool) -> str:
     if written and (left := sum(not finding.advisory for finding in outcome.remaining.findings)):
         parts.append(f"left {left} finding{'' if left == 1 else 's'}")
     return f"{', '.join(parts)}."
+
+
+def refusals(findings: Iterable[Finding]) -> list[str]:
+    """Return a line for each reason for which findings have no fix, the most frequent first."""
+    notes = [note for one in findings if one.fix is None for note in one.notes if note.startswith(_NO_FIX)]
+    reasons = Counter(note.removeprefix(_NO_FIX) for note in notes)
+    return [printable(f"No fix for {count}: {reason}") for reason, count in reasons.most_common()]
 
 
 def _is_unsafe(finding: Finding) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from flake8_poolhold.finding import Applicability, Finding, FixOffer, Step
+from flake8_poolhold.finding import Finding, FixOffer, Step
 
 if TYPE_CHECKING:
     from flake8_poolhold.facts.tree import Span
     from flake8_poolhold.flow.analysis import Flow
     from flake8_poolhold.flow.blocking.entries import Entry
     from flake8_poolhold.flow.model.frames import Block, FunctionInfo, Hold, Waiting
+    from flake8_poolhold.flow.releasing.remedies import Remedy
 
 NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot", "cache", "queue"})
 """The classes of waits that cross a network to something that is not the service's own database."""
@@ -55,11 +56,12 @@ def finding(
     *,
     trail: tuple[Step, ...] = (),
     notes: tuple[str, ...] = (),
-    fix: FixOffer | None = None,
+    fixes: Sequence[FixOffer] = (),
     advisory: bool = False,
 ) -> Finding:
     """A finding at `span` in the file of `function`."""
-    return Finding(code, name, message, function.path, *span, trail, notes, fix, advisory)
+    fix = fixes[0] if fixes else None
+    return Finding(code, name, message, function.path, *span, trail, notes, fix, advisory, tuple(fixes[1:]))
 
 
 def wait_steps(waiting: Waiting | Block) -> tuple[Step, ...]:
@@ -111,28 +113,47 @@ def release_notes(flow: Flow, hold: Hold) -> tuple[str, ...]:
     notes: list[str] = []
     provider = flow.function(hold.provider)
     if provider is not None:
-        notes.append(f"released only when {provider.name} ({place(provider.path, provider.node.span[0])}) exits")
-    if hold.state.lock:
-        step = hold.state.lock[-1]
-        notes.append(
-            f"{place(step.path, step.line)} {step.text}: a release before the call would lose it, so no fix is offered"
-        )
+        where = place(provider.path, provider.node.span[0])
+        notes.append(f"nothing gives it back before the call; {provider.name} ({where}) does when it exits")
     return tuple(notes)
 
 
-def offer(flow: Flow, hold: Hold) -> tuple[FixOffer | None, tuple[str, ...]]:
-    """The fix of a hold, or why there is none."""
+def offers(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
+    """The fixes of a hold, the best first; or why there is none."""
+    if not flow.repairs:
+        return [], ()
     if hold.again:
-        return None, ("no fix here: the callee checks out again before it waits, so begin there",)
-    verdict = flow.release(hold)
-    if verdict.refused:
-        return None, (f"no fix: {verdict.refused}",) if not hold.state.lock else ()
-    message = f"insert `{verdict.statement}` before line {hold.span[0]}"
-    if verdict.doubts:
-        message += f" (not proved harmless: {'; '.join(verdict.doubts)})"
-    applicability: Applicability = "unsafe" if verdict.doubts else "safe"
-    scope = f"{hold.function.path}::{hold.function.name}"
-    return FixOffer("commit-before", applicability, message, statement=verdict.statement, scope=scope), ()
+        return [], ("no fix here: the callee checks out again before it waits, so begin there",)
+    remedies = flow.remedies(hold)
+    possible = [one for one in remedies if not one.refused]
+    if possible:
+        return [_offered(hold, one) for one in possible], ()
+    if hold.state.lock:
+        step = hold.state.lock[-1]
+        return [], (
+            f"no fix: {place(step.path, step.line)} {step.text}, which a release before the call would lose; "
+            "call before that, or after the end of the transaction",
+        )
+    return [], (f"no fix: {next(one.refused for one in remedies if one.name == 'commit-before')}",)
+
+
+def _offered(hold: Hold, remedy: Remedy) -> FixOffer:
+    message = remedy.what
+    if remedy.doubts:
+        message += f" (not proved harmless: {'; '.join(remedy.doubts)})"
+    return FixOffer(
+        remedy.name,
+        "unsafe" if remedy.doubts else "safe",
+        message,
+        statement=remedy.statement,
+        scope=f"{remedy.path or hold.function.path}::{remedy.start if remedy.path else hold.function.name}",
+        path=remedy.path,
+        start=remedy.start,
+        again=remedy.again,
+        reads=remedy.reads,
+        session=tuple(sorted(hold.carriers)),
+        objects=tuple(sorted(hold.loaded)),
+    )
 
 
 def held(flow: Flow, code: str, name: str, kinds: frozenset[str]) -> Iterator[Finding]:
@@ -140,14 +161,15 @@ def held(flow: Flow, code: str, name: str, kinds: frozenset[str]) -> Iterator[Fi
     for hold in flow.holds:
         if hold.waiting.wait.kind not in kinds:
             continue
-        fix, why_not = offer(flow, hold)
+        fixes, why_not = offers(flow, hold)
+        way_out = "move the call out of the lock" if hold.state.lock else "commit or close it first"
         yield finding(
             code,
             name,
-            f"`{hold.name}` keeps a pooled connection during this {noun(hold.waiting)}; commit or close it first",
+            f"`{hold.name}` keeps a pooled connection during this {noun(hold.waiting)}; {way_out}",
             hold.function,
             hold.span,
             trail=(*checkout_steps(hold), *hold.state.lock[-1:], *wait_steps(hold.waiting)),
             notes=(*whole_way(hold.waiting), *release_notes(flow, hold), *why_not),
-            fix=fix,
+            fixes=fixes,
         )

@@ -5,8 +5,10 @@ Reports calls of clients that wait for the network and block the thread (request
 stripe, smtplib, Celery's `delay` and many more) and run on the event loop: in an `async def` itself, or in any chain of
 plain functions that it calls. One finding for each call out of async code, with the way to the client. What is handed
 to a thread (`asyncio.to_thread`, `run_in_threadpool`, `run_in_executor`) is fine, and so are sync endpoints and sync
-dependencies, which FastAPI runs in a thread. pytest's tests and fixtures, the `main()` of a script that starts no tasks
-and what a cached function (`functools.lru_cache`) does to make an object are left out.
+dependencies, which FastAPI runs in a thread. Where nobody else waits nothing is reported: in pytest's tests and
+fixtures, in coroutines that only `asyncio.run` runs and that start no tasks, and for what a cached function
+(`functools.lru_cache`) does to make an object. The settings `waits` and `minimum-wait` choose here too; by default
+every class of calls counts, those to queues included.
 
 Some direct calls in an `async def` are known to ruff and flake8-async: `requests.get`, `httpx.get`, `urlopen`,
 `urllib3.request` (ASYNC210), methods of a variable that holds an `httpx.Client` (ASYNC212), subprocesses (ASYNC220 to

@@ -65,7 +65,7 @@ def network_wait_in_open_session(flow: Flow) -> Iterator[Finding]:
             "PHL102",
             "network-wait-in-open-session",
             f"`{idle.name}` is open but untouched during this {_wording.noun(idle.waiting)}; "
-            "open it after the call, before a query above the call makes it a hold",
+            "open it after the call: one query above would make it a hold",
             idle.function,
             idle.span,
             trail=_wording.wait_steps(idle.waiting),

@@ -38,7 +38,8 @@ async def until_named(db: AsyncSession) -> str:
 ```
 
 ## Fix safety
-`commit-before` inserts a commit before the wait, under the conditions of `PHL101`.
+`move-call`, `commit-before`, `close-before`, `split-block` and `commit-in-dependency` are offered under the
+conditions of `PHL101`.
 """
 
 from __future__ import annotations
@@ -54,6 +55,6 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 
-@rule(code="PHL104", fixes=("commit-before",))
+@rule(code="PHL104", fixes=("move-call", "commit-before", "close-before", "split-block", "commit-in-dependency"))
 def sleep_while_held(flow: Flow) -> Iterator[Finding]:
     yield from _wording.held(flow, "PHL104", "sleep-while-held", _wording.PAUSES)

@@ -5,8 +5,8 @@ Reports calls of psycopg2, PyMySQL, sqlite3 and other blocking drivers that run 
 itself, or in any chain of plain functions that it calls. One finding for each `async def` and driver, at the first call
 that leads to it, with the way to the driver; the other lines are named in a note, as one cure helps them all. What is
 handed to a thread (`asyncio.to_thread`, `run_in_threadpool`, `run_in_executor`) is fine, and so are sync endpoints and
-sync dependencies, which FastAPI runs in a thread. pytest's tests and fixtures and the `main()` of a script that starts
-no tasks are left out: nobody else waits there.
+sync dependencies, which FastAPI runs in a thread. Where nobody else waits nothing is reported: in pytest's tests and
+fixtures, and in coroutines that only `asyncio.run` runs and that start no tasks.
 
 ## Why is this bad?
 The event loop stands still until the database answers. Every other request of the process waits too, those that hold a

@@ -7,8 +7,8 @@ at the call that leads to it; the other lines are named in a note, as one cure h
 
 Sync endpoints and sync dependencies run in a thread, and so does what is handed to one (`asyncio.to_thread`,
 `run_in_threadpool`, `run_in_executor`). The function that `AsyncSession.run_sync` runs gets a sync session whose
-statements do not block. Creating the tables (`create_all`) is left out, and so are pytest's tests and fixtures, and the
-`main()` of a script that starts no tasks: nobody else waits there.
+statements do not block. Where nobody else waits nothing is reported: in pytest's tests and fixtures, in coroutines that
+only `asyncio.run` runs and that start no tasks, and for `create_all`.
 
 ## Why is this bad?
 The event loop stands still until the database answers, and with it every other request of the process. When the pool

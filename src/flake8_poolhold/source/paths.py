@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 def relative(path: Path, root: Path) -> str:
@@ -15,3 +15,14 @@ def relative(path: Path, root: Path) -> str:
         return Path(os.path.relpath(path, root)).as_posix()
     except ValueError:
         return Path(os.path.abspath(path)).as_posix()
+
+
+def is_test(path: str) -> bool:
+    """Whether a file, by its relative path, is a test or one of its fixtures."""
+    *folders, name = PurePosixPath(path).parts
+    return (
+        not {"test", "tests"}.isdisjoint(folders)
+        or name == "conftest.py"
+        or name.startswith("test_")
+        or name.endswith("_test.py")
+    )

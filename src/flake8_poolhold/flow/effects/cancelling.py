@@ -7,7 +7,7 @@ from typing import Literal
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import waits
-from flake8_poolhold.flow.fastapi import versions
+from flake8_poolhold.flow.model import versions
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, Interruption
 from flake8_poolhold.flow.model.lifetimes import Cancellable
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
@@ -59,6 +59,6 @@ def _ways(analysis: Analysis, info: FunctionInfo) -> list[tuple[Interruption, Li
     """The questions to ask: only what has handlers can tell a cancellation from an `Exception`."""
     if not any(isinstance(node, tree.Try) for node in walk(info.node.body)):
         return []
-    version = versions.sqlalchemy_version(analysis.project, info.path)
+    version = versions.exact(analysis.project, info.path, "sqlalchemy")
     is_old = version is not None and version < CLOSE_IS_SHIELDED
     return [("cancelled", "skipped"), ("cancelled-old", "interrupted")] if is_old else [("cancelled", "skipped")]

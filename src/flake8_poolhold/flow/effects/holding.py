@@ -226,7 +226,8 @@ def checkout(frame: Frame, state: State, place: Place, span: tree.Span, text: st
     before = state.holder(place)
     if before.kinds == {HELD}:
         return
-    if place in frame.made and HELD not in before.kinds and not before.bound:
+    is_own = place in frame.made or (place in frame.providers and not frame.guesses)
+    if is_own and HELD not in before.kinds and not before.bound:
         waits.queue_for_connection(frame, state, place, span)
     since = before.since or (frame.step(span, text, "checkout"),)
     state.holders[place] = msgspec.structs.replace(before, kinds=frozenset({HELD}), since=since, touched=True)

@@ -30,8 +30,8 @@ _VALUES = frozenset(
         "isoweekday", "total_seconds", "hex", "quantize", "model_dump", "model_dump_json", "dict", "json",
     }
 )  # fmt: skip
-_READS = _RESULTS | _PLAIN | _CONTAINERS | _VALUES
-_CHANGES = frozenset(
+READS = _RESULTS | _PLAIN | _CONTAINERS | _VALUES
+CHANGES = frozenset(
     {
         "add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault",
         "set", "sort", "update", "sqlmodel_update",
@@ -56,9 +56,9 @@ def part(value: Loaded, name: str) -> Loaded:
 def called(frame: Frame, state: State, value: Value, name: str) -> None:
     """`value.name(...)` is called."""
     for option in options(value):
-        if not isinstance(option, Loaded) or name in _READS - _CHANGES:
+        if not isinstance(option, Loaded) or name in READS - CHANGES:
             continue
-        if name in _CHANGES:
+        if name in CHANGES:
             objects.change(frame, state, option)
         elif option.place in state.holders:
             holder = state.holders[option.place]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.effects import carriers
 from flake8_poolhold.flow.model.frames import Frame, Hold, Waiting
 from flake8_poolhold.flow.model.states import FRESH, HELD, HolderState, State, compose
 from flake8_poolhold.flow.model.values import Holder, Instance, Loaded, Place, Series, Value, options
@@ -199,7 +200,10 @@ def describe(
         waiting=waiting,
         provider=provider,
         loaded=frozenset(variable for variable, value in state.env.items() if _came_from(value, place)),
+        carriers=carriers.variables(state, place),
         again=again,
+        escaped=place in frame.escaped,
+        asked=tuple(frame.asked.get(place, ())),
     )
 
 
@@ -250,6 +254,9 @@ def named(state: State, place: Place) -> str:
             return name
     if place.path:
         return place.path[-1]
+    if place.origin.how == "global":
+        # A registry of a library goes by the name of its class and attribute, one made at import is called nothing.
+        return ".".join(place.origin.name.split(".")[-2:]) if place.origin.name[:1].isalpha() else "the scoped session"
     return place.origin.name if place.origin.how != "new" else "a session"
 
 

@@ -33,7 +33,7 @@ def run(frame: Frame, state: State) -> None:
             for waiting in _waits(frame, task)[:1]:
                 wait = msgspec.structs.replace(waiting.wait, kind="background")
                 step = frame.step(span, "runs before the session is closed", "call")
-                late = Waiting(wait, (step, *waiting.steps), (), frozenset(), False)
+                late = Waiting(wait, (step, *waiting.steps), (), frozenset())
                 waits.meet(frame, State(state.env, state.heap, dict(mine)), late, span)
 
 
@@ -46,7 +46,7 @@ def _waits(frame: Frame, task: Value) -> list[Waiting]:
                 found += summaries.summary(analysis, summaries.general(function, "call", captured)).waits
             case Library(path=path):
                 wait = analysis.knowledge.wait_of_await(path) or analysis.knowledge.wait_of_blocking_call(path)
-                found += [Waiting(wait, (), (), frozenset(), False)] if wait is not None else []
+                found += [Waiting(wait, (), (), frozenset())] if wait is not None else []
             case _:
                 continue
     flow_only = ("checkout", "consumer", "database", "client-stream")

@@ -10,9 +10,9 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import calls, contexts, expressions, summaries
-from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, Mode
+from flake8_poolhold.flow.model.frames import Analysis, Asked, Frame, FunctionInfo, Mode
 from flake8_poolhold.flow.model.scopes import statements
-from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.states import UNTOUCHED, HolderState, State
 from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     Annotation,
@@ -229,9 +229,9 @@ class Solver:
             if marker is not None:
                 value = self.solve(marker, kind, _span_of(parameter, span) if is_handler else span)
                 if contexts.says_nothing(self._frame, value) or self._is_overridden(value, kind):
-                    value = types.instance(
-                        self._frame.analysis, kind, summaries.parameter_place(info.id, parameter.name)
-                    )
+                    place = summaries.parameter_place(info.id, parameter.name)
+                    declared = types.instance(self._frame.analysis, kind, place)
+                    value = value if isinstance(declared, Unknown) else declared
                 solved[parameter.name] = value
         return solved
 
@@ -279,7 +279,7 @@ class Solver:
             case FunctionOf(function=function):
                 info = analysis.functions[function]
                 skip = 1 if target.receiver is not None else 0
-                arguments = _keywords(self.parameters(info, span, skip))
+                arguments, before = self._arguments(info, span, skip), dict(state.holders)
                 if info.node.is_generator:
                     value, _ = contexts.enter(
                         frame, state, Suspended("generator", target, arguments), span, is_async=True
@@ -290,10 +290,14 @@ class Solver:
                     if isinstance(value, Suspended):
                         value = calls.await_value(frame, state, value, span)
                     self._remember(value, info)
+                    self._note(info, arguments, before)
             case ClassOf(cls=cls):
                 constructor = names.method(analysis, cls, "__init__")
-                solved = self.parameters(constructor, span, 1) if constructor is not None else self._fields(cls, span)
-                value = calls.call(frame, state, target, _keywords(solved), span)
+                if constructor is not None:
+                    arguments = self._arguments(constructor, span, 1)
+                else:
+                    arguments = _keywords(self._fields(cls, span))
+                value = calls.call(frame, state, target, arguments, span)
             case Instance(cls=cls):
                 method = names.method(analysis, cls, "__call__")
                 value = self._run(FunctionOf(method.id, target), span) if method is not None else UNKNOWN
@@ -303,6 +307,12 @@ class Solver:
                 value = calls.call(frame, state, target, (), span)
         state.dead = False
         return value
+
+    def _arguments(self, info: FunctionInfo, span: tree.Span, skip: int) -> tuple[BoundArgument, ...]:
+        """The arguments of a provider: what is no dependency comes from the request, whatever its default says."""
+        solved = self.parameters(info, span, skip)
+        named = [one.name for one in info.node.parameters[skip:] if one.kind in ("positional", "keyword")]
+        return _keywords({name: solved.get(name, UNKNOWN) for name in named})
 
     def _fields(self, cls: str, span: tree.Span) -> dict[str, Value]:
         """A dataclass as a dependency: its annotated fields are its parameters."""
@@ -316,6 +326,17 @@ class Solver:
                 if marker is not None:
                     solved[name] = self.solve(marker, kind, span)
         return solved
+
+    def _note(self, info: FunctionInfo, given: tuple[BoundArgument, ...], before: dict[Place, HolderState]) -> None:
+        """Remember what a dependency has done to the sessions of the request."""
+        frame, handler = self._frame, self._frame.function
+        for place, after in self._state.holders.items():
+            if place in frame.providers and handler is not None:
+                parameters = tuple((one.keyword or "", one.value) for one in given)
+                asked = Asked(info, parameters, before.get(place, UNTOUCHED), after)
+                frame.asked.setdefault(place, []).append(asked)
+                if asked.after != asked.before:
+                    frame.analysis.events.asked.setdefault(info.id, {})[handler.id] = (handler, after)
 
     def _remember(self, value: Value, info: FunctionInfo) -> None:
         for option in options(value):

@@ -269,7 +269,9 @@ class _Exits:
             if after is not None:
                 outer.append(after)
         if raised is not None:
+            outside, frame.unwinding = frame.unwinding, True
             after = final(raised)
+            frame.unwinding = outside
             if after is not None:
                 frame.goes_on(after)
 

@@ -209,13 +209,13 @@ def _unwind(frame: Frame) -> Leave:
 
 
 def _join_tasks(frame: Frame, span: tree.Span) -> Leave:
-    """Leaving a task group waits for the tasks that were started in it."""
+    """Leaving a task group waits for the tasks that were started in it; an exception cancels them."""
     outside, frame.grouped = frame.grouped, []
-    inside = frame.grouped
+    inside, unwinding = frame.grouped, frame.unwinding
 
     def leave(after: State) -> None:
         frame.grouped = outside
-        for task in inside:
+        for task in inside if frame.unwinding == unwinding else ():
             calls.await_value(frame, after, task, span)
 
     return leave

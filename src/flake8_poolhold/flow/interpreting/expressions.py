@@ -34,7 +34,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import appstate, names, objects
+from flake8_poolhold.flow.naming import appstate, hierarchy, names, objects
 
 
 def is_few(iterable: Value) -> bool:
@@ -234,9 +234,10 @@ def _conditional(frame: Frame, state: State, node: tree.Conditional) -> Value:
     return join((left, right))
 
 
-def _computed(frame: Frame, state: State, node: tree.NoneTest | tree.Not) -> Value:
-    evaluate(frame, state, node.value)
-    return UNKNOWN
+def _tested(frame: Frame, state: State, node: tree.NoneTest | tree.Not) -> Value:
+    """`own = db is None`: a flag that is known where the test is."""
+    truth = condition(frame, state, node)
+    return UNKNOWN if truth is None else Literally(truth)
 
 
 def _walrus(frame: Frame, state: State, node: tree.Walrus) -> Value:
@@ -250,9 +251,11 @@ def _slice(frame: Frame, state: State, node: tree.Slice) -> Value:
     return UNKNOWN
 
 
-def _compute(frame: Frame, state: State, node: tree.Compute) -> Value:
-    for part in node.parts:
-        evaluate(frame, state, part)
+def _compute(frame: Frame, state: State, node: tree.Compute | tree.Text | tree.Compare) -> Value:
+    """Names and constants have no effect, and the value is not followed here: see `pools`, which reads strings."""
+    for part in (node.left, node.right) if isinstance(node, tree.Compare) else node.parts:
+        if not isinstance(part, tree.Name | tree.Constant):
+            evaluate(frame, state, part)
     return UNKNOWN
 
 
@@ -273,9 +276,29 @@ def condition(frame: Frame, state: State, test: tree.Expression) -> bool | None:
             if isinstance(value, Literally) or (isinstance(inner, tree.Name) and inner.id in frame.not_none):
                 return negated
             return None
+        case tree.Either(operator=operator, parts=parts):
+            evaluate(frame, state, test)
+            decisive = operator == "or"
+            truths = [_truth(state, part) for part in parts]
+            if decisive in truths:
+                return decisive
+            return None if None in truths else not decisive
         case _:
             value = evaluate(frame, state, test)
             return bool(value.value) if isinstance(value, Literally) and isinstance(test, tree.Name) else None
+
+
+def _truth(state: State, part: tree.Expression) -> bool | None:
+    """Whether a part of `a and b` is known to be true or false; evaluates nothing."""
+    match part:
+        case tree.Not(value=inner):
+            truth = _truth(state, inner)
+            return None if truth is None else not truth
+        case tree.Name(id=name):
+            value = state.env.get(name)
+            return bool(value.value) if isinstance(value, Literally) else None
+        case _:
+            return None
 
 
 def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> None:
@@ -293,6 +316,13 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
             _field_is_tested(frame, state, test, is_none=not holds)
         case tree.Call(function=tree.Attribute(value=tree.Name(id=name), name="in_transaction")) if not holds:
             _has_ended(state, state.env.get(name, UNKNOWN))
+        case tree.Call(
+            function=tree.Name(id="hasattr"),
+            arguments=[tree.Argument(value=tree.Name(id=name)), tree.Argument(value=tree.Constant(value=str(field)))],
+        ):
+            value = state.env.get(name, UNKNOWN)
+            kept = [one for one in options(value) if not _contradicts(frame, one, field, holds)]
+            state.env[name] = join(kept)
         case tree.Either(operator="and", parts=parts) if holds:
             for part in parts:
                 narrow(frame, state, part, True)
@@ -301,6 +331,11 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
                 narrow(frame, state, part, False)
         case _:
             return
+
+
+def _contradicts(frame: Frame, value: Value, field: str, holds: bool) -> bool:
+    """Whether `value` cannot be what is looked at where `hasattr(value, field)` is `holds`."""
+    return not holds and isinstance(value, Instance) and hierarchy.always_has(frame.analysis, value.cls, field)
 
 
 def _is_none(state: State, name: str) -> None:
@@ -383,9 +418,11 @@ _HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {
     tree.Comprehension: _comprehension,
     tree.Either: _either,
     tree.Conditional: _conditional,
-    tree.NoneTest: _computed,
-    tree.Not: _computed,
+    tree.NoneTest: _tested,
+    tree.Not: _tested,
     tree.Walrus: _walrus,
+    tree.Text: _compute,
+    tree.Compare: _compute,
     tree.Compute: _compute,
     tree.Lambda: _lambda,
 }

@@ -67,6 +67,7 @@ _THREADS = frozenset(
         "anyio.to_thread.run_sync", "asgiref.sync.sync_to_async",
     }
 )  # fmt: skip
+_EXECUTORS = ("concurrent.futures.ThreadPoolExecutor.", "concurrent.futures.thread.ThreadPoolExecutor.")
 _WORKERS = frozenset(
     {
         "threading.Thread", "concurrent.futures.ThreadPoolExecutor.submit",
@@ -151,6 +152,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return worker
     if path in _TASKS or path.endswith((".create_task", ".start_soon")):
         return _start(frame, state, callee, arguments, span)
+    if path.startswith(_EXECUTORS) and path.endswith(".map") and arguments:
+        return Suspended("coroutine", arguments[0].value, arguments[1:])
     if escapes.is_queue(path):
         escapes.enqueue(frame, state, path, arguments, span)
     if escapes.is_handover(path):
@@ -346,10 +349,6 @@ def _sessionmaker(frame: Frame, kind: str, arguments: Arguments, site: str) -> V
         made = types.instance(frame.analysis, wanted, types.global_place(frame.path, site))
         if isinstance(made, Holder):
             kind = made.kind
-    else:
-        engine = next((value for value in _binds(arguments) if isinstance(value, Engine)), None)
-        if engine is not None and frame.analysis.holders.classes[engine.kind].is_async and kind == "Session":
-            kind = "AsyncSession"
     expire = keyword(arguments, "expire_on_commit")
     opaque = any(argument.star == "**" and not isinstance(argument.value, Table) for argument in arguments)
     keeps = keeps_loaded(expire) if expire is not None else None if opaque else False
@@ -378,7 +377,14 @@ def _second(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -
 
 
 def _cast(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    """`cast(T, x)`: an instance of a class of the project is one of `T`; what is known of others stays."""
     values = positional(arguments)
+    if len(values) > 1 and isinstance(values[0], ClassOf):
+        wanted = values[0].cls
+        found = [option for option in options(values[1]) if isinstance(option, Instance)]
+        same = [option for option in found if wanted in names.mro(frame.analysis, option.cls)[0]]
+        if found:
+            return join(same) if same else Instance(wanted, found[0].place)
     if len(values) < 2 or values[1] != UNKNOWN:
         return _second(frame, state, arguments, span)
     return types.instance(frame.analysis, values[0], types.global_place(frame.path, f"cast:{span[0]}"))

@@ -84,6 +84,11 @@ def parameter_place(function: str, name: str) -> Place:
     return Place(Origin("param", function, name))
 
 
+def interpreted(analysis: Analysis, info: FunctionInfo) -> Summary:
+    """The summary of a function for any caller, found out anew."""
+    return _interpret(analysis, info, general(info.id))
+
+
 def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summary:
     if hierarchy.is_abstract(info.node):
         return Summary(_declared(Frame(analysis, info.path, info, "call", False), UNKNOWN), NOTHING, None, ())
@@ -182,7 +187,7 @@ def _declared(frame: Frame, returns: Value) -> Value:
     if isinstance(declared, Holder) and not info.node.is_generator:
         # Who asks twice for a session of unknown origin (a context variable, a registry) is taken to get the same one.
         return types.reroot(declared, types.global_place(info.path, info.name))
-    return declared
+    return returns if isinstance(declared, Unknown) else declared
 
 
 def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | None:
@@ -305,7 +310,7 @@ def context_of(frame: Frame, function: FunctionOf, bound: dict[str, Value], stat
         if is_optional and _is_object(value) and tested(analysis, info, parameter.name):
             known.append((f"!{parameter.name}", NONE))
         own = general_value(analysis, info, index, parameter)
-        if _says_more(value, own):
+        if _says_more(value, own) or _is_other_holder(analysis, value, own):
             own = types.carry(value, place)
             known.append((parameter.name, own))
         fields.extend(_known_fields(analysis, state, value, own, place))
@@ -350,6 +355,13 @@ def _says_more(value: Value, own: Value) -> bool:
     return isinstance(own, Library) and isinstance(value, FunctionOf | Instance | Suspended)
 
 
+def _is_other_holder(analysis: Analysis, value: Value, own: Value) -> bool:
+    """Whether a connection is passed where use suggested a session, or the other way: a commit differs for them."""
+    if not isinstance(value, Holder) or not isinstance(own, Holder):
+        return False
+    return analysis.holders.classes[value.kind].kind != analysis.holders.classes[own.kind].kind
+
+
 def _known_fields(
     analysis: Analysis, state: State, value: Value, own: Value, place: Place, depth: int = 2
 ) -> list[tuple[Place, str, Value]]:
@@ -389,6 +401,8 @@ def apply(
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = bind(info, function.receiver, function.bound + arguments)
+    if analysis.watch is not None and analysis.watch.name == info.node.name:
+        analysis.watch.see(frame, state, info, bound, span)
     role = analysis.roles.get(info.id)
     if role is not None:
         given = roles.play(frame, state, role, info, list(bound.values()), span, mode)

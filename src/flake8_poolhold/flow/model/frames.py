@@ -31,6 +31,7 @@ from flake8_poolhold.knowledge import Wait
 
 if TYPE_CHECKING:
     from flake8_poolhold.flow.fastapi.dependencies import Route
+    from flake8_poolhold.flow.interpreting.watching import Met, Watch
     from flake8_poolhold.flow.releasing.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
@@ -126,11 +127,23 @@ class Summary(msgspec.Struct, frozen=True):
     stored: frozenset[Place] = frozenset()
 
 
+class Asked(msgspec.Struct, frozen=True, eq=False):
+    """A dependency that ran before a handler: its arguments, and the state of a session before and after it."""
+
+    function: FunctionInfo
+    parameters: tuple[tuple[str, Value], ...]
+    before: HolderState
+    after: HolderState
+
+
 class Hold(msgspec.Struct, frozen=True, eq=False):
     """A wait that starts while a holder is, or may be, held (or open, for an idle wait that is used later).
 
     `expression` is how the function can spell the holder, empty if it cannot; `provider` the id of the dependency that
-    gave it; `loaded` the variables that hold what came out of it; `again`: the callee that waits holds by itself too.
+    gave it; `loaded` the variables that hold what came out of it, `carriers` those through which it, or what came out
+    of it, can be reached otherwise; `again`: the callee that waits holds by itself too; `escaped`:
+    it was given to code that is not understood;
+    `asked` are the dependencies that ran before a handler and can have used the session.
     """
 
     function: FunctionInfo
@@ -144,7 +157,10 @@ class Hold(msgspec.Struct, frozen=True, eq=False):
     waiting: Waiting
     provider: str
     loaded: frozenset[str]
+    carriers: frozenset[str]
     again: bool
+    escaped: bool
+    asked: tuple[Asked, ...] = ()
 
 
 class Blocking(msgspec.Struct, frozen=True, eq=False):
@@ -188,6 +204,8 @@ class Events(msgspec.Struct):
     engines: list[PoolPerCall] = []
     holders: set[tuple[str, int, int]] = set()
     waits: set[tuple[str, int, int]] = set()
+    asked: dict[str, dict[str, tuple[FunctionInfo, HolderState]]] = {}
+    """By the ids of a dependency and of a handler that asks for it: the handler, and its session afterwards."""
 
 
 Site = tuple[str, int, int]
@@ -291,7 +309,12 @@ class Analysis:
         self.pending = Pending()
         self.reach = Reach(project)
         self.contexts: dict[tuple[str, str], set[object]] = {}
+        self.analysed: set[str] = set()
+        """The files whose functions have been analysed on their own."""
         self.habits: Habits | None = None
+        self.watch: Watch | None = None
+        self.met: dict[str, list[Met] | None] = {}
+        """By the id of a function: all calls of it, `None` when some are not known."""
         self.inclusions: dict[str, list[Depends]] | None = None
         self.added: dict[str, Route] | None = None
         self.tested: dict[str, frozenset[str]] = {}
@@ -333,6 +356,8 @@ class Frame:
         """Whether what is called now runs under `run_sync`, where statements give way to the event loop."""
         self.raised: State | None = None
         self.handlers: list[State | None] = []
+        self.asked: dict[Place, list[Asked]] = {}
+        """By session: the dependencies of this handler, in the order in which they ran."""
         self.breaks: list[State] = []
         self.continues: list[State] = []
         self.returned_at: list[State] = []
@@ -363,6 +388,8 @@ class Frame:
         self.streams = False
         """Whether a handler's session is still open while its response is sent."""
         self.stacked: list[Callable[[State], None]] = []
+        self.unwinding = False
+        """Whether an exception is on its way out: a block is left, or a `finally` run, because of it."""
         self.locks = 0
         """How many locks are held here: what is done under one is never done twice at once."""
         self.interrupted: Interruption | None = None

@@ -36,7 +36,7 @@ class Reach:
         """Walk the imports until one matters; if none does, none of the modules met on the way does."""
         met, waiting = {path}, [path]
         while waiting:
-            for found in self._imports(waiting.pop()):
+            for found in self.imports(waiting.pop()):
                 if found is None or self._known.get(found):
                     self._known[path] = True
                     return
@@ -46,7 +46,7 @@ class Reach:
         for one in met:
             self._known[one] = False
 
-    def _imports(self, path: str) -> Iterator[str | None]:
+    def imports(self, path: str) -> Iterator[str | None]:
         """The project's modules that a module imports; `None` for a library that matters."""
         for match in _IMPORT.finditer(self._project.bytes_of(path)):
             if match["modules"] is not None:

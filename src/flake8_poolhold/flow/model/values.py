@@ -163,7 +163,8 @@ class BoundArgument(msgspec.Struct, frozen=True):
 
 
 class Suspended(msgspec.Struct, frozen=True):
-    """A call that has not run yet: a coroutine, a generator or the context manager of a generator function."""
+    """A call that has not run yet: a coroutine, a generator, the context manager of a generator function, or what an
+    executor was given to do, which counts where its result is asked for."""
 
     kind: Literal["coroutine", "generator", "context"]
     target: Value

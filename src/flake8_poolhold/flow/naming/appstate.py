@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import contexts, expressions, recursion, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame
+from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
-from flake8_poolhold.flow.model.values import Library, Method, Router, Table, Value, join
+from flake8_poolhold.flow.model.values import Library, Method, Router, Value, join
 from flake8_poolhold.flow.naming import names, types
 
 
@@ -31,7 +32,17 @@ def read(analysis: Analysis, name: str) -> Value:
 
 
 def _find(analysis: Analysis, name: str) -> Value:
-    return join(value for path in analysis.project.naming(name) for value in _put(analysis, path, name))
+    project = analysis.project
+    lifespans = {path for path in project.naming("lifespan") if _yields(project, path, name)}
+    files = lifespans.union(project.naming(f"state.{name}"), project.naming("state=State("))
+    return join(value for path in sorted(files) for value in _put(analysis, path, name))
+
+
+def _yields(project: Project, path: str, name: str) -> bool:
+    """Whether a file that speaks of a lifespan may yield a state with the entry `name`: only such files are parsed."""
+    source = project.bytes_of(path)
+    words = (f'"{name}"', f"'{name}'", f"{name}=")
+    return b"yield" in source and any(word.encode() in source for word in words)
 
 
 def _put(analysis: Analysis, path: str, name: str) -> Iterator[Value]:
@@ -41,11 +52,12 @@ def _put(analysis: Analysis, path: str, name: str) -> Iterator[Value]:
         return
     frame = names.module_frame(analysis, path)
     for statement in statements(module.body):
-        if isinstance(statement, tree.Assign) and statement.value is not None and _puts(statement, name):
-            yield expressions.evaluate(frame, State(), statement.value)
+        entry = _entry(statement, name)
+        if entry is not None:
+            yield expressions.evaluate(frame, State(), entry)
     owners = {id(node): owner for _, node, owner in analysis.project.scope(path).functions}
     for qualified, node in _functions(module.body, ""):
-        if any(_puts(statement, name) for statement in statements(node.body)):
+        if any(_entry(statement, name) is not None for statement in statements(node.body)):
             owner = owners.get(id(node), "")
             yield from _put_by(analysis, path, qualified, node, owner, name)
 
@@ -59,22 +71,25 @@ def _functions(body: list[tree.Statement], prefix: str) -> Iterator[tuple[str, t
             yield from _functions(statement.body, f"{prefix}{statement.name}.")
 
 
-def _puts(statement: tree.Statement, name: str) -> bool:
-    """Whether a statement is `….state.<name> = …`, or hands `{"<name>": …}` to the application from its lifespan."""
+def _entry(statement: tree.Statement, name: str) -> tree.Expression | None:
+    """What a statement puts there: `….state.<name> = value`, or a lifespan's `yield {"<name>": value}`."""
     match statement:
-        case tree.Assign(targets=targets, value=value):
-            return any(_is_entry(target, name) for target in targets) or _given(value, name) is not None
-        case tree.Evaluate(value=tree.Yield(value=tree.Mapping(keys=keys))):
-            return any(isinstance(key, tree.Constant) and key.value == name for key in keys)
+        case tree.Assign(targets=targets, value=value) if any(_is_entry(target, name) for target in targets):
+            return value
+        case tree.Assign(value=tree.Call() as made):
+            return _given(made, name)
+        case tree.Evaluate(value=tree.Yield(value=tree.Mapping(keys=keys, values=values))):
+            named = zip(keys, values, strict=True)
+            return next((one for key, one in named if isinstance(key, tree.Constant) and key.value == name), None)
+        case tree.Evaluate(value=tree.Yield(value=tree.Call(arguments=arguments))):
+            return next((argument.value for argument in arguments if argument.keyword == name), None)
         case _:
-            return False
+            return None
 
 
-def _given(value: tree.Expression | None, name: str) -> tree.Expression | None:
+def _given(made: tree.Call, name: str) -> tree.Expression | None:
     """What `Litestar(state=State({"<name>": ...}))` gives the application under `name`."""
-    if not isinstance(value, tree.Call):
-        return None
-    for argument in value.arguments:
+    for argument in made.arguments:
         for node in tree.walk(argument.value) if argument.keyword == "state" else ():
             if isinstance(node, tree.Mapping):
                 for key, held in zip(node.keys, node.values, strict=True):
@@ -103,23 +118,17 @@ def _put_by(
     for index, parameter in enumerate(node.parameters):
         state.env[parameter.name] = summaries.general_value(analysis, info, index, parameter)
     for statement in statements(node.body):
+        entry = _entry(statement, name)
+        if entry is not None:
+            yield expressions.evaluate(frame, state, entry)
+            continue
         match statement:
             case tree.Assign(value=value, targets=targets) if value is not None:
                 found = expressions.evaluate(frame, state, value)
-                given = _given(value, name)
-                if given is not None:
-                    yield expressions.evaluate(frame, state, given)
-                elif _puts(statement, name):
-                    yield found
-                else:
-                    for target in targets:
-                        expressions.assign(frame, state, target, found)
+                for target in targets:
+                    expressions.assign(frame, state, target, found)
             case tree.With(items=items, is_async=is_async):
                 _enter(frame, state, items, is_async=is_async)
-            case tree.Evaluate(value=tree.Yield(value=value)) if value is not None and _puts(statement, name):
-                table = expressions.evaluate(frame, state, value)
-                if isinstance(table, Table):
-                    yield table.get(name)
             case _:
                 continue
         state.dead = False

@@ -6,7 +6,6 @@ stands, from the assignments around it, whatever the order in which they run: it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
@@ -42,9 +41,6 @@ MOST_BINDINGS = 3
 
 DEEPEST = 4
 """Variables assigned from variables: deeper down nothing is known."""
-
-_TESTS = re.compile(r"(^|/)(tests?|conftest\.py|test_[^/]*|[^/]*_test\.py)(/|$)")
-"""What test runners look for: there, stand-ins are passed."""
 
 
 def passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, place: Place) -> Value:
@@ -143,9 +139,7 @@ def _roots(expression: tree.Expression, found: set[str]) -> None:
 def _passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -> Value:
     is_constructor = info.owner and info.node.name == "__init__"
     name = analysis.classes[info.owner].name.rpartition(".")[2] if is_constructor else info.node.name
-    files = [
-        path for path in analysis.project.naming(f"{name}(") if _TESTS.search(info.path) or not _TESTS.search(path)
-    ]
+    files = analysis.project.naming(f"{name}(")
     if len(files) > (MOST_FILES if is_constructor or not info.owner else MOST_FILES_OF_METHODS):
         return UNKNOWN
     position = info.node.parameters.index(parameter) - (1 if info.owner and not summaries.is_static(info) else 0)

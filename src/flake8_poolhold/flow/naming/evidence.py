@@ -154,6 +154,8 @@ def tested_names(analysis: Analysis, info: FunctionInfo) -> frozenset[str]:
                     tests.append(test)
                 case tree.Either(parts=parts):
                     tests += parts
+                case tree.NoneTest(value=value):
+                    tests.append(value)
                 case _:
                     pass
         known = analysis.tested[info.id] = frozenset(node.id for node in walk(tests) if isinstance(node, tree.Name))

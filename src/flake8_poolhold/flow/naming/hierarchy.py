@@ -50,10 +50,47 @@ def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Fun
             if info.key == base.key or not isinstance(binding, tree.Function) or is_abstract(binding):
                 continue
             fits = is_protocol and wanted <= info.scope.names.keys()
-            if fits or base.key in names.mro(analysis, info.key)[0]:
+            if fits or (base.key in names.mro(analysis, info.key)[0] and _can_be_made(analysis, info)):
                 method = names.function_info(analysis, path, f"{class_name}.{name}", binding, info.key)
                 found[method.id] = method
     return list(found.values())[:MOST_OPTIONS]
+
+
+def always_has(analysis: Analysis, cls: str, name: str) -> bool:
+    """Whether instances of a class have the member `name`: it has, or all that implement its abstract methods have."""
+    if names.class_member(analysis, cls, name) is not None:
+        return True
+    info = analysis.classes[cls]
+    below: set[str] = set()
+    for method, bindings in info.scope.names.items():
+        binding = bindings[-1]
+        if isinstance(binding, tree.Function) and any(map(_marks_abstract, binding.decorators)):
+            below |= {found.owner for found in implementations(analysis, info, method)}
+    return bool(below) and all(names.class_member(analysis, one, name) is not None for one in below)
+
+
+def _can_be_made(analysis: Analysis, info: ClassInfo) -> bool:
+    """Whether a class leaves no abstract method open, so that there may be instances of it."""
+    seen: set[str] = set()
+    for key in names.mro(analysis, info.key)[0]:
+        for name, bindings in analysis.classes[key].scope.names.items():
+            binding = bindings[-1]
+            if (
+                name not in seen
+                and isinstance(binding, tree.Function)
+                and any(map(_marks_abstract, binding.decorators))
+            ):
+                return False
+            seen.add(name)
+    return True
+
+
+def _marks_abstract(decorator: tree.Expression) -> bool:
+    match decorator:
+        case tree.Name(id=name) | tree.Attribute(name=name):
+            return name == "abstractmethod"
+        case _:
+            return False
 
 
 def task_class(frame: Frame, node: tree.Function) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.model.frames import Analysis
+from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.naming import names
 
 _LISTENERS = (
@@ -16,6 +16,16 @@ _LISTENERS = (
 )  # fmt: skip
 _HARMLESS_LEVELS = frozenset({"AUTOCOMMIT", "READ COMMITTED", "READ UNCOMMITTED"})
 _LAZY = ("relationship", "Relationship", "deferred", "column_property", "query_expression", "dynamic_loader")
+STARTS_TASKS = frozenset(
+    {
+        "create_task", "ensure_future", "start_soon", "run_in_executor", "submit", "Thread", "run_coroutine_threadsafe",
+        "as_completed",
+    }
+)  # fmt: skip
+"""Callees that start work which runs beside the code that calls them."""
+LOOKS_AT_TRANSACTION = frozenset(
+    {"in_transaction", "in_nested_transaction", "get_transaction", "get_nested_transaction", "sync_connection"}
+)  # fmt: skip
 
 
 class Habits(msgspec.Struct, frozen=True):
@@ -127,3 +137,25 @@ def _lazy_attributes(analysis: Analysis) -> frozenset[str]:
 def _is_lazy(call: tree.Call) -> bool:
     deferred = _argument(call, "deferred")
     return name_of(call.function) in _LAZY or (isinstance(deferred, tree.Constant) and deferred.value is True)
+
+
+def called_by_name(analysis: Analysis, function: FunctionInfo) -> bool:
+    """Whether a handler is named anywhere but in its own definition: in its file, or where it is imported."""
+    name, path = function.name.rpartition(".")[2], function.path
+    if mentions(analysis, path, lambda node: isinstance(node, tree.Name) and node.id == name):
+        return True
+    return any(_names_from_outside(analysis, other, name) for other in analysis.project.naming(name) if other != path)
+
+
+def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
+    """Whether a file imports `name`, or reads it from something that it imports."""
+    module = analysis.project.module(path)
+    if module is None:
+        return True
+    nodes = list(walk(module.body))
+    imported = {node.name for node in nodes if isinstance(node, tree.Import | tree.ImportFrom)}
+    return any(
+        (isinstance(node, tree.ImportFrom) and node.symbol == name)
+        or (isinstance(node, tree.Attribute) and node.name == name and name_of(node.value) in imported)
+        for node in nodes
+    )

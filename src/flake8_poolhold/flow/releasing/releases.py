@@ -9,43 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
-from flake8_poolhold.flow.releasing.habits import habits, mentions, name_of
+from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, STARTS_TASKS, called_by_name, habits, name_of
+from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
-_STARTS_TASKS = frozenset(
-    {
-        "create_task", "ensure_future", "start_soon", "run_in_executor", "submit", "Thread", "run_coroutine_threadsafe",
-        "as_completed",
-    }
-)  # fmt: skip
-_LOOKS_AT_TRANSACTION = frozenset(
-    {"in_transaction", "in_nested_transaction", "get_transaction", "get_nested_transaction", "sync_connection"}
-)  # fmt: skip
 _BEGINS = frozenset({"begin", "begin_nested", "begin_twophase"})
 
 
-class Release(msgspec.Struct, frozen=True):
-    """A verdict on `commit()` before a wait: `refused` says why it would be wrong, `doubts` what is not proved."""
-
-    statement: str
-    refused: str = ""
-    doubts: tuple[str, ...] = ()
+NAME = "commit-before"
 
 
-def before(analysis: Analysis, hold: Hold) -> Release:
+def before(analysis: Analysis, hold: Hold) -> Remedy:
     """Judge a commit right before the wait of `hold`."""
     known = analysis.holders.classes.get(hold.kind)
     is_async = known is not None and known.is_async
     statement = f"{'await ' if is_async else ''}{hold.expression}.commit()"
     around = Surroundings(hold.function.node, hold.span)
     refused = _refusal(analysis, hold, around, known.kind if known is not None else "")
-    return Release(statement, refused, () if refused else tuple(_doubts(analysis, hold, around, is_async)))
+    if refused:
+        return Remedy(NAME, refused=refused)
+    what = f"insert `{statement}` before line {hold.span[0]}"
+    return Remedy(NAME, what, statement, doubts=tuple(_doubts(analysis, hold, around, is_async)))
 
 
 def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str) -> str:
@@ -64,10 +52,13 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str) ->
     if state.streaming:
         return "a server-side cursor is open"
     if hold.keeps_loaded is False and _reads_later(hold, around):
-        return "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`)"
+        return (
+            "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`); "
+            "read what is needed into variables, then close the session"
+        )
     if not around.surely_bound(hold.expression.partition(".")[0]):
         return f"`{hold.expression}` may be something else, or nothing, on some path to the call"
-    if _begins_by_hand(analysis, hold, around):
+    if begins_by_hand(analysis, hold, around):
         return "a transaction was begun by hand, and its own commit or rollback would fail; end it before the call"
     return ""
 
@@ -75,18 +66,26 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str) ->
 def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool) -> Iterator[str]:
     """What a commit here relies on that is not proved."""
     yield from _doubts_of_state(hold)
-    yield from _doubts_of_callers(analysis, hold)
+    yield from doubts_of_callers(analysis, hold)
     if not around.levels:
         yield "the statement that waits was not found"
+    if _reaches_in(hold.expression):
+        yield "the session is a private attribute of another object"
     if around.in_handler:
         yield "in an error handler the transaction may have failed, and a commit of it fails too"
-    if any(name_of(node) in _STARTS_TASKS for node in around.earlier()):
+    if any(name_of(node) in STARTS_TASKS for node in around.earlier()):
         yield "a task that runs beside this code may use the session"
-    if any(name_of(node) in _LOOKS_AT_TRANSACTION for node in walk(hold.function.node.body)):
+    if looks_at_transaction(hold):
         yield "the function asks in which transaction it is"
     if _may_load_lazily(analysis, hold, around, is_async):
         yield "an attribute that is loaded when it is read may check out again before the call"
     yield from habits(analysis).doubts
+
+
+def _reaches_in(expression: str) -> bool:
+    """Whether the session is reached through a private attribute of something that is not `self`'s own."""
+    first, *rest = expression.split(".")
+    return any(name.startswith("_") for name in (rest[1:] if first in ("self", "cls") else rest))
 
 
 def _doubts_of_state(hold: Hold) -> Iterator[str]:
@@ -101,14 +100,19 @@ def _doubts_of_state(hold: Hold) -> Iterator[str]:
         yield "a commit expires loaded objects"
 
 
-def _doubts_of_callers(analysis: Analysis, hold: Hold) -> Iterator[str]:
+def looks_at_transaction(hold: Hold) -> bool:
+    """Whether the function asks whether it is in a transaction, or in which."""
+    return any(name_of(node) in LOOKS_AT_TRANSACTION for node in walk(hold.function.node.body))
+
+
+def doubts_of_callers(analysis: Analysis, hold: Hold) -> Iterator[str]:
     """Who else may have used the session: a caller, another request, a second registration of the handler."""
     state = hold.state
     if hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
         yield "the callers' transactions are not known"
     elif hold.place.origin.how == "global":
         yield "the session is shared"
-    elif hold.provider and _called_by_name(analysis, hold):
+    elif hold.provider and called_by_name(analysis, hold.function):
         yield "the handler is also called directly"
     elif hold.provider and len(_registrations(hold)) > 1:
         yield "the handler is registered more than once"
@@ -126,7 +130,7 @@ def _reads_later(hold: Hold, around: Surroundings) -> bool:
     return any(isinstance(node, tree.Name) and node.id in hold.loaded for node in around.later())
 
 
-def _begins_by_hand(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
+def begins_by_hand(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
     """Whether `begin()` or `begin_nested()` is called other than by a `with`, here or in the session's provider."""
     provider = analysis.functions.get(hold.provider)
     own = list(around.earlier())
@@ -161,25 +165,3 @@ def _whole(parts: list[tree.Node], loaded: frozenset[str]) -> list[tree.Name]:
     called = {id(node.function) for node in parts if isinstance(node, tree.Call)}
     read = {id(node.value) for node in parts if isinstance(node, tree.Attribute) and id(node) not in called}
     return [node for node in parts if isinstance(node, tree.Name) and node.id in loaded and id(node) not in read]
-
-
-def _called_by_name(analysis: Analysis, hold: Hold) -> bool:
-    """Whether the handler is named anywhere but in its own definition: in its file, or where it is imported."""
-    name, path = hold.function.name.rpartition(".")[2], hold.function.path
-    if mentions(analysis, path, lambda node: isinstance(node, tree.Name) and node.id == name):
-        return True
-    return any(_names_from_outside(analysis, other, name) for other in analysis.project.naming(name) if other != path)
-
-
-def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
-    """Whether a file imports `name`, or reads it from something that it imports."""
-    module = analysis.project.module(path)
-    if module is None:
-        return True
-    nodes = list(walk(module.body))
-    imported = {node.name for node in nodes if isinstance(node, tree.Import | tree.ImportFrom)}
-    return any(
-        (isinstance(node, tree.ImportFrom) and node.symbol == name)
-        or (isinstance(node, tree.Attribute) and node.name == name and name_of(node.value) in imported)
-        for node in nodes
-    )

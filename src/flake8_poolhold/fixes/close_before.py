@@ -1,0 +1,23 @@
+"""`close-before`: close the session right before the statement that waits.
+
+Attributes that could not be loaded any more are read into variables first.
+"""
+
+from __future__ import annotations
+
+from flake8_poolhold.finding import Edit, Finding
+from flake8_poolhold.fixes import CannotFixError, _reads, commit_before
+from flake8_poolhold.fixes._places import find, parsed
+
+
+def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
+    """The edits of the fix. Raises `CannotFixError` where no statement can stand before the wait."""
+    if finding.fix is None:
+        raise CannotFixError("no fix is offered")
+    made = commit_before.before(finding, text, [*_reads.statements(finding), finding.fix.statement])
+    module, found = parsed(text)
+    at = (finding.line, finding.column)
+    start = found[id(find(module.body, at, found).node)][:2]
+    function = _reads.function_around(module, at, found)
+    _reads.check(finding, function)
+    return made + _reads.replaced(finding, text, function, found, start)

@@ -1,0 +1,72 @@
+"""Which variables of a function lead to a holder: those that are it, and those whose objects have it or its rows."""
+
+from __future__ import annotations
+
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import (
+    Choice,
+    FunctionOf,
+    Holder,
+    Instance,
+    Library,
+    Loaded,
+    Method,
+    Opening,
+    Place,
+    QueryOf,
+    Series,
+    Suspended,
+    Table,
+    Value,
+)
+
+
+def variables(state: State, place: Place) -> frozenset[str]:
+    """The variables through which code can use the holder at `place`, or objects that came out of it.
+
+    A variable that is such an object, or a list of them, is not among them.
+    """
+    return frozenset(name for name, value in state.env.items() if _leads_to(state, value, place))
+
+
+def _leads_to(state: State, value: Value, wanted: Place) -> bool:
+    seen: set[Place] = set()
+    waiting: list[tuple[Value, bool]] = [(value, False)]
+    while waiting:
+        part, inside = waiting.pop()
+        match part:
+            case Holder(place=place) | Opening(holder=Holder(place=place)) | QueryOf(holder=Holder(place=place)):
+                if place == wanted:
+                    return True
+            case Loaded(place=place):
+                if place == wanted and inside:
+                    return True
+            case Library(holders=held):
+                if wanted in held:
+                    return True
+            case Instance(place=place):
+                if place.origin == wanted.origin and wanted.path[: len(place.path)] == place.path:
+                    return True
+                if place not in seen:
+                    seen.add(place)
+                    waiting += [(field, True) for field in state.heap.get(place, {}).values()]
+            case Choice(options=parts) | Series(items=parts):
+                waiting += [(one, inside) for one in parts]
+            case _:
+                waiting += [(one, True) for one in _parts(part)]
+    return False
+
+
+def _parts(value: Value) -> list[Value]:
+    match value:
+        case Method(target=target):
+            return [target]
+        case Table(items=pairs):
+            return [one for _, one in pairs]
+        case FunctionOf(receiver=receiver, captured=captured, bound=bound):
+            parts = [one for _, one in captured] + [argument.value for argument in bound]
+            return [*parts, receiver] if receiver is not None else parts
+        case Suspended(target=target, arguments=arguments):
+            return [target, *(argument.value for argument in arguments)]
+        case _:
+            return []

@@ -1,0 +1,55 @@
+"""Looking at the calls of one function while its callers are interpreted."""
+
+from __future__ import annotations
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.finding import Step
+from flake8_poolhold.flow.interpreting.places import Mapping
+from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
+from flake8_poolhold.flow.model.states import HolderState, State
+from flake8_poolhold.flow.model.values import Place, Value
+
+
+class Met:
+    """A call of the function: who makes it, and in which state."""
+
+    def __init__(self, frame: Frame, state: State, caller: FunctionInfo, mapping: Mapping, step: Step) -> None:
+        self.function, self.step = caller, step
+        self._frame, self._state, self._mapping = frame, state, mapping
+
+    def holders(self, place: Place) -> list[Place]:
+        """The caller's holders that the function knows as `place`."""
+        return self._mapping.holders(place)
+
+    def holder(self, mine: Place) -> HolderState:
+        """The state of one of the caller's holders when it makes the call."""
+        return self._state.holder(mine)
+
+    def keeps_loaded(self, mine: Place) -> bool | None:
+        """Whether a commit of the caller's holder keeps what it has loaded, if that is known."""
+        known = self._mapping.known(mine) or self._frame.known.get(mine)
+        return known.keeps_loaded if known is not None else None
+
+    def provided(self, mine: Place) -> bool:
+        """Whether a dependency has given the holder to the caller."""
+        return mine in self._frame.providers
+
+
+class Watch:
+    """The calls of one function that were met, and where anything of its name was called."""
+
+    def __init__(self, function: str, name: str) -> None:
+        self.function, self.name = function, name
+        self.met: list[Met] = []
+        self.seen: set[tuple[str, tree.Span]] = set()
+
+    def see(self, frame: Frame, state: State, callee: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> None:
+        """A function of this name is called."""
+        if frame.muted or frame.declared_only or frame.function is None:
+            return
+        self.seen.add((frame.path, span))
+        if callee.id == self.function:
+            now = state.copy()
+            mapping = Mapping(frame, now, callee.id, bound, f"{span[0]}:{span[1]}")
+            step = frame.step(span, f"calls {callee.name}", "call")
+            self.met.append(Met(frame, now, frame.function, mapping, step))

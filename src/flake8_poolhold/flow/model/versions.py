@@ -1,0 +1,115 @@
+"""The version of a package that a project runs on, from its lock files and requirements."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+from posixpath import dirname, join
+from typing import TypeVar
+
+from flake8_poolhold.flow.model.project import Project
+
+Version = tuple[int, int]
+"""Major and minor."""
+
+_BOUND = re.compile(rb"([<>=~!^]+)\s*(\d+)(?:\.(\d+))?")
+_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
+_REQUIREMENTS = (
+    "pyproject.toml",
+    "requirements.txt",
+    "requirements/base.txt",
+    "requirements/prod.txt",
+    "setup.py",
+    "setup.cfg",
+)
+
+
+def newest(project: Project, path: str, package: str) -> Version | None:
+    """The version that the code at `path` runs on: from the nearest lock file above it, else the newest allowed one.
+
+    `None` where nothing bounds it.
+    """
+    locked = _nearest(project, path, _LOCKS, lambda text: _locked(text, package))
+    return locked or _nearest(project, path, _REQUIREMENTS, lambda text: _highest(_bounds(text, package)))
+
+
+def oldest(project: Project, path: str, package: str) -> Version | None:
+    """The oldest version that the code at `path` may run on; `None` where nothing bounds it."""
+    locked = _nearest(project, path, _LOCKS, lambda text: _locked(text, package))
+    return locked or _nearest(project, path, _REQUIREMENTS, lambda text: _lowest(_bounds(text, package)))
+
+
+def exact(project: Project, path: str, package: str) -> tuple[int, int, int] | None:
+    """Major, minor and patch, where a lock file or a pinned requirement tells."""
+
+    def read(text: bytes) -> tuple[int, int, int] | None:
+        match = _exactly(package).search(text)
+        return (int(match[1]), int(match[2]), int(match[3])) if match is not None else None
+
+    return _nearest(project, path, _LOCKS, read) or _nearest(project, path, _REQUIREMENTS, read)
+
+
+_Read = TypeVar("_Read")
+
+
+def _nearest(
+    project: Project, path: str, files: tuple[str, ...], read: Callable[[bytes], _Read | None]
+) -> _Read | None:
+    folder = dirname(path)
+    while True:
+        for name in files:
+            version = read(project.bytes_of(join(folder, name)))
+            if version is not None:
+                return version
+        if not folder:
+            return None
+        folder = dirname(folder)
+
+
+@functools.cache
+def _exactly(package: str) -> re.Pattern[bytes]:
+    name = re.escape(package).replace(r"\-", "[-_.]").encode()
+    pinned = rb"""(?im)(?:name = "%b"\s+version = "|^[\s"']*%b(?:\[[^\]\n]*\])?\s*==\s*)(\d+)\.(\d+)\.(\d+)"""
+    return re.compile(pinned % (name, name))
+
+
+@functools.cache
+def _patterns(package: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    name = re.escape(package).replace(r"\-", "[-_.]").encode()
+    locked = rb'(?i)name = "%b"\s+version = "(\d+)\.(\d+)|"%b": \{[^}]*?"version": "==(\d+)\.(\d+)' % (name, name)
+    required = (
+        rb"""(?im)^[\s"']*%b(?:\[[^\]\n]*\])?\s*=?\s*(?:\{[^}\n]*?version\s*=\s*)?["']?\s*"""
+        rb"""((?:[<>=~!^]=?=?\s*[\d.*]+\s*,?\s*)+)"""
+    ) % name
+    return re.compile(locked), re.compile(required)
+
+
+def _locked(text: bytes, package: str) -> Version | None:
+    match = _patterns(package)[0].search(text)
+    if match is None:
+        return None
+    major, minor = (part for part in match.groups() if part is not None)
+    return int(major), int(minor)
+
+
+def _bounds(text: bytes, package: str) -> Iterator[tuple[bytes, Version, bool]]:
+    """The bounds of a requirement: operator, version, and whether the minor is spelled out."""
+    match = _patterns(package)[1].search(text)
+    if match is None:
+        return
+    for operator, major, minor in _BOUND.findall(match[1]):
+        yield operator, (int(major), int(minor or 0)), bool(minor)
+
+
+def _highest(bounds: Iterator[tuple[bytes, Version, bool]]) -> Version | None:
+    for operator, bound, has_minor in bounds:
+        if operator in (b"==", b"===", b"~=", b"^", b"=", b"<="):
+            return bound
+        if operator == b"<" and has_minor and bound[1]:
+            return (bound[0], bound[1] - 1)
+    return None
+
+
+def _lowest(bounds: Iterator[tuple[bytes, Version, bool]]) -> Version | None:
+    return next((bound for operator, bound, _ in bounds if operator[:1] in b"=~^>"), None)

@@ -1,0 +1,239 @@
+"""The calls that make engines, pools and sessionmakers, with their arguments on every way to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.model.frames import FunctionInfo
+from flake8_poolhold.flow.model.scopes import statements
+from flake8_poolhold.flow.model.values import UNKNOWN, ClassOf, FunctionOf, Instance, Library
+from flake8_poolhold.flow.naming import names, types
+from flake8_poolhold.flow.pools import lookups, making, reading, running
+from flake8_poolhold.flow.pools.bodies import Arguments, Body, Reader
+from flake8_poolhold.flow.pools.values import Setting
+from flake8_poolhold.flow.pools.worlds import TooManyWorldsError, World, changed, mentioned, needed
+from flake8_poolhold.source.paths import is_test
+
+_WORDS = re.compile(rb"engine|[Ss]essionmaker|create_pool|ConnectionPool")
+
+MOST_CALLERS = 8
+"""A function that makes an engine and is called at more places than this is seen without its callers."""
+
+
+class Way(msgspec.Struct, frozen=True):
+    """One way to a call: its arguments, and where the function around it was called from, if that mattered."""
+
+    arguments: Arguments
+    caller: tuple[str, tree.Span] | None = None
+
+
+class Made(msgspec.Struct, frozen=True, eq=False):
+    """A call that makes an engine, a pool or a sessionmaker; `function` is the function around it, if there is one."""
+
+    kind: str
+    path: str
+    call: tree.Call
+    function: FunctionInfo | None
+    ways: tuple[Way, ...]
+
+    @property
+    def name(self) -> str:
+        """What is called, as it is spelled."""
+        return _last(self.call.function)
+
+    @property
+    def span(self) -> tree.Span:
+        return self.call.span
+
+
+class _Root(msgspec.Struct, frozen=True, eq=False):
+    """A body that is run by itself, and the calls in it that may make something."""
+
+    body: list[tree.Statement]
+    function: FunctionInfo | None
+    calls: list[tree.Call]
+
+
+def makers(reader: Reader, path: str) -> list[Made]:
+    """What the file at `path` makes, in the order of the source."""
+    project = reader.analysis.project
+    module = project.module(path) if _WORDS.search(project.bytes_of(path)) else None
+    if module is None:
+        return []
+    spelled = set(making.KINDS)
+    for node in tree.walk(module.body):
+        if isinstance(node, tree.ImportFrom) and node.symbol in making.KINDS:
+            spelled.add(node.name)
+    found = [made for root in _roots(reader, path, module.body, spelled) for made in _of_root(reader, path, root)]
+    return sorted(found, key=lambda made: made.span)
+
+
+def _roots(reader: Reader, path: str, body: list[tree.Statement], spelled: set[str]) -> Iterator[_Root]:
+    """The bodies of the module, its classes and functions that call something of these names."""
+    owners = {
+        id(node): (name, names.class_info(reader.analysis, path, owner, scope.classes[owner]).key if owner else "")
+        for scope in (reader.analysis.project.scope(path),)
+        for name, node, owner in scope.functions
+    }
+    waiting: list[tuple[list[tree.Statement], tree.Function | None]] = [(body, None)]
+    while waiting:
+        block, function = waiting.pop(0)
+        calls: list[tree.Call] = []
+        for node in _own(block):
+            if isinstance(node, tree.Function):
+                waiting.append((node.body, node))
+            elif isinstance(node, tree.Class):
+                waiting.append((node.body, None))
+            elif isinstance(node, tree.Call) and _last(node.function) in spelled:
+                calls.append(node)
+        if calls:
+            info = None
+            if function is not None:
+                name, owner = owners.get(id(function), (function.name, ""))
+                info = names.function_info(reader.analysis, path, name, function, owner)
+            yield _Root(block, info, calls)
+
+
+def _own(block: list[tree.Statement]) -> Iterator[tree.Node]:
+    """The nodes of a body; functions and classes in it, but not what is in them."""
+    waiting: list[object] = [block]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list | tuple):
+            waiting.extend(part)
+        elif isinstance(part, tree.Node):
+            yield part
+            if not isinstance(part, tree.Function | tree.Class | tree.Lambda):
+                waiting.extend(getattr(part, field) for field in part.__struct_fields__)
+
+
+def _last(callee: tree.Expression) -> str:
+    match callee:
+        case tree.Name(id=name) | tree.Attribute(name=name):
+            return name
+        case _:
+            return ""
+
+
+class _Recording:
+    """What the calls of a body were found to call, and with what."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[tree.Call, Setting, Arguments]] = []
+
+    def __call__(self, node: tree.Call, callee: Setting, given: Arguments) -> None:
+        self.calls.append((node, callee, given))
+
+
+def _of_root(reader: Reader, path: str, root: _Root) -> list[Made]:
+    kinds: dict[int, str] = {}
+    ways: dict[int, dict[Way, None]] = {}
+    for caller, world in _starts(reader, path, root):
+        for node, callee, given in _run(reader, path, root, world):
+            kind = making.kind_of(callee.path) if isinstance(callee, Library) else ""
+            if kind:
+                kinds[id(node)] = kind
+                ways.setdefault(id(node), {})[Way(given, caller)] = None
+    return [
+        Made(kinds[id(call)], path, call, root.function, tuple(ways[id(call)]))
+        for call in root.calls
+        if id(call) in kinds
+    ]
+
+
+def _followed(root: _Root) -> frozenset[str]:
+    seeds = [name for call in root.calls for name in mentioned(call)]
+    return needed(root.body, seeds, _wanted(root))
+
+
+def _wanted(root: _Root) -> frozenset[int]:
+    return frozenset(id(call) for call in root.calls)
+
+
+def _run(reader: Reader, path: str, root: _Root, world: World) -> list[tuple[tree.Call, Setting, Arguments]]:
+    """The calls of a body with their callees and arguments; with no more than literal ones where it is too branched."""
+    recording = _Recording()
+    followed = _followed(root)
+    module = reader.analysis.project.module(path)
+    is_module = module is not None and root.body is module.body
+    body = Body(reader, path, followed, is_module=is_module, wanted=_wanted(root), record=recording)
+    try:
+        running.run(body, [world], root.body)
+        left = [call for call in root.calls if not any(call is node for node, _, _ in recording.calls)]
+    except TooManyWorldsError:
+        recording.calls.clear()
+        left = root.calls
+    blank = _blank(reader, path, root)
+    for call in left:
+        reading.evaluate(body, blank.copy(), call)
+    return recording.calls
+
+
+def _blank(reader: Reader, path: str, root: _Root) -> World:
+    """The world in which nothing is known of what a body binds, but for what it imports."""
+    world = World()
+    for parameter in root.function.node.parameters if root.function is not None else ():
+        world.env[parameter.name] = UNKNOWN
+    for statement in statements(root.body):
+        for name in changed(statement):
+            world.env[name] = UNKNOWN
+            if isinstance(statement, tree.Import | tree.ImportFrom) and name != "*":
+                world.env[name] = names.imported(reader.analysis, path, statement)
+    return world
+
+
+def _starts(reader: Reader, path: str, root: _Root) -> Iterator[tuple[tuple[str, tree.Span] | None, World]]:
+    """The worlds in which a body starts: one for each call of its function, when its parameters matter."""
+    info = root.function
+    if info is None:
+        yield None, World()
+        return
+    body = Body(reader, path, frozenset())
+    given = {parameter.name for parameter in info.node.parameters[1 if info.owner else 0 :]}
+    callers = _callers(reader, info) if given & _followed(root) else []
+    for place, arguments, receiver in callers:
+        yield place, lookups.bind(body, info, arguments, receiver)
+    if not callers:
+        yield None, lookups.start(body, info)
+
+
+_Caller = tuple[tuple[str, tree.Span], Arguments, Setting | None]
+
+
+def _callers(reader: Reader, info: FunctionInfo) -> list[_Caller]:
+    """The calls of a function in the project, tests aside; none when there are too many, or when it is handed about."""
+    simple = info.name.rpartition(".")[2]
+    if simple == "__init__":
+        simple = info.name.split(".")[-2]
+    found: list[_Caller] = []
+    for path in reader.analysis.project.naming(simple):
+        module = reader.analysis.project.module(path) if path.endswith(".py") and not is_test(path) else None
+        if module is None:
+            continue
+        for root in _roots(reader, path, module.body, {simple}):
+            if root.function is not None and root.function.id == info.id:
+                continue
+            start = lookups.start(Body(reader, path, frozenset()), root.function) if root.function else World()
+            for node, callee, given in _run(reader, path, root, start):
+                receiver = _receiver(reader, info, callee)
+                if receiver is not None:
+                    found.append(((path, node.span), given, receiver[0]))
+        if len(found) > MOST_CALLERS:
+            return []
+    return found
+
+
+def _receiver(reader: Reader, info: FunctionInfo, callee: Setting) -> tuple[Setting | None] | None:
+    """Whether a callee is the function, and what it is bound to."""
+    match callee:
+        case FunctionOf(function=function, receiver=receiver) if function == info.id:
+            return (receiver,)
+        case ClassOf(cls=cls):
+            constructor = names.method(reader.analysis, cls, "__init__")
+            if constructor is not None and constructor.id == info.id:
+                return (Instance(cls, types.global_place("", cls)),)
+    return None

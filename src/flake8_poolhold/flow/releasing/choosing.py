@@ -1,0 +1,43 @@
+"""All repairs of a hold, the best first."""
+
+from __future__ import annotations
+
+import msgspec
+
+from flake8_poolhold.flow.model.frames import Analysis, Hold
+from flake8_poolhold.flow.model.states import GIVEN
+from flake8_poolhold.flow.releasing import callers, closing, depending, moving, releases, splitting
+from flake8_poolhold.flow.releasing.remedies import Remedy
+from flake8_poolhold.flow.releasing.surroundings import Surroundings
+
+
+def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
+    """The repairs of a hold in the order in which they are to be preferred, also those that are refused.
+
+    What is proved comes before what is not; among equals, the repair that adds the least.
+    """
+    known = analysis.holders.classes.get(hold.kind)
+    is_async = known is not None and known.is_async
+    around = Surroundings(hold.function.node, hold.span)
+    known_callers = _with_callers(analysis, hold)
+    found = [
+        moving.out_of_block(analysis, hold, around, is_async=is_async),
+        releases.before(analysis, known_callers),
+        closing.before(analysis, hold, around, is_async=is_async),
+        splitting.around_wait(analysis, hold, around, is_async=is_async),
+        depending.inside(analysis, hold, is_async=is_async),
+    ]
+    return sorted(found, key=lambda one: (bool(one.refused), bool(one.doubts)))
+
+
+def _with_callers(analysis: Analysis, hold: Hold) -> Hold:
+    """The hold of a session that came in as a parameter, with what all callers have done to it, if they are known.
+
+    A commit keeps the callers' objects attached, so that nothing else of the callers matters to it.
+    """
+    if hold.place.origin.how != "param" or not (hold.state.carries or GIVEN in hold.state.kinds):
+        return hold
+    given = callers.given(analysis, hold.function, hold.place, hold.state)
+    if given is None:
+        return hold
+    return msgspec.structs.replace(hold, state=given.state, keeps_loaded=given.keeps_loaded, place=given.place)

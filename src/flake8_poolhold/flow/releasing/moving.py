@@ -1,0 +1,91 @@
+"""`move-call`: the wait, and what stands behind it, goes out of the block that holds the connection.
+
+The end of a block is cut off: nothing in it uses the session, so it may as well run when the session is closed. Nothing
+moves relative to anything else; only the end of the block comes earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.model.frames import Analysis, Hold
+from flake8_poolhold.flow.releasing import owning, reading
+from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
+from flake8_poolhold.flow.releasing.remedies import Remedy
+from flake8_poolhold.flow.releasing.surroundings import Surroundings
+from flake8_poolhold.flow.releasing.uses import Uses, derived, kept, mentions, uses
+
+NAME = "move-call"
+
+LOADS = "an attribute that is loaded when it is read could not be loaded any more"
+
+
+def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_async: bool) -> Remedy:
+    """Judge whether the block can end before the wait."""
+    block = owning.block(analysis, hold, around)
+    if isinstance(block, str):
+        return Remedy(NAME, refused=block)
+    tail = [block.level.statement, *block.level.after]
+    refused = _refusal(hold, block, tail)
+    if refused:
+        return Remedy(NAME, refused=refused)
+    lazy = habits(analysis).lazy
+    variables = derived(tail, hold.loaded, lazy)
+    used = uses(tail, variables, () if is_async else lazy)
+    if refused := _refusal_of_objects(hold, block, used):
+        return Remedy(NAME, refused=refused)
+    reads: tuple[tuple[str, str, str], ...] = ()
+    doubts = list(_doubts(hold, block))
+    if used.names and (not is_async or (block.commits and not hold.keeps_loaded)):
+        named = None
+        if not (used.whole or used.given) and not reading.binds(tail, used.names):
+            named = reading.named(hold.function.node, around, used.reads)
+        if named is not None:
+            reads = named
+        elif not hold.keeps_loaded:
+            return Remedy(NAME, refused="what the block has loaded expires, and cannot be read before the call")
+        else:
+            doubts.append(LOADS)
+    elif used.given and analysis.project.naming("awaitable_attrs"):
+        doubts.append(LOADS)
+    return Remedy(
+        NAME,
+        f"end the block of line {block.node.span[0]} before line {hold.span[0]}",
+        doubts=tuple(doubts),
+        start=block.node.span[:2],
+        reads=reads,
+    )
+
+
+def _refusal(hold: Hold, block: owning.Block, tail: list[tree.Statement]) -> str:
+    if not block.level.before:
+        return "the connection is checked out by the statement that waits"
+    if hold.state.lock:
+        return "a lock taken before the call must outlive it"
+    if hold.state.streaming:
+        return "a server-side cursor is open"
+    if mentions(tail, kept(block.level.before, hold.carriers)):
+        return f"the block uses `{hold.name}` in or behind the statement that waits"
+    if any(name_of(node) == "awaitable_attrs" for node in walk(tail)):
+        return "an attribute is loaded behind the call"
+    return ""
+
+
+def _refusal_of_objects(hold: Hold, block: owning.Block, used: Uses) -> str:
+    """Why the objects that were loaded need the session until the end of the block."""
+    if block.commits and used.changed:
+        return "an object that the block has loaded is changed behind the call"
+    return ""
+
+
+def _doubts(hold: Hold, block: owning.Block) -> Iterator[str]:
+    if block.commits and hold.state.dirty:
+        yield "writes before the call would be committed even when the rest fails"
+    if hold.state.unsure or hold.escaped:
+        yield "code that was not understood may have kept the session"
+    if any(name_of(node) in STARTS_TASKS for node in walk(block.level.before)):
+        yield "a task that runs beside this code may use the session"
+    if block.commits and hold.state.carries:
+        yield "the callers' transactions are not known"

@@ -1,0 +1,79 @@
+"""`split-block`: the block ends before the wait and is opened again behind it, by the same expression."""
+
+from __future__ import annotations
+
+import itertools
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.model.frames import Analysis, Hold
+from flake8_poolhold.flow.releasing import owning, reading
+from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
+from flake8_poolhold.flow.releasing.later import Later
+from flake8_poolhold.flow.releasing.remedies import Remedy
+from flake8_poolhold.flow.releasing.surroundings import Surroundings
+from flake8_poolhold.flow.releasing.uses import kept, mentions
+
+NAME = "split-block"
+
+
+def around_wait(analysis: Analysis, hold: Hold, around: Surroundings, *, is_async: bool) -> Remedy:
+    """Judge a read block, the wait, and a write block."""
+    block = owning.block(analysis, hold, around)
+    if isinstance(block, str):
+        return Remedy(NAME, refused=block)
+    inside = list(itertools.dropwhile(lambda one: not mentions([one], hold.carriers), block.level.after))
+    if refused := _refusal(hold, block, inside):
+        return Remedy(NAME, refused=refused)
+    lazy = habits(analysis).lazy
+    later = Later(hold, around, lazy, is_async)
+    if later.refused:
+        return Remedy(NAME, refused=later.refused)
+    if later.stale:
+        return Remedy(NAME, refused="what was loaded before the call is read after the session may have changed it")
+    used = later.uses
+    reads: tuple[tuple[str, str, str], ...] = ()
+    doubts = []
+    if used.names and (not is_async or (block.commits and not hold.keeps_loaded)):
+        named = None
+        if not (used.whole or used.given or later.binds):
+            named = reading.named(hold.function.node, around, used.reads)
+        if named is None:
+            return Remedy(NAME, refused="what was loaded before the call is read after it, and cannot be read before")
+        reads = named
+    elif used.given:
+        doubts.append("loaded objects are given to code that may change them, which would be lost")
+    if hold.state.unsure or hold.escaped:
+        doubts.append("code that was not understood may have written or kept the session")
+    if any(name_of(node) in STARTS_TASKS for node in walk(block.level.before)):
+        doubts.append("a task that runs beside this code may use the session")
+    doubts += [doubt for doubt in habits(analysis).doubts if "isolation" in doubt or "expire" in doubt]
+    first, again = block.node.span[0], hold.span[0]
+    what = f"end the block of line {first} before line {again}, and open it again behind the call"
+    return Remedy(NAME, what, doubts=tuple(doubts), start=block.node.span[:2], again=_place(inside[0]), reads=reads)
+
+
+def _refusal(hold: Hold, block: owning.Block, inside: list[tree.Statement]) -> str:
+    """Why the block cannot be two."""
+    level = block.level
+    if not level.before:
+        return "the connection is checked out by the statement that waits"
+    if hold.state.lock:
+        return "a lock taken before the call must outlive it"
+    if hold.state.streaming:
+        return "a server-side cursor is open"
+    if hold.state.dirty:
+        return "writes before the call belong to the transaction of those after it"
+    if not hold.expression or mentions([level.statement], kept(level.before, hold.carriers)):
+        return f"the statement that waits uses `{hold.name}`"
+    if not inside:
+        return "nothing behind the call uses the session"
+    if mentions(inside, kept(level.before, hold.carriers) - {hold.expression}):
+        return "what was made with the session before the call is used after it"
+    return ""
+
+
+def _place(statement: tree.Statement) -> tuple[int, int]:
+    """A place in a statement."""
+    spans: list[tree.Span] = [node.span for node in walk(statement) if hasattr(node, "span")]
+    return min(span[:2] for span in spans)

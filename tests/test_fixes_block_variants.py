@@ -1,0 +1,46 @@
+"""Generated services with their own blocks: a safe fix ends the hold on a real pool and changes nothing else.
+
+A part of them runs here; `POOLHOLD_VARIANTS=700` makes and runs that many, `POOLHOLD_SEED` chooses others.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from block_variants import BlockVariant, drawn, source
+from oracle.runner import run_fixture, same_behaviour
+from services import contents, findings, fixed, unexplained_holds
+
+EVERYTHING = int(os.environ.get("POOLHOLD_VARIANTS", "0"))
+SEED = int(os.environ.get("POOLHOLD_SEED", "1"))
+ALL = drawn(SEED, EVERYTHING)
+CHOSEN = ALL if EVERYTHING else ALL[SEED % 5 :: 5]
+
+
+@pytest.mark.parametrize("variant", CHOSEN, ids=str)
+def test_a_safe_fix_is_harmless(variant: BlockVariant, tmp_path: Path) -> None:
+    entry = tmp_path / "service" / "service.py"
+    entry.parent.mkdir()
+    entry.write_text(source(variant))
+    offered = [one for one in findings(entry) if one.fix is not None and one.fix.applicability == "safe"]
+    original = contents(entry)
+    if not offered:
+        fixed(entry, unsafe=False)
+        assert contents(entry) == original
+        return
+
+    database_url = f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
+    before = run_fixture(entry, database_url)
+    result = fixed(entry, unsafe=False)
+    after = run_fixture(entry, database_url)
+    assert [one for one in result.applied if one.undone] == []
+    assert contents(entry) != original
+    assert unexplained_holds(after, result.remaining.findings) == []
+    assert after.left_out <= before.left_out
+    # A service that failed may fail less: it read what had expired, or began a transaction twice.
+    assert any(one.status >= 500 for one in before.responses) or same_behaviour(before, after) == []
+    repaired = contents(entry)
+    assert not fixed(entry, unsafe=False).diffs
+    assert contents(entry) == repaired
