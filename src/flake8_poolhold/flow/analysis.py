@@ -117,7 +117,7 @@ class Flow:
         """Holders given to work that outlives them."""
         return list(
             {
-                (event.function.path, event.span, event.name): event
+                (event.function.path, event.span, event.name if event.kind == "background" else ""): event
                 for event in self._mine(self._analysis.events.escapes)
             }.values()
         )

@@ -55,9 +55,19 @@ def _closes_by_flag(info: FunctionInfo, name: str) -> str:
     if not name:
         return ""
     finals = [node.final for node in walk(info.node.body) if isinstance(node, tree.Try)]
-    if _closes_under_flag(finals, name):
+    if _closes_under_flag(finals, name) or hands_on(finals, name):
         return "finally"
     return "way" if _closes_under_flag(info.node.body, name) else ""
+
+
+def hands_on(finals: object, name: str) -> bool:
+    """Whether a `finally` gives the variable to some function: to close it, however that does so."""
+    return any(
+        isinstance(argument.value, tree.Name) and argument.value.id == name
+        for node in walk(finals)
+        if isinstance(node, tree.Call)
+        for argument in node.arguments
+    )
 
 
 def _closes_under_flag(body: object, name: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import cancelling
+from flake8_poolhold.flow.effects.lifetimes import hands_on
 from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import summaries
 from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo
@@ -27,7 +28,7 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     entered = summaries.summary(analysis, summaries.general(info.id, "enter"))
     given = [option for option in options(entered.returns) if isinstance(option, Holder)]
     span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
-    if not given or span is None or entered.normal is None:
+    if not given or span is None or entered.normal is None or _is_handed_on(info):
         return None
     left = summaries.summary(analysis, summaries.general(info.id, "exit"))
     thrown = summaries.interrupted(analysis, info, "exit", "failed")
@@ -43,9 +44,16 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     return None
 
 
+def _is_handed_on(info: FunctionInfo) -> bool:
+    """Whether a `finally` gives the variable that is yielded to a function that may close it."""
+    finals = [node.final for node in walk(info.node.body) if isinstance(node, tree.Try)]
+    yielded = [node.value for node in walk(info.node.body) if isinstance(node, tree.Yield)]
+    return any(isinstance(value, tree.Name) and hands_on(finals, value.id) for value in yielded)
+
+
 def cancellable(analysis: Analysis, info: FunctionInfo) -> Cancellable | None:
     """How a provider, which leaks nothing otherwise, leaves its session out when the request is cancelled."""
-    if not info.node.is_generator:
+    if not info.node.is_generator or _is_handed_on(info):
         return None
     entered = summaries.summary(analysis, summaries.general(info.id, "enter"))
     span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)

@@ -32,7 +32,7 @@ _RUNNING = "task "
 
 
 def start(frame: Frame, state: State, value: Value, span: tree.Span, kind: Into, how: str) -> None:
-    """`value` runs from here on, beside the function; `how` is what started it."""
+    """`value` runs from here on, beside the function; `how` is what started it, empty if a callee did."""
     if frame.muted:
         return
     mark = f"{_RUNNING}{span[0]}:{span[1]}"
@@ -52,7 +52,7 @@ def start(frame: Frame, state: State, value: Value, span: tree.Span, kind: Into,
             into=into,
             instance=instances.in_task(frame, state, option, span, kind, into),
         )
-        if kind == "task":
+        if kind == "task" and how:
             concurrency.beside(frame, state, started, beside, used, how, again=again)
         frame.started[option] = started
         state.env[mark] = option
@@ -92,15 +92,24 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
             escapes.found(frame, state, place, started)
 
 
-def left(frame: Frame) -> tuple[Value, ...]:
-    """The calls of the callers' making that run on."""
-    return tuple(value for value in frame.started if _is_foreign(frame, value))[:MOST_LEFT]
+def left(frame: Frame, state: State | None) -> tuple[Value, ...]:
+    """The calls of the callers' making that run on; what uses this function's own parameters is reported here."""
+    return tuple(
+        value
+        for value in frame.started
+        if _is_foreign(frame, value)
+        and not any(_is_own(frame, place) for _, place in escapes.carried(frame, state or State(), value, depth=6))
+    )[:MOST_LEFT]
+
+
+def _is_own(frame: Frame, place: Place) -> bool:
+    return place.origin.how == "param" and frame.function is not None and place.origin.where == frame.function.id
 
 
 def _is_foreign(frame: Frame, value: Value) -> bool:
     """Whether a call was made by a caller, with objects that this function does not know."""
     identity = frame.function.id if frame.function is not None else ""
-    return any(place.origin.where != identity for place in _places(value))
+    return any(place.origin.how != "global" and place.origin.where != identity for place in _places(value))
 
 
 def _is_receivers(frame: Frame, place: Place) -> bool:

@@ -22,6 +22,7 @@ from flake8_poolhold.flow.model.values import (
     Value,
     holders_in,
     join,
+    options,
 )
 from flake8_poolhold.flow.naming import names, objects, types
 
@@ -53,6 +54,7 @@ def _assign(frame: Frame, state: State, node: tree.Assign) -> State | None:
     for target in node.targets:
         if not isinstance(target, tree.Name) or target.id in frame.outer_names:
             frame.stored.update(holder.place for holder in holders_in(value))
+            frame.shelved.update(option for option in options(value) if isinstance(option, Suspended))
         if isinstance(target, tree.Subscript):
             instances.kept(frame, state, target.value, value, node.span)
         singletons.assigned(frame, state, target, value, node.span)

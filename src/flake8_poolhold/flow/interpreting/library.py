@@ -227,7 +227,7 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
     if path.endswith((".gather", ".wait", ".as_completed")):
         ways = concurrency.branches(frame, arguments)
         concurrency.together(frame, state, ways, span, path.rpartition(".")[2])
-    started = {value: frame.started[value] for value in values if value in frame.started}
+    started = {value: frame.started[value] for value in values if value in frame.started and value in frame.shelved}
     results: list[Value] = []
     for argument in arguments:
         for option in options(argument.value):
@@ -242,7 +242,7 @@ def resume(frame: Frame, state: State, target: Library, arguments: Arguments, sp
     results = [*(_awaited(frame, state, value, span) for value in values), *results]
     frame.shields -= is_shield
     if is_shield:
-        frame.started |= started  # a task that is shielded goes on when whoever waits for it is cancelled
+        frame.started |= started  # whoever waits for it may be cancelled, and it goes on for the others
     if path.endswith((".gather", ".wait", ".as_completed")):
         flat = [
             item

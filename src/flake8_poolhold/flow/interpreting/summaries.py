@@ -148,7 +148,7 @@ def finish(frame: Frame, state: State | None) -> Summary:
         failing,
         tuple(_waits(frame)),
         tuple(frame.blocks.values()),
-        left=tasks.left(frame),
+        left=tasks.left(frame, normal),
         joined=tuple(frame.joined),
         engines=engines.returned(frame, returns),
         stored=frozenset(frame.stored),
@@ -426,7 +426,7 @@ def apply(
         for value in result.joined:
             tasks.join(frame, state, mapping.value(value))
         for value in result.left:
-            tasks.start(frame, state, mapping.value(value), span, "task", "create_task")
+            tasks.start(frame, state, mapping.value(value), span, "task", "")
     if result.waits:
         frame.may_be_cancelled(state)
     if result.raised is not None:

@@ -181,7 +181,7 @@ def _argument(call: tree.Call, parameter: tree.Parameter, position: int) -> tree
     if any(argument.star for argument in call.arguments):
         return None
     positional = [argument.value for argument in call.arguments if argument.keyword is None]
-    if parameter.kind == "positional" and position < len(positional):
+    if parameter.kind == "positional" and 0 <= position < len(positional):
         return positional[position]
     return next((argument.value for argument in call.arguments if argument.keyword == parameter.name), None)
 
