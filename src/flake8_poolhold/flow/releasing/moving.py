@@ -19,7 +19,7 @@ from flake8_poolhold.flow.releasing.uses import Uses, derived, kept, mentions, u
 
 NAME = "move-call"
 
-LOADS = "an attribute that is loaded when it is read could not be loaded any more"
+LOADS = "an attribute that is loaded when it is read could not be loaded behind the block"
 
 
 def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_async: bool) -> Remedy:
@@ -47,9 +47,9 @@ def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asy
         elif not hold.keeps_loaded:
             return Remedy(NAME, refused="what the block has loaded expires, and cannot be read before the call")
         else:
-            doubts.append(LOADS)
+            return Remedy(NAME, refused=LOADS)
     elif used.given and analysis.project.naming("awaitable_attrs"):
-        doubts.append(LOADS)
+        return Remedy(NAME, refused=LOADS)
     return Remedy(
         NAME,
         f"end the block of line {block.node.span[0]} before line {hold.span[0]}",
