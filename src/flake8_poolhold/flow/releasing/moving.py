@@ -34,7 +34,7 @@ def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asy
     lazy = habits(analysis).lazy
     variables = derived(tail, hold.loaded, lazy)
     used = uses(tail, variables, () if is_async else lazy)
-    if refused := _refusal_of_objects(hold, block, used):
+    if refused := _refusal_of_objects(used):
         return Remedy(NAME, refused=refused)
     reads: tuple[tuple[str, str, str], ...] = ()
     doubts = list(_doubts(hold, block))
@@ -73,9 +73,12 @@ def _refusal(hold: Hold, block: owning.Block, tail: list[tree.Statement]) -> str
     return ""
 
 
-def _refusal_of_objects(hold: Hold, block: owning.Block, used: Uses) -> str:
-    """Why the objects that were loaded need the session until the end of the block."""
-    if block.commits and used.changed:
+def _refusal_of_objects(used: Uses) -> str:
+    """Why the objects that were loaded need the session until the end of the block.
+
+    Whether leaving the block commits is not asked: what was injected may do so without anybody seeing it.
+    """
+    if used.changed:
         return "an object that the block has loaded is changed behind the call"
     return ""
 
