@@ -23,6 +23,8 @@ def dropped(frame: Frame, state: State, node: tree.Expression, value: Value) -> 
     if frame.muted or not frame.reporting or frame.function is None or not isinstance(node, tree.Call):
         return
     found = [method for option in options(value) for method in _method_of(option)]
+    if len(found) < len(options(value)):
+        found = []  # `AsyncSession | Session`: the function is there for the sync one
     if not found and isinstance(node.function, tree.Attribute) and node.function.name in ("dispose", "close"):
         owner = expressions.evaluate(frame, state, node.function.value)
         found = [(option, node.function.name) for option in options(owner) if isinstance(option, Engine)]

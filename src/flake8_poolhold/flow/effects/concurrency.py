@@ -98,8 +98,13 @@ def _used(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Pla
 
 def _is_async(frame: Frame, place: Place) -> bool:
     """Whether a branch may be suspended in the middle of a statement: a sync session never is, on its loop's thread."""
+    kind = _kind(frame, place)
+    return bool(kind) and frame.analysis.holders.classes[kind].is_async
+
+
+def _kind(frame: Frame, place: Place) -> str:
     holder = frame.known.get(place)
-    return holder is None or frame.analysis.holders.classes[holder.kind].is_async
+    return holder.kind if holder is not None else frame.analysis.kinds.get(place, "")
 
 
 def _in_thread(value: Value) -> bool:
@@ -129,10 +134,10 @@ def _report(
     inside = _inside(frame, state, place, values)
     if inside is not None:
         function, span = inside
-    holder = frame.known.get(place)
-    kind = holder.kind if holder is not None else ""
     held = state.holder(place).kinds == {HELD}
-    frame.analysis.events.shared.append(Shared(function, span, name, place, kind, how, names, held, ends))
+    frame.analysis.events.shared.append(
+        Shared(function, span, name, place, _kind(frame, place), how, names, held, ends)
+    )
 
 
 def _inside(frame: Frame, state: State, place: Place, values: list[Value]) -> tuple[FunctionInfo, tree.Span] | None:

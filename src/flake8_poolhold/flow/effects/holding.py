@@ -182,6 +182,7 @@ def run(
     if name == "commit":
         frame.may_raise(state)  # one that fails keeps the connection
     frame.known.setdefault(place, holder)
+    frame.analysis.kinds[place] = holder.kind
     blocking.method(frame, state, holder, name, span)
     _apply(frame, state, place, name, effect, arguments, span)
     if not _plain(name):

@@ -67,14 +67,13 @@ def _kinds(effects: Effects | None, place: Place) -> frozenset[str]:
 
 def _of_returning(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     """A dependency that returns the session that it made: FastAPI closes nothing."""
-    if info.owner:
+    result = analysis.summaries.get(summaries.general(info.id))  # a handler has none
+    if info.owner or result is None:
+        return None
+    if not any(isinstance(option, Holder) and is_made(option.place) for option in options(result.returns)):
         return None
     users = list(_users(analysis, info))
     if not users or any(_closes(node, parameter) for node, parameter in users):
-        return None
-    result = summaries.summary(analysis, summaries.general(info.id))
-    given = [option for option in options(result.returns) if isinstance(option, Holder)]
-    if not any(is_made(holder.place) for holder in given):
         return None
     span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Return)), info.node.span)
     return Leaking(info, span, "returned")

@@ -318,6 +318,8 @@ class Analysis:
         self.inclusions: dict[str, list[Depends]] | None = None
         self.added: dict[str, Route] | None = None
         self.tested: dict[str, frozenset[str]] = {}
+        self.kinds: dict[Place, str] = {}
+        """The kinds of the holders that any function has used."""
         self.captures: dict[str, frozenset[str]] = {}
         self.awaited_calls: dict[str, frozenset[tree.Span]] = {}
         self.untyped: dict[tuple[str, str], str] = {}
