@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from snippets import HEAD, flow_of
 
-from flake8_poolhold.flow.releasing.releases import Release
+from flake8_poolhold.flow.analysis import Flow
+from flake8_poolhold.flow.model.frames import Hold
+from flake8_poolhold.flow.releasing.releases import NAME
+from flake8_poolhold.flow.releasing.remedies import Remedy
 
 PROVIDERS = """
 async def get_bound():
@@ -41,14 +44,20 @@ async def user(db: AsyncSession = Depends(get_db)):
 """
 
 
-def release(root: Path, body: str, *, provider: str = "get_db", extra: dict[str, str] | None = None) -> Release:
+def of(flow: Flow, hold: Hold) -> Remedy:
+    """The verdict on a commit."""
+    (verdict,) = [remedy for remedy in flow.remedies(hold) if remedy.name == NAME]
+    return verdict
+
+
+def release(root: Path, body: str, *, provider: str = "get_db", extra: dict[str, str] | None = None) -> Remedy:
     """The verdict on the first hold of a handler with this body."""
     head = f"\n\n@app.get('/')\nasync def handler(x: int, db=Depends({provider})):\n"
     handler = head + textwrap.indent(textwrap.dedent(body), "    ")
     flow = flow_of(root, {"app.py": HEAD + PROVIDERS + handler, **(extra or {})})
     mine = [hold for hold in flow.holds if hold.function.name == "handler"]
     first = min(mine, key=lambda hold: (hold.span, hold.name != "db"))
-    return flow.release(first)
+    return of(flow, first)
 
 
 READ = "await db.execute(select(1))\n"
@@ -56,12 +65,13 @@ CALL = "await client.get('/')\n"
 
 
 def test_a_read_before_the_call_is_safely_committed(tmp_path: Path) -> None:
-    assert release(tmp_path, READ + CALL) == Release("await db.commit()")
+    verdict = release(tmp_path, READ + CALL)
+    assert (verdict.statement, verdict.refused, verdict.doubts) == ("await db.commit()", "", ())
 
 
 def test_a_sync_session_is_committed_without_await(tmp_path: Path) -> None:
     verdict = release(tmp_path, "db.execute(select(1))\nhttpx.get('/')\n", provider="get_sync")
-    assert verdict == Release("db.commit()")
+    assert (verdict.statement, verdict.refused, verdict.doubts) == ("db.commit()", "", ())
 
 
 REFUSED = [
@@ -106,7 +116,7 @@ def test_refused_where_the_session_has_no_name(tmp_path: Path) -> None:
     source = HEAD + PROVIDERS + "\n\n@app.get('/')\nasync def handler(me=Depends(user)):\n    await client.get('/')\n"
     flow = flow_of(tmp_path, {"app.py": source})
     (hold,) = flow.holds
-    assert "no name in this function" in flow.release(hold).refused
+    assert "no name in this function" in of(flow, hold).refused
 
 
 DOUBTS = [
@@ -273,7 +283,7 @@ def test_who_else_may_use_the_session(tmp_path: Path) -> None:
         """
     )
     flow = flow_of(tmp_path, {"app.py": source})
-    doubts = {hold.function.name: flow.release(hold).doubts for hold in flow.holds}
+    doubts = {hold.function.name: of(flow, hold).doubts for hold in flow.holds}
     assert "the callers' transactions are not known" in doubts["given"]
     assert "the handler is also called directly" in doubts["called"]
     assert "the handler is registered more than once" in doubts["twice"]
@@ -291,6 +301,6 @@ def test_a_session_of_the_module_is_shared(tmp_path: Path) -> None:
     """
     flow = flow_of(tmp_path, source)
     (hold,) = flow.holds
-    verdict = flow.release(hold)
+    verdict = of(flow, hold)
     assert verdict.statement == "await db.commit()"
     assert "the session is shared" in verdict.doubts

@@ -284,6 +284,7 @@ def touched_by_unknown(
     for argument in arguments:
         for holder in holders_in(argument.value):
             frame.known.setdefault(holder.place, holder)
+            frame.handed_on.add(holder.place)
             if not isinstance(argument.value, Holder) or _may_keep(frame.calling):
                 frame.escaped.add(holder.place)  # who knows who closes it now
             if frame.analysis.holders.classes[holder.kind].is_async:

@@ -202,7 +202,7 @@ def describe(
         loaded=frozenset(variable for variable, value in state.env.items() if _came_from(value, place)),
         carriers=carriers.variables(state, place),
         again=again,
-        escaped=place in frame.escaped,
+        escaped=place in frame.escaped | frame.handed_on,
         asked=tuple(frame.asked.get(place, ())),
     )
 

@@ -414,6 +414,8 @@ class Frame:
         self.grouped: list[Value] | None = None
         """The tasks of the innermost task group that is open."""
         self.escaped: set[Place] = set()
+        self.handed_on: set[Place] = set()
+        """Holders given to code that is not understood."""
         self.outer_names: set[str] = set()
         """Names that belong to the module or the function around: what is assigned to them outlives the function."""
 

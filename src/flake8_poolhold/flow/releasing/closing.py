@@ -33,18 +33,14 @@ def before(analysis: Analysis, hold: Hold, around: Surroundings, *, is_async: bo
     doubts = list(_doubts(analysis, hold, around))
     if later.stale:
         doubts.append("what is read later may have changed by then")
-    if later.uses.given:
-        doubts.append("loaded objects are given to code that may change them, which would be lost")
     if not is_async and later.uses.names:
         named = None
-        if not (later.uses.whole or later.uses.given or later.binds):
+        if not (later.uses.whole or later.binds):
             named = reading.named(hold.function.node, around, later.uses.reads)
         if named is not None:
             reads = named
-        elif not hold.keeps_loaded:
-            return Remedy(NAME, refused="what was loaded before the call is read after it, and cannot be read before")
         else:
-            doubts.append("an attribute that is loaded when it is read could not be loaded any more")
+            return Remedy(NAME, refused="what was loaded before the call is read after it, and cannot be read before")
     what = f"insert `{statement}` before line {hold.span[0]}"
     if reads:
         what += (

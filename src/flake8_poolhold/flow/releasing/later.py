@@ -79,4 +79,6 @@ class Later:
                         return "an object that was loaded before the call is given to the session after it"
                 case _:
                     pass
+        if self.uses.given:
+            return "an object that was loaded before the call is given to code that may change it"
         return ""

@@ -19,7 +19,7 @@ from flake8_poolhold.flow.releasing.uses import Uses, derived, kept, mentions, u
 
 NAME = "move-call"
 
-LOADS = "an attribute that is loaded when it is read could not be loaded any more"
+LOADS = "an attribute that is loaded when it is read could not be loaded behind the block"
 
 
 def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_async: bool) -> Remedy:
@@ -34,7 +34,7 @@ def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asy
     lazy = habits(analysis).lazy
     variables = derived(tail, hold.loaded, lazy)
     used = uses(tail, variables, () if is_async else lazy)
-    if refused := _refusal_of_objects(hold, block, used):
+    if refused := _refusal_of_objects(used):
         return Remedy(NAME, refused=refused)
     reads: tuple[tuple[str, str, str], ...] = ()
     doubts = list(_doubts(hold, block))
@@ -47,9 +47,9 @@ def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asy
         elif not hold.keeps_loaded:
             return Remedy(NAME, refused="what the block has loaded expires, and cannot be read before the call")
         else:
-            doubts.append(LOADS)
+            return Remedy(NAME, refused=LOADS)
     elif used.given and analysis.project.naming("awaitable_attrs"):
-        doubts.append(LOADS)
+        return Remedy(NAME, refused=LOADS)
     return Remedy(
         NAME,
         f"end the block of line {block.node.span[0]} before line {hold.span[0]}",
@@ -73,9 +73,12 @@ def _refusal(hold: Hold, block: owning.Block, tail: list[tree.Statement]) -> str
     return ""
 
 
-def _refusal_of_objects(hold: Hold, block: owning.Block, used: Uses) -> str:
-    """Why the objects that were loaded need the session until the end of the block."""
-    if block.commits and used.changed:
+def _refusal_of_objects(used: Uses) -> str:
+    """Why the objects that were loaded need the session until the end of the block.
+
+    Whether leaving the block commits is not asked: what was injected may do so without anybody seeing it.
+    """
+    if used.changed:
         return "an object that the block has loaded is changed behind the call"
     return ""
 

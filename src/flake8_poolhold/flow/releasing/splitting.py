@@ -36,13 +36,11 @@ def around_wait(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asyn
     doubts = []
     if used.names and (not is_async or (block.commits and not hold.keeps_loaded)):
         named = None
-        if not (used.whole or used.given or later.binds):
+        if not (used.whole or later.binds):
             named = reading.named(hold.function.node, around, used.reads)
         if named is None:
             return Remedy(NAME, refused="what was loaded before the call is read after it, and cannot be read before")
         reads = named
-    elif used.given:
-        doubts.append("loaded objects are given to code that may change them, which would be lost")
     if hold.state.unsure or hold.escaped:
         doubts.append("code that was not understood may have written or kept the session")
     if any(name_of(node) in STARTS_TASKS for node in walk(block.level.before)):
