@@ -277,6 +277,19 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "a connection with options is the same connection",
+            """
+            async def create():
+                connection = await engine.connect()
+                try:
+                    connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                    await connection.execute(text("CREATE DATABASE shop"))
+                finally:
+                    await connection.close()
+        """,
+            select=ALL,
+        ),
+        case(
             "an interface that is named like a session",
             """
             class Interface:

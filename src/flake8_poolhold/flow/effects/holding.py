@@ -187,6 +187,8 @@ def run(
     _apply(frame, state, place, name, effect, arguments, span)
     if not _plain(name):
         frame.may_raise(state)
+    if name == "execution_options":
+        return holder
     if name in ("query", "no_autoflush"):
         return QueryOf(holder) if name == "query" else UNKNOWN
     return Loaded(place, loaded.gives_entities(name))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import concurrency, escapes, instances, uses
-from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Into, Started
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
@@ -82,7 +83,7 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     kept = {value for fields in state.heap.values() for held in fields.values() for value in _calls_in(held)}
     given = set(_calls_in(returns))
     for started in frame.started.values():
-        if started.value in given:
+        if started.value in given or (started.value not in frame.dropped and _waits_for_some(frame.function)):
             continue
         if started.instance is not None:
             frame.analysis.events.instances.append(started.instance)
@@ -90,6 +91,16 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
             if started.value in kept and _is_receivers(frame, place):
                 continue  # the object's own task, on the object's own session
             escapes.found(frame, state, place, started)
+
+
+def _waits_for_some(info: FunctionInfo) -> bool:
+    """Whether a function waits for tasks in a way that may well include one that it has kept."""
+    return any(
+        isinstance(node, tree.Call)
+        and isinstance(node.function, tree.Attribute)
+        and node.function.name in ("wait", "gather", "as_completed")
+        for node in walk(info.node.body)
+    )
 
 
 def left(frame: Frame, state: State | None) -> tuple[Value, ...]:

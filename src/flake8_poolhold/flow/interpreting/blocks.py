@@ -75,6 +75,7 @@ def _augmented(frame: Frame, state: State, node: tree.AugmentedAssign) -> State 
 def _evaluate(frame: Frame, state: State, node: tree.Evaluate) -> State | None:
     value = expressions.evaluate(frame, state, node.value)
     awaiting.dropped(frame, state, node.value, value)
+    frame.dropped.update(option for option in options(value) if isinstance(option, Suspended))
     return state
 
 

@@ -373,6 +373,8 @@ class Frame:
         """Holders that functions of the project have made for this one."""
         self.stored: set[Place] = set()
         """Holders that were put into a global, an object or a container."""
+        self.dropped: set[Value] = set()
+        """Calls that a statement made and did nothing with."""
         self.shelved: set[Value] = set()
         """Tasks that were put into a global, an object or a container, where others find them."""
         self.driven: list[Driven] = []
