@@ -2,8 +2,10 @@
 
 ## What it does
 Reports a session or connection that a function makes without `async with` or `with`, checks out a connection with, and
-leaves open on a path on which the function returns or raises an `Exception`. A session that is returned, yielded,
-stored in an object or handed to an exit stack is somebody else's to close.
+leaves open on a path on which the function returns or raises an `Exception`. So is one that a function of the project
+makes and returns: it is its caller's to close. A session that is returned, yielded, stored in an object, handed to an
+exit stack or, in a `finally`, to any function is somebody else's to close. In a module that is run as a script, an
+exception ends the process, and its connections with it.
 
 ## Why is this bad?
 The connection does not come back when the variable goes out of scope: an async session is freed only by the cyclic
