@@ -290,6 +290,30 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "a facade of a registry",
+            """
+            from sqlalchemy.ext.asyncio import async_scoped_session
+
+            class Database:
+                def __init__(self) -> None:
+                    self._registry: async_scoped_session[AsyncSession] | None = None
+
+                @property
+                def session(self) -> AsyncSession:
+                    assert self._registry is not None
+                    return self._registry()
+
+            database = Database()
+
+            async def count():
+                return await database.session.scalar(select(1))
+
+            async def provide():
+                yield database.session
+        """,
+            select=ALL,
+        ),
+        case(
             "an interface that is named like a session",
             """
             class Interface:

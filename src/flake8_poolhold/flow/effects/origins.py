@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.values import Place
 
@@ -17,3 +18,9 @@ def is_made(place: Place) -> bool:
 def is_script(frame: Frame) -> bool:
     """Whether the module is run by itself: when it fails, or ends, its connections end with it."""
     return b"__name__ ==" in frame.analysis.project.bytes_of(frame.path)
+
+
+def is_property(node: tree.Function) -> bool:
+    """Whether a method is read as an attribute: what such a one gives is not made for whoever reads it."""
+    names = [one.id if isinstance(one, tree.Name) else getattr(one, "name", "") for one in node.decorators]
+    return any(name.endswith("property") for name in names)

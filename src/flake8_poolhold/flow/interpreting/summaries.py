@@ -396,7 +396,7 @@ def apply(
     Entering and leaving a context manager are calls of one `site`, by default the span: what the one makes the other
     finds again.
     """
-    from flake8_poolhold.flow.effects import driving, engines, lifetimes
+    from flake8_poolhold.flow.effects import driving, engines, lifetimes, origins
 
     analysis = frame.analysis
     info = analysis.functions[function.function]
@@ -440,7 +440,7 @@ def apply(
     value = mapping.value(result.returns)
     if mode == "call" and frame.reporting and not frame.muted:
         returned = {option.place for option in options(result.returns) if isinstance(option, Holder)}
-        if not returned & result.stored:
+        if not returned & result.stored and not origins.is_property(info.node):
             lifetimes.received(frame, value, span)
     if mode == "call":
         engines.received(frame, result.engines, span)

@@ -115,6 +115,8 @@ def _subscripted(analysis: Analysis, base: Value, arguments: tuple[Value, ...], 
                 return Series((instance(analysis, arguments[0], place.attribute("[]")),), exact=False)
             if last == "Callable" or last in _CONTEXTS:
                 return _callable(analysis, last, arguments, place)
+            if analysis.holders.class_at(path) is not None:
+                return _library_instance(analysis, path, place)  # `async_scoped_session[AsyncSession]`
             if analysis.holders.factories.get(path) is not None:
                 made = instance(analysis, arguments[0], place) if arguments else UNKNOWN
                 return Factory(made.kind if isinstance(made, Holder) else analysis.holders.factories[path])
