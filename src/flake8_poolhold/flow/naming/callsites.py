@@ -6,6 +6,7 @@ stands, from the assignments around it, whatever the order in which they run: it
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
@@ -22,6 +23,7 @@ from flake8_poolhold.flow.model.values import (
     Holder,
     Instance,
     Library,
+    Loaded,
     Place,
     Unknown,
     Value,
@@ -48,6 +50,34 @@ def passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, pl
     if _is_awaited(analysis, info, parameter.name):
         return _given(analysis, info, parameter, place)
     return UNKNOWN
+
+
+def keeps_loaded(analysis: Analysis, cls: str, field: str) -> bool:
+    """Whether a call in the project gives the constructor of a class an ORM instance that was loaded for a field.
+
+    The instance comes from a query and belongs to the session that ran it.
+    """
+    constructor = names.method(analysis, cls, "__init__")
+    if constructor is None or not _can_be_found(constructor):
+        return False
+    kept = {
+        statement.value.id
+        for statement in statements(constructor.node.body)
+        if isinstance(statement, tree.Assign)
+        and isinstance(statement.value, tree.Name)
+        and any(isinstance(target, tree.Attribute) and target.name == field for target in statement.targets)
+    }
+    for parameter in constructor.node.parameters:
+        if parameter.name in kept and parameter.annotation is None and parameter.kind in ("positional", "keyword"):
+            key = ("loaded", constructor.id, parameter.name)
+            given = recursion.value(analysis, key, functools.partial(_loaded, analysis, constructor, parameter))
+            return not isinstance(given, Unknown)
+    return False
+
+
+def _loaded(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -> Value:
+    given = _arguments(analysis, info, parameter)
+    return join(value for value in given if isinstance(value, Loaded) and value.entity)
 
 
 def _given(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, place: Place) -> Value:
@@ -137,19 +167,22 @@ def _roots(expression: tree.Expression, found: set[str]) -> None:
 
 
 def _passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -> Value:
+    return join(value for value in _arguments(analysis, info, parameter) if _tells(value))
+
+
+def _arguments(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -> Iterator[Value]:
+    """What the calls of a function give to a parameter; nothing when its name is called all over the project."""
     is_constructor = info.owner and info.node.name == "__init__"
     name = analysis.classes[info.owner].name.rpartition(".")[2] if is_constructor else info.node.name
     files = analysis.project.naming(f"{name}(")
     if len(files) > (MOST_FILES if is_constructor or not info.owner else MOST_FILES_OF_METHODS):
-        return UNKNOWN
+        return
     position = info.node.parameters.index(parameter) - (1 if info.owner and not summaries.is_static(info) else 0)
-    values: list[Value] = []
     for path in files:
         for around, call in sorted(_calls(analysis, path).get(name, ()), key=lambda one: one[1].span):
             argument = _argument(call, parameter, position)
             if argument is not None and _leads_to(analysis, path, around, call.function, info):
-                values += options(_value(analysis, path, around, argument))
-    return join(value for value in values if _tells(value))
+                yield from options(_value(analysis, path, around, argument))
 
 
 def _calls(analysis: Analysis, path: str) -> Calls:
