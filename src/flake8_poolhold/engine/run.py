@@ -12,7 +12,7 @@ import msgspec
 from flake8_poolhold.config import Settings, selected
 from flake8_poolhold.engine.modules import Modules, failure, is_valid
 from flake8_poolhold.engine.silencing import filtered
-from flake8_poolhold.finding import CheckResult, Counts, Finding, Gap
+from flake8_poolhold.finding import CheckResult, Counts, Finding, Gap, Problem
 from flake8_poolhold.registry import Rule, rules
 from flake8_poolhold.source import discovery, relevance
 from flake8_poolhold.source.paths import relative
@@ -20,6 +20,18 @@ from flake8_poolhold.source.paths import relative
 if TYPE_CHECKING:
     from flake8_poolhold.cache import Cache
     from flake8_poolhold.flow.analysis import Flow
+
+
+class FileResult(msgspec.Struct, frozen=True):
+    """What there is to tell of one file."""
+
+    findings: tuple[Finding, ...]
+    problem: Problem | None = None
+    holders: int = 0
+    waits: int = 0
+    suppressed: int = 0
+    gaps: tuple[Gap, ...] = ()
+
 
 _COMMENT = re.compile(rb"noqa", re.IGNORECASE)
 
@@ -48,42 +60,60 @@ class Run:
     def files(self, wanted: Sequence[str], *, comments: bool = True, edits: bool = True) -> CheckResult:
         """Check these files. Without `comments` nothing is silenced by them; without `edits` there are no fixes."""
         self.reported = frozenset(wanted)
-        relevant = [path for path in wanted if relevance.relevant(self.modules.read(path))]
-        findings: list[Finding] = []
-        gaps: list[Gap] = []
-        holders = waits = suppressed = 0
-        if relevant:
-            flow = self._flow_of(wanted)
-            flow.repairs = edits
-            for path in relevant:
-                try:
-                    flow.analyse(path)
-                except Exception as error:
-                    self.modules.failed(path, "analysing it", error)
-            flow.report(relevant)
-            for code, rule in rules().items():
-                if selected(self._settings, code):
-                    findings += self._ask(rule, flow, relevant)
-            holders, waits = flow.recognised
-            gaps = flow.gaps
-        by_path: dict[str, list[Finding]] = {path: [] for path in wanted}
-        for finding in findings:
-            by_path[finding.path].append(finding)
-        kept: list[Finding] = []
-        for path, here in by_path.items():
-            if path not in relevant:
-                self._check_syntax(path)
-            if here or _COMMENT.search(self.modules.read(path)):
-                left, silenced = self._filter(path, here, comments)
-                kept += (self._with_edits(one) for one in left) if edits else left
-                suppressed += silenced
-        problems = self.modules.problems
+        told = self._tell(wanted, comments, edits)
         return CheckResult(
-            tuple(sorted(kept, key=lambda one: (one.path, one.line, one.column, one.code, one.message))),
-            tuple(problems[path] for path in wanted if path in problems),
-            Counts(len(wanted), holders, waits, suppressed),
-            gaps=tuple(gaps),
+            tuple(
+                sorted(
+                    (finding for path in wanted for finding in told[path].findings),
+                    key=lambda one: (one.path, one.line, one.column, one.code, one.message),
+                )
+            ),
+            tuple(problem for path in wanted if (problem := told[path].problem) is not None),
+            Counts(
+                len(wanted),
+                sum(told[path].holders for path in wanted),
+                sum(told[path].waits for path in wanted),
+                sum(told[path].suppressed for path in wanted),
+            ),
+            gaps=_joined(gap for path in wanted for gap in told[path].gaps),
         )
+
+    def _tell(self, wanted: Sequence[str], comments: bool, edits: bool) -> dict[str, FileResult]:
+        """Analyse files, and say what there is to tell of each, as if it were the only one."""
+        relevant = {path for path in wanted if relevance.relevant(self.modules.read(path))}
+        flow = self._flow_of(wanted) if relevant else None
+        if flow is not None:
+            flow.repairs = edits
+            for path in wanted:
+                if path in relevant:
+                    try:
+                        flow.analyse(path)
+                    except Exception as error:
+                        self.modules.failed(path, "analysing it", error)
+        told = {}
+        for path in wanted:
+            if flow is None or path not in relevant:
+                self._check_syntax(path)
+                told[path] = self._result(path, [], comments, edits, None)
+                continue
+            with flow.about(path):
+                findings = [
+                    finding
+                    for code, rule in rules().items()
+                    if selected(self._settings, code)
+                    for finding in self._ask(rule, flow, path)
+                ]
+                told[path] = self._result(path, findings, comments, edits, flow)
+        return told
+
+    def _result(self, path: str, findings: list[Finding], comments: bool, edits: bool, flow: Flow | None) -> FileResult:
+        suppressed = 0
+        if findings or _COMMENT.search(self.modules.read(path)):
+            findings, suppressed = self._filter(path, findings, comments)
+            findings = [self._with_edits(one, flow) for one in findings] if edits else findings
+        holders, waits = flow.recognised if flow is not None else (0, 0)
+        gaps = flow.gaps if flow is not None else []
+        return FileResult(tuple(findings), self.modules.problems.get(path), holders, waits, suppressed, tuple(gaps))
 
     def _flow_of(self, wanted: Iterable[str]) -> Flow:
         """The flow of the project; one that knows all the wanted files serves again."""
@@ -98,26 +128,18 @@ class Run:
             self._flow = Flow(Project(files, starts, self.modules.facts, self.modules.read, self._settings))
         return self._flow
 
-    def _ask(self, rule: Rule, flow: Flow, paths: Sequence[str]) -> list[Finding]:
-        """What a rule finds. When it fails, it is asked about each file by itself, so that only one file is lost."""
+    def _ask(self, rule: Rule, flow: Flow, path: str) -> list[Finding]:
         try:
             return list(rule.check(flow))
         except Exception as error:
-            if len(paths) == 1:
-                self.modules.failed(paths[0], f"running {rule.code}", error)
-                return []
-        found = []
-        for path in paths:
-            flow.report((path,))
-            found += self._ask(rule, flow, (path,))
-        flow.report(paths)
-        return found
+            self.modules.failed(path, f"running {rule.code}", error)
+            return []
 
     def _filter(self, path: str, findings: list[Finding], comments: bool) -> tuple[list[Finding], int]:
         source = self.modules.source(path)
         return filtered(path, source.text, findings, self._settings, comments=comments) if source else (findings, 0)
 
-    def _with_edits(self, finding: Finding) -> Finding:
+    def _with_edits(self, finding: Finding, flow: Flow | None) -> Finding:
         """The finding with the edits of the first fix that can be made, or without a fix and with the reason."""
         if finding.fix is None:
             return finding
@@ -125,6 +147,8 @@ class Run:
 
         reason = ""
         for offer in (finding.fix, *finding.others):
+            if flow is not None:
+                flow.reads(offer.path or finding.path)
             source = self.modules.source(offer.path or finding.path)
             try:
                 edits = fixes.edits(msgspec.structs.replace(finding, fix=offer), source.text if source else "")
@@ -145,3 +169,13 @@ class Run:
         source = self.modules.source(path)
         if source is not None and not is_valid(source.text):
             self.modules.facts(path)
+
+
+def _joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """The gaps of several files, the most influential first: what one declaration would close is one gap."""
+    found: dict[tuple[str, int, str], Gap] = {}
+    for gap in gaps:
+        key = (gap.path, gap.line, gap.text)
+        known = found.get(key)
+        found[key] = gap if known is None else Gap(*key, known.uses + gap.uses, known.held + gap.held)
+    return tuple(sorted(found.values(), key=lambda gap: (-gap.held, -gap.uses, gap.path, gap.line, gap.text)))

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from posixpath import dirname, join
+
+import msgspec
 
 from flake8_poolhold.config import Settings
 from flake8_poolhold.facts.tree import Module
 from flake8_poolhold.flow.model.scopes import Scope, module_scope
+from flake8_poolhold.flow.model.tracking import Question, Tracker
 from flake8_poolhold.knowledge import load as load_knowledge
 from flake8_poolhold.knowledge.holders import load_holders
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+
+IMPORT = re.compile(
+    rb"^[ \t]*(?:from[ \t]+(?P<origin>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]+)"
+    rb"|import[ \t]+(?P<modules>[^\n#]+))",
+    re.MULTILINE,
+)
 
 Loader = Callable[[str], Module | None]
 Reader = Callable[[str], bytes]
@@ -23,6 +34,9 @@ class Project:
 
     `load` gives the facts of a file, or `None` when it cannot be analysed; `read` gives its bytes, empty when it is
     gone. Both are called at most once a file. The settings name import roots, and libraries and holders of the user's.
+    `known` tells which files contain a word, where that is known without reading them.
+
+    Whatever is asked about files is noted in `tracker`; `answer` answers it again.
     """
 
     def __init__(
@@ -32,14 +46,16 @@ class Project:
         load: Loader,
         read: Reader,
         settings: Settings,
+        known: Callable[[str], list[str] | None] = lambda _: None,
     ) -> None:
         self.settings = settings
+        self.tracker = Tracker()
         self.holders = load_holders().with_own(settings.holders)
         self.knowledge = load_knowledge(settings.own_libraries())
         self._libraries = {path.partition(".")[0] for path in self.holders.by_path} | {"fastapi", "starlette"}
         self.files = frozenset(files)
         self._folders = _folders(self.files)
-        self._load, self._read = load, read
+        self._load, self._read, self._known = load, read, known
         self._modules: dict[str, Module | None] = {}
         self._scopes: dict[str, Scope] = {}
         self._bytes: dict[str, bytes] = {}
@@ -55,15 +71,28 @@ class Project:
 
     def module(self, path: str) -> Module | None:
         """The facts of the file at `path`."""
+        self.tracker.ask(("file", path))
+        return self._module(path)
+
+    def _module(self, path: str) -> Module | None:
         if path not in self._modules:
             self._modules[path] = self._load(path) if path in self.files else None
         return self._modules[path]
 
     def scope(self, path: str) -> Scope:
         """The names that the module at `path` binds; empty when it cannot be analysed."""
+        self.tracker.ask(("file", path))
+        return self._scope(path)
+
+    def binding(self, path: str, name: str) -> Scope:
+        """The same, for who looks at one of its names only, and perhaps at the star imports."""
+        self.tracker.ask(("name", path, name))
+        return self._scope(path)
+
+    def _scope(self, path: str) -> Scope:
         scope = self._scopes.get(path)
         if scope is None:
-            module = self.module(path)
+            module = self._module(path)
             scope = module_scope(module.body if module is not None else [])
             self._scopes[path] = scope
         return scope
@@ -74,13 +103,53 @@ class Project:
 
     def naming(self, word: str) -> list[str]:
         """The files whose bytes contain `word`, sorted: a cheap answer to "who could subclass, include, call this"."""
+        self.tracker.ask(("word", word))
         known = self._naming.get(word)
         if known is None:
-            wanted = word.encode()
-            known = self._naming[word] = [path for path in sorted(self.files) if wanted in self.bytes_of(path)]
+            known = self._known(word)
+            if known is None:
+                wanted = word.encode()
+                known = [path for path in sorted(self.files) if wanted in self._bytes_of(path)]
+            self._naming[word] = known
         return known
 
+    def names_word(self, path: str, word: str) -> bool:
+        """Whether the bytes of the file at `path` contain `word`."""
+        self.tracker.ask(("in", path, word))
+        return word.encode() in self._bytes_of(path)
+
+    def imports(self, path: str) -> list[tuple[bytes, bytes, bytes]]:
+        """What the lines of a file import, as it is spelled: origin and names, or modules; the others are empty."""
+        self.tracker.ask(("imports", path))
+        return IMPORT.findall(self._bytes_of(path))
+
     def bytes_of(self, path: str) -> bytes:
+        """The bytes of any file of the project, a Python file or not; empty when there is none."""
+        self.tracker.ask(("file", path))
+        return self._bytes_of(path)
+
+    def answer(self, question: Question) -> str:
+        """What stands for the answer to a question: it changes whenever the answer does."""
+        match question:
+            case ("file", path):
+                return _digest((path in self.files, self._bytes_of(path)))
+            case ("name", path, name):
+                scope = self._scope(path)
+                return _digest((scope.names.get(name), scope.globals.get(name), scope.stars))
+            case ("in", path, word):
+                return str(word.encode() in self._bytes_of(path))
+            case ("imports", path):
+                return _digest(IMPORT.findall(self._bytes_of(path)))
+            case ("word", word):
+                return _digest(self.naming(word))
+            case ("find", module, folder):
+                return self._search(module, folder) or ""
+            case ("at", target):
+                return self._at(target) or ""
+            case _:
+                return _digest(sorted(self.files))
+
+    def _bytes_of(self, path: str) -> bytes:
         data = self._bytes.get(path)
         if data is None:
             data = self._bytes[path] = self._read(path)
@@ -89,6 +158,7 @@ class Project:
     def find(self, module: str, importer: str) -> str | None:
         """The file (or folder, for a package without `__init__`) that `import module` in `importer` leads to."""
         key = (module, dirname(importer))
+        self.tracker.ask(("find", *key))
         if key not in self._found:
             self._found[key] = self._search(module, dirname(importer))
         found = self._found[key]
@@ -100,14 +170,19 @@ class Project:
         folder = dirname(importer)
         for _ in range(level - 1):
             folder = dirname(folder)
-        return self._at(join(folder, module.replace(".", "/")) if module else folder)
+        return self._asked_at(join(folder, module.replace(".", "/")) if module else folder)
 
     def child(self, package: str, name: str) -> str | None:
         """The submodule `name` of the package at `package`."""
         folder = dirname(package) if package.endswith(".py") else package
         if package.endswith(".py") and not package.endswith("__init__.py"):
             return None
-        return self._at(join(folder, name) if folder else name)
+        return self._asked_at(join(folder, name) if folder else name)
+
+    def all_files(self) -> frozenset[str]:
+        """All files, for who must look at each."""
+        self.tracker.ask(("files",))
+        return self.files
 
     def _search(self, module: str, folder: str) -> str | None:
         target = module.replace(".", "/")
@@ -135,6 +210,10 @@ class Project:
         elsewhere = [root for root in self._roots if root not in above]
         return [*outside, *elsewhere, *inside]
 
+    def _asked_at(self, target: str) -> str | None:
+        self.tracker.ask(("at", target))
+        return self._at(target)
+
     def _at(self, target: str) -> str | None:
         for candidate in (f"{target}.py", f"{target}/__init__.py", f"{target}.pyi"):
             if candidate in self.files:
@@ -152,3 +231,7 @@ def _folders(files: Iterable[str]) -> frozenset[str]:
             folders.add(folder)
             folder = dirname(folder)
     return frozenset(folders)
+
+
+def _digest(answer: object) -> str:
+    return blake2b(msgspec.msgpack.encode(answer), digest_size=12).hexdigest()

@@ -156,9 +156,10 @@ def _calls(analysis: Analysis, path: str) -> Calls:
     """The calls in a file by the last name of the callee, each with the outermost function around it."""
     found = analysis.calls.get(path)
     if found is None:
-        found = analysis.calls[path] = {}
-        scope = analysis.project.scope(path)
-        module = analysis.project.module(path)
+        with analysis.tracker.finding(("calls", path)):
+            found = analysis.calls[path] = {}
+            scope = analysis.project.scope(path)
+            module = analysis.project.module(path)
         for qualified, node, owner in scope.functions:
             key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
             _collect(found, node.body, names.function_info(analysis, path, qualified, node, key))
