@@ -3,46 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from flake8_poolhold.config import Settings, selected
+from flake8_poolhold.engine.kept import FileResult
 from flake8_poolhold.engine.modules import Modules, failure, is_valid
 from flake8_poolhold.engine.silencing import filtered
-from flake8_poolhold.finding import CheckResult, Counts, Finding, Gap, Problem
+from flake8_poolhold.engine.stores import Stores
+from flake8_poolhold.engine.view import View
+from flake8_poolhold.finding import CheckResult, Counts, Finding, Gap
 from flake8_poolhold.registry import Rule, rules
 from flake8_poolhold.source import discovery, relevance
 from flake8_poolhold.source.paths import relative
 
 if TYPE_CHECKING:
-    from flake8_poolhold.cache import Cache
     from flake8_poolhold.flow.analysis import Flow
-
-
-class FileResult(msgspec.Struct, frozen=True):
-    """What there is to tell of one file."""
-
-    findings: tuple[Finding, ...]
-    problem: Problem | None = None
-    holders: int = 0
-    waits: int = 0
-    suppressed: int = 0
-    gaps: tuple[Gap, ...] = ()
 
 
 _COMMENT = re.compile(rb"noqa", re.IGNORECASE)
 
 
 class Run:
-    """One analysis of a project. `changed` gives the content of some files, in place of what is on the disk."""
+    """One analysis of a project. `changed` gives the content of some files, in place of what is on the disk.
 
-    def __init__(self, root: Path, settings: Settings, changed: Mapping[str, bytes], cache: Cache | None) -> None:
-        self.modules = Modules(root, changed, cache)
+    `stores` are those of facts and of results, `None` for neither. `beside` are files that will be checked with others,
+    one by one: they see each other even outside of the project.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        changed: Mapping[str, bytes],
+        stores: Stores | None,
+        beside: Collection[str] = (),
+    ) -> None:
+        self.modules = Modules(root, changed, stores)
         self._root, self._settings, self._changed = root, settings, changed
-        self._flow: Flow | None = None
+        self._beside, self._results = beside, stores.results if stores is not None else None
+        self._view: View | None = None
         self.reported: frozenset[str] = frozenset()
         """The files that were checked last."""
 
@@ -51,6 +54,7 @@ class Run:
         found = discovery.discover(paths, self._settings, self._root)
         wanted = sorted({relative(path, self._root) for path in found.files})
         result = self.files(wanted)
+        self.save()
         return msgspec.structs.replace(
             result,
             problems=tuple(sorted((*found.problems, *result.problems), key=lambda one: (one.path, one.line))),
@@ -60,7 +64,16 @@ class Run:
     def files(self, wanted: Sequence[str], *, comments: bool = True, edits: bool = True) -> CheckResult:
         """Check these files. Without `comments` nothing is silenced by them; without `edits` there are no fixes."""
         self.reported = frozenset(wanted)
-        told = self._tell(wanted, comments, edits)
+        told: dict[str, FileResult] = {}
+        if wanted:
+            view = self._view_of(wanted)
+            kept = view.kept(comments, edits)
+            known = {path: kept.result(path) for path in wanted} if kept is not None else {}
+            told = {path: result for path, result in known.items() if result is not None}
+            new = [path for path in wanted if path not in told]
+            told |= self._tell(new, view, comments, edits) if new else {}
+            if kept is not None and new and not self.modules.is_passing:
+                kept.keep({path: told[path] for path in new}, view.questions(new))
         return CheckResult(
             tuple(
                 sorted(
@@ -78,10 +91,10 @@ class Run:
             gaps=_joined(gap for path in wanted for gap in told[path].gaps),
         )
 
-    def _tell(self, wanted: Sequence[str], comments: bool, edits: bool) -> dict[str, FileResult]:
+    def _tell(self, wanted: Sequence[str], view: View, comments: bool, edits: bool) -> dict[str, FileResult]:
         """Analyse files, and say what there is to tell of each, as if it were the only one."""
         relevant = {path for path in wanted if relevance.relevant(self.modules.read(path))}
-        flow = self._flow_of(wanted) if relevant else None
+        flow = view.flow if relevant else None
         if flow is not None:
             flow.repairs = edits
             for path in wanted:
@@ -115,18 +128,16 @@ class Run:
         gaps = flow.gaps if flow is not None else []
         return FileResult(tuple(findings), self.modules.problems.get(path), holders, waits, suppressed, tuple(gaps))
 
-    def _flow_of(self, wanted: Iterable[str]) -> Flow:
-        """The flow of the project; one that knows all the wanted files serves again."""
-        from flake8_poolhold.flow.analysis import Flow
-        from flake8_poolhold.flow.model.project import PROJECT_FILES, Project
+    def save(self) -> None:
+        """Keep what is known for later runs, unless it is about files that nobody has saved."""
+        if self._view is not None and not self._changed:
+            self._view.save()
 
-        if self._flow is None:
-            found = discovery.project_files(self._root, self._settings)
-            files = {*(relative(path, self._root) for path in found), *wanted}
-            folders = {"" if path == "." else path for path in {str(PurePosixPath(file).parent) for file in files}}
-            starts = {path for path in folders if any((self._root / path / name).is_file() for name in PROJECT_FILES)}
-            self._flow = Flow(Project(files, starts, self.modules.facts, self.modules.read, self._settings))
-        return self._flow
+    def _view_of(self, wanted: Iterable[str]) -> View:
+        if self._view is None:
+            self._view = View(self._root, self._settings, self.modules, self._results)
+        self._view.include({*wanted, *self._beside})
+        return self._view
 
     def _ask(self, rule: Rule, flow: Flow, path: str) -> list[Finding]:
         try:

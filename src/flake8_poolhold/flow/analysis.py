@@ -26,7 +26,7 @@ from flake8_poolhold.flow.model.lifetimes import (
 )
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import join_states
-from flake8_poolhold.flow.model.tracking import Question
+from flake8_poolhold.flow.model.tracking import WHOLE, Question
 from flake8_poolhold.flow.naming import taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
@@ -58,7 +58,8 @@ class Flow:
 
     def __init__(self, project: Project) -> None:
         self._analysis = Analysis(project)
-        taught.learn(self._analysis)
+        with project.tracker.finding(WHOLE):
+            taught.learn(self._analysis)
         self._reported: set[str] = set()
         self._events = _ByFile()
         self._gaps: dict[str, list[Gap]] | None = None

@@ -17,8 +17,6 @@ from flake8_poolhold.flow.model.tracking import Question, Tracker
 from flake8_poolhold.knowledge import load as load_knowledge
 from flake8_poolhold.knowledge.holders import load_holders
 
-PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
-
 IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+(?P<origin>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]+)"
     rb"|import[ \t]+(?P<modules>[^\n#]+))",

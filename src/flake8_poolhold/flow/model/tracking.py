@@ -17,6 +17,11 @@ from typing import Any, Generic, TypeVar, overload
 Question = tuple[str, ...]
 """What can be asked about a project; see `flow.model.project.Project.answer`."""
 
+WHOLE = "whole"
+"""The node for what everything rests on."""
+IDLE = "idle"
+"""The node that is open when no other one is."""
+
 Key = TypeVar("Key", bound=Hashable)
 Found = TypeVar("Found")
 
@@ -28,7 +33,7 @@ class Tracker:
         self._numbers: dict[Hashable, int] = {}
         self._uses: list[set[int] | None] = []
         self._questions: dict[int, Question] = {}
-        self.node = self._new(("whole",))
+        self.node = self._new((IDLE,))
         self.current: set[int] = self._set(self.node)
 
     def ask(self, question: Question) -> None:
@@ -75,7 +80,7 @@ class Tracker:
         """By node: all questions that it rests on, with those that everything rests on."""
         roots = {key: self.number(key) for key in keys}
         reached = _Reached(self._uses)
-        shared = reached.of(0)
+        shared = reached.of(self.number(WHOLE))
         listed: dict[int, tuple[Question, ...]] = {}
         found: dict[Hashable, tuple[Question, ...]] = {}
         order = reached.questions
