@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.model.tracking import Question
 
 _ABOUT_A_FILE = frozenset({"file", "name", "in", "imports"})
-_FRESH = 2_000_000_000
+FRESH = 2_000_000_000
 """Nanoseconds: a file that was changed this shortly before may change again without its time telling."""
 
 
@@ -156,6 +156,7 @@ class Kept:
         if not self._is_new:
             return
         self._is_new = False
+        self._join(_decoded(self._cache.get(self._key)))
         _compact(stored, self._numbers)
         asked = {question[1] for question in stored.questions if question[0] in _ABOUT_A_FILE}
         paths = {*self._files, *asked}
@@ -168,6 +169,28 @@ class Kept:
         stored.words = {word: [places[path] for path in self._words[word]] for word in words if word in self._words}
         self._cache.put(self._key, _encoder.encode(stored))
 
+    def _join(self, other: _Stored | None) -> None:
+        """Take over what another process has found meanwhile, if it has seen the same files."""
+        stored = self._stored
+        if other is None or (other.files, other.starts) != (self._files, self._starts):
+            return
+        more = [path for path in other.entries if path not in stored.entries]
+        if not more or any(self._modules.digest(path) != digest for path, digest in other.digests.items()):
+            return
+        self._numbers = self._numbers or {question: number for number, question in enumerate(stored.questions)}
+        places = []
+        for question, answer in zip(other.questions, other.answers, strict=True):
+            if question not in self._numbers:
+                self._numbers[question] = len(stored.questions)
+                stored.questions.append(question)
+                stored.answers.append(answer)
+            places.append(self._numbers[question])
+        for word, files in other.words.items():
+            self._words.setdefault(word, [other.files[place] for place in files])
+        for path in more:
+            entry = other.entries[path]
+            stored.entries[path] = _Entry(entry.result, _pack(_moved(_bits(entry.rests_on), places)))
+
     def _packed(self, project: Project, questions: tuple[Question, ...]) -> bytes:
         numbers = []
         for question in questions:
@@ -179,10 +202,7 @@ class Kept:
                 if question[0] == "word":
                     self._words[question[1]] = project.naming(question[1])
             numbers.append(number)
-        bits = bytearray(max(numbers) // 8 + 1)
-        for number in numbers:
-            bits[number >> 3] |= 1 << (number & 7)
-        return zlib.compress(bits, 1)
+        return _pack(numbers)
 
     def _reword(self, changed: set[str]) -> set[str]:
         """Find out which files contain which words now. Returns the words of which the files are others."""
@@ -209,27 +229,35 @@ def _compact(stored: _Stored, numbers: dict[tuple[str, ...], int]) -> None:
     if used.bit_count() * 2 >= len(stored.questions):
         return
     kept = [number for number in range(len(stored.questions)) if used >> number & 1]
-    places = {number: place for place, number in enumerate(kept)}
+    places = dict.fromkeys(range(len(stored.questions)), 0) | {number: place for place, number in enumerate(kept)}
     for entry in stored.entries.values():
-        bits = _bits(entry.rests_on)
-        moved = 0
-        for number, place in places.items():
-            if bits >> number & 1:
-                moved |= 1 << place
-        entry.rests_on = zlib.compress(moved.to_bytes((moved.bit_length() + 7) // 8, "little"), 1)
+        entry.rests_on = _pack(_moved(_bits(entry.rests_on), places))
     stored.questions = [stored.questions[number] for number in kept]
     stored.answers = [stored.answers[number] for number in kept]
     numbers.clear()
     numbers.update({question: number for number, question in enumerate(stored.questions)})
 
 
+def _pack(numbers: list[int]) -> bytes:
+    bits = bytearray(max(numbers) // 8 + 1)
+    for number in numbers:
+        bits[number >> 3] |= 1 << (number & 7)
+    return zlib.compress(bits, 1)
+
+
 def _bits(packed: bytes) -> int:
     return int.from_bytes(zlib.decompress(packed), "little")
 
 
+def _moved(bits: int, places: Mapping[int, int] | list[int]) -> list[int]:
+    """The new numbers of the questions in a bit set, by their old ones."""
+    digits = f"{bits:b}"[::-1]
+    return [places[number] for number, digit in enumerate(digits) if digit == "1"]
+
+
 def _settled(stamp: Stamp, now: int) -> Stamp:
     """A stamp that tells every later change; `None` for a file that has just been changed."""
-    return stamp if stamp is not None and max(stamp[:2]) < now - _FRESH else None
+    return stamp if stamp is not None and max(stamp[:2]) < now - FRESH else None
 
 
 def _decoded(data: bytes | None) -> _Stored | None:
