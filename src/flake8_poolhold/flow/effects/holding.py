@@ -56,8 +56,8 @@ def made(
     if frame.function is not None:
         state.holders[place] = HolderState(frozenset({FRESH}), bound=bound)
         frame.made.setdefault(place, (span, ""))
-    if not frame.muted:
-        frame.analysis.events.holders.add((frame.path, span[0], span[1]))
+    if frame.reporting and not frame.muted:
+        frame.analysis.events.holders.setdefault(frame.path, set()).add(span[:2])
     return holder
 
 

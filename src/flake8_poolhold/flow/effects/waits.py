@@ -17,7 +17,8 @@ def reach(frame: Frame, state: State, wait: Wait, path: str, span: tree.Span) ->
     """The library call `path` at `span` waits."""
     if frame.muted:
         return
-    frame.analysis.events.waits.add((frame.path, span[0], span[1]))
+    if frame.reporting:
+        frame.analysis.events.waits.setdefault(frame.path, set()).add(span[:2])
     step = frame.step(span, f"waits: {display(path)}", "wait")
     meet(frame, state, Waiting(wait, (step,), (), frozenset()), span)
 

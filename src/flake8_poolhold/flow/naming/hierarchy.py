@@ -33,8 +33,9 @@ def implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Func
     key = (base.key, name)
     known = analysis.implementations.get(key)
     if known is None:
-        analysis.implementations[key] = []
-        known = analysis.implementations[key] = _implementations(analysis, base, name)
+        with analysis.tracker.finding(("implementations", *key)):
+            analysis.implementations[key] = []
+            known = analysis.implementations[key] = _implementations(analysis, base, name)
     return known
 
 

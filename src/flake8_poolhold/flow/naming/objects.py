@@ -206,8 +206,9 @@ def aliases(analysis: Analysis, cls: str) -> tuple[Alias, ...]:
     """The holders that the constructor of `cls` puts into several objects."""
     known = analysis.aliases.get(cls)
     if known is None:
-        analysis.aliases[cls] = ()
-        known = analysis.aliases[cls] = tuple(_aliases(analysis, cls))
+        with analysis.tracker.finding(("aliases", cls)):
+            analysis.aliases[cls] = ()
+            known = analysis.aliases[cls] = tuple(_aliases(analysis, cls))
     return known
 
 
