@@ -125,9 +125,8 @@ class Run:
 
         reason = ""
         for offer in (finding.fix, *finding.others):
-            source = self.modules.source(offer.path or finding.path)
             try:
-                edits = fixes.edits(msgspec.structs.replace(finding, fix=offer), source.text if source else "")
+                edits = fixes.edits(msgspec.structs.replace(finding, fix=offer), self._text)
             except fixes.CannotFixError as error:
                 reason = reason or str(error)
             except Exception as error:
@@ -135,6 +134,10 @@ class Run:
             else:
                 return msgspec.structs.replace(finding, fix=msgspec.structs.replace(offer, edits=edits), others=())
         return msgspec.structs.replace(finding, fix=None, others=(), notes=(*finding.notes, f"no fix: {reason}"))
+
+    def _text(self, path: str) -> str:
+        source = self.modules.source(path)
+        return source.text if source is not None else ""
 
     def _check_syntax(self, path: str) -> None:
         """Note a syntax error in a file that is not worth an analysis.

@@ -26,10 +26,12 @@ from flake8_poolhold.flow.model.lifetimes import (
 )
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import join_states
+from flake8_poolhold.flow.model.values import Holder
 from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
+from flake8_poolhold.flow.repairing import blocks as opening
 
 Event = TypeVar(
     "Event",
@@ -217,6 +219,10 @@ class Flow:
     def function(self, identity: str) -> FunctionInfo | None:
         """A function by its id."""
         return self._analysis.functions.get(identity)
+
+    def openings(self, function: FunctionInfo, holder: Holder | None) -> list[Remedy]:
+        """What would open a session that a function makes so that it is closed; none if no repairs are looked for."""
+        return [opening.around_uses(self._analysis, function, holder)] if self.repairs else []
 
     def remedies(self, hold: Hold) -> list[Remedy]:
         """What would end a hold, the best first."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.facts import tree
     from flake8_poolhold.finding import Step
     from flake8_poolhold.flow.model.frames import FunctionInfo
-    from flake8_poolhold.flow.model.values import Place, Value
+    from flake8_poolhold.flow.model.values import Holder, Place, Value
 
 Into = Literal["background", "stream", "task", "thread", "queue", "cache"]
 """Where work that outlives its caller runs, or where a holder is kept."""
@@ -105,11 +105,15 @@ class Driven(msgspec.Struct, frozen=True, eq=False):
 
 
 class Leaking(msgspec.Struct, frozen=True, eq=False):
-    """A provider that does not close what it gives: never, not when the request fails, or because it returns it."""
+    """A provider that does not close what it gives: never, not when the request fails, or because it returns it.
+
+    `holder` is what it gives, where it makes that itself.
+    """
 
     function: FunctionInfo
     span: tree.Span
     how: Literal["never", "failing", "returned"]
+    holder: Holder | None = None
 
 
 class Cancellable(msgspec.Struct, frozen=True, eq=False):
@@ -123,6 +127,7 @@ class Cancellable(msgspec.Struct, frozen=True, eq=False):
     span: tree.Span
     name: str
     how: Literal["skipped", "interrupted", "thrown"]
+    holder: Holder | None = None
 
 
 class Unclosed(msgspec.Struct, frozen=True, eq=False):
@@ -133,6 +138,7 @@ class Unclosed(msgspec.Struct, frozen=True, eq=False):
     name: str
     raising: bool
     used: Step | None
+    holder: Holder | None = None
 
 
 class Unawaited(msgspec.Struct, frozen=True, eq=False):
