@@ -32,6 +32,7 @@ from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.repairing import blocks as opening
+from flake8_poolhold.flow.repairing import sequences
 
 Event = TypeVar(
     "Event",
@@ -223,6 +224,10 @@ class Flow:
     def openings(self, function: FunctionInfo, holder: Holder | None) -> list[Remedy]:
         """What would open a session that a function makes so that it is closed; none if no repairs are looked for."""
         return [opening.around_uses(self._analysis, function, holder)] if self.repairs else []
+
+    def sequences(self, shared: Shared) -> list[Remedy]:
+        """What would keep branches from using one session at once."""
+        return [sequences.one_after_the_other(shared)] if self.repairs else []
 
     def remedies(self, hold: Hold) -> list[Remedy]:
         """What would end a hold, the best first."""

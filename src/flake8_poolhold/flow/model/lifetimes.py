@@ -50,7 +50,8 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     """A holder that several branches, which run at once, use.
 
     `how` starts them (`gather`, `TaskGroup`, `create_task`); `branches` are their names, one alone if it runs many
-    times; `held`: its connection is checked out by then; `ends`: a branch commits, rolls back or closes.
+    times; `held`: its connection is checked out by then; `ends`: a branch commits, rolls back or closes; `others`:
+    branches that do not use it run beside; `waits`: a branch waits for more than its database.
     """
 
     function: FunctionInfo
@@ -62,6 +63,8 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     branches: tuple[str, ...]
     held: bool
     ends: bool
+    others: bool = False
+    waits: bool = False
 
 
 class InstanceEscape(msgspec.Struct, frozen=True, eq=False):
