@@ -31,6 +31,14 @@ def imported_as(module: cst.Module, source: str, symbol: str) -> str:
     return ""
 
 
+def source_of(module: cst.Module, name: str) -> str:
+    """The module from which a file imports `name` at its top level, with the dots of a relative import; or empty."""
+    for _, node in _top_level(module):
+        if isinstance(node, cst.ImportFrom) and name in _names(node):
+            return _module(node)
+    return ""
+
+
 def added(path: str, text: str, module: cst.Module, found: Spans, source: str, symbol: str) -> tuple[Edit, ...]:
     """The edits that import `symbol` from `source`. Raises `CannotFixError` where the name is taken by something else.
 

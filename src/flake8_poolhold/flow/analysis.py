@@ -32,7 +32,7 @@ from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.repairing import blocks as opening
-from flake8_poolhold.flow.repairing import sequences
+from flake8_poolhold.flow.repairing import driving, sequences
 
 Event = TypeVar(
     "Event",
@@ -228,6 +228,10 @@ class Flow:
     def sequences(self, shared: Shared) -> list[Remedy]:
         """What would keep branches from using one session at once."""
         return [sequences.one_after_the_other(shared)] if self.repairs else []
+
+    def entries_of(self, driven: Driven) -> list[Remedy]:
+        """What would enter a provider that is driven by hand."""
+        return [driving.entered(self._analysis, driven)] if self.repairs else []
 
     def remedies(self, hold: Hold) -> list[Remedy]:
         """What would end a hold, the best first."""

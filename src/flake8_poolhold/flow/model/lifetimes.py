@@ -96,7 +96,8 @@ class Driven(msgspec.Struct, frozen=True, eq=False):
     """A provider, a generator that gives a holder, that is driven by hand and not finished.
 
     `how`: by `next` or `anext`, as a `loop` that is left early, as a `delegate` whose holder is yielded on, or as a
-    context manager that is used `unentered`; `bound`: a variable keeps the generator; `places` are what it gave.
+    context manager that is used `unentered`; `bound`: a variable keeps the generator; `places` are what it gave;
+    `source` is the provider, where that is known.
     """
 
     function: FunctionInfo
@@ -105,6 +106,7 @@ class Driven(msgspec.Struct, frozen=True, eq=False):
     how: How
     bound: bool
     places: frozenset[Place]
+    source: FunctionInfo | None = None
 
 
 class Leaking(msgspec.Struct, frozen=True, eq=False):

@@ -52,7 +52,7 @@ def around_uses(analysis: Analysis, function: FunctionInfo, holder: Holder | Non
         return Remedy(NAME, refused=f"{reason}; {by_hand}")
     closes = list(_closes(made.rest, made.name))
     covered, ends = _covered(made, closes)
-    objects = frozenset() if ends or not _needs_objects(made.rest, is_async=known.is_async) else _derived(made)
+    objects = frozenset() if ends or not needs_objects(made.rest, is_async=known.is_async) else derived(made)
     start = made.span
     parts = [Part(function.path, start[0], start[1], "open", _header(known.is_async, holder, made))]
     parts += [Part(function.path, *at, "close") for at in _superfluous(covered, made, closes)]
@@ -60,7 +60,7 @@ def around_uses(analysis: Analysis, function: FunctionInfo, holder: Holder | Non
     return Remedy(
         NAME,
         f"open `{made.name}` with `{'async with' if known.is_async else 'with'}` at line {line}, around what uses it",
-        doubts=tuple(_doubts(function, made, objects, ends=ends)),
+        doubts=tuple(doubts(function, made, objects, ends=ends)),
         session=(made.name,),
         objects=tuple(sorted(objects)),
         parts=tuple(parts),
@@ -98,16 +98,21 @@ def _by_hand(function: FunctionInfo) -> str:
 
 def _refusal(analysis: Analysis, function: FunctionInfo, holder: Holder, made: Made, *, is_async: bool) -> str:
     """Why a block would not do what the code does, or could not be written."""
-    name, node = made.name, function.node
     if "scoped" in holder.kind:
         return "a scoped session belongs to whatever runs in its scope, so that it may be used elsewhere"
     kind = analysis.holders.classes[holder.kind].kind
     if kind == "connection" and (holder.kind not in _CONNECTIONS or _method(made) != "connect"):
         return "leaving a block does more than close this connection"
-    if is_async and not node.is_async:
+    if is_async and not function.node.is_async:
         return "an async session cannot be entered in a plain function"
     if holder.cls and any(names.method(analysis, holder.cls, one) is not None for one in _ENTERS):
         return "its class has a `with` block of its own"
+    return misused(function, made)
+
+
+def misused(function: FunctionInfo, made: Made) -> str:
+    """Why not all uses of the session can lie in one block."""
+    name, node = made.name, function.node
     if any(isinstance(one, tree.Global) and name in one.names for one in statements(node.body)):
         return f"`{name}` is a global variable"
     inside = {id(one) for one in walk([made.assign, made.rest])}
@@ -199,13 +204,13 @@ def _superfluous(covered: list[tree.Statement], made: Made, closes: _Closes) -> 
             yield at
 
 
-def _needs_objects(body: list[tree.Statement], *, is_async: bool) -> bool:
+def needs_objects(body: list[tree.Statement], *, is_async: bool) -> bool:
     """Whether what was loaded may need the session where it is read: an async one never loads without being asked."""
     lazy = ("stream", "stream_scalars", "awaitable_attrs", "run_sync")
     return not is_async or any(isinstance(one, tree.Attribute) and one.name in lazy for one in walk(body))
 
 
-def _derived(made: Made) -> frozenset[str]:
+def derived(made: Made) -> frozenset[str]:
     """The variables that hold something which came out of the session."""
     found = {made.name}
     nodes = list(walk(made.rest))
@@ -229,7 +234,7 @@ def _derived(made: Made) -> frozenset[str]:
             return frozenset(found - {made.name})
 
 
-def _doubts(function: FunctionInfo, made: Made, objects: frozenset[str], *, ends: bool) -> Iterator[str]:
+def doubts(function: FunctionInfo, made: Made, objects: frozenset[str], *, ends: bool = False) -> Iterator[str]:
     """What is not proved about the block."""
     inner = [one for one in walk(made.rest) if isinstance(one, tree.Function)]
     if any(_mentions(one, made.name) for one in inner):
