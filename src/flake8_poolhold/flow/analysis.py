@@ -31,8 +31,8 @@ from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
+from flake8_poolhold.flow.repairing import awaiting, driving, sequences
 from flake8_poolhold.flow.repairing import blocks as opening
-from flake8_poolhold.flow.repairing import driving, sequences
 
 Event = TypeVar(
     "Event",
@@ -232,6 +232,10 @@ class Flow:
     def entries_of(self, driven: Driven) -> list[Remedy]:
         """What would enter a provider that is driven by hand."""
         return [driving.entered(self._analysis, driven)] if self.repairs else []
+
+    def awaits(self, event: Unawaited) -> list[Remedy]:
+        """What would await a coroutine that is dropped."""
+        return [awaiting.awaited(event)] if self.repairs else []
 
     def remedies(self, hold: Hold) -> list[Remedy]:
         """What would end a hold, the best first."""
