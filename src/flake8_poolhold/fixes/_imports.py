@@ -39,17 +39,20 @@ def source_of(module: cst.Module, name: str) -> str:
     return ""
 
 
-def added(path: str, text: str, module: cst.Module, found: Spans, source: str, symbol: str) -> tuple[Edit, ...]:
-    """The edits that import `symbol` from `source`. Raises `CannotFixError` where the name is taken by something else.
+def added(
+    path: str, text: str, module: cst.Module, found: Spans, source: str, symbol: str, *, own: bool = False
+) -> tuple[Edit, ...]:
+    """The edits that import `symbol` from `source`, a module of the project itself if it is its `own`.
 
-    It joins an import from the same module, else it gets a line of its own among those that it sorts with.
+    It joins an import from the same module, else it gets a line of its own among those that it sorts with. Raises
+    `CannotFixError` where the name is taken by something else.
     """
     if symbol in _bound(module):
         raise CannotFixError(f"`{symbol}` is the name of something else in {path}")
     for line, node in _top_level(module):
         if isinstance(node, cst.ImportFrom) and _module(node) == source and not isinstance(node.names, cst.ImportStar):
             return (_joined(path, text, module, found, line, node, symbol),)
-    return (_line(path, text, module, found, source, symbol),)
+    return (_line(path, text, module, found, source, symbol, source.partition(".")[0] if own else ""),)
 
 
 def dropped(
@@ -171,15 +174,15 @@ def _key(word: str) -> tuple[int, str]:
     return kind, name.lower()
 
 
-def _line(path: str, text: str, module: cst.Module, found: Spans, source: str, symbol: str) -> Edit:
+def _line(path: str, text: str, module: cst.Module, found: Spans, source: str, symbol: str, own: str) -> Edit:
     """The edit that gives an import a line of its own: among those of its section, `from` imports behind the others."""
     rows = lines(text)
     content = f"from {source} import {symbol}"
     imports = [(line, node) for line, node in _top_level(module) if not _is_future(node)]
     if not imports:
         return _first_import(path, module, found, rows, content)
-    kind = _section(source)
-    same = [(line, node) for line, node in imports if _section(_name_of(node)) == kind]
+    kind = _section(source, own)
+    same = [(line, node) for line, node in imports if _section(_name_of(node), own) == kind]
     groups = same or imports
     after: cst.SimpleStatementLine | None = None
     for line, node in groups:
@@ -187,7 +190,7 @@ def _line(path: str, text: str, module: cst.Module, found: Spans, source: str, s
             after = line
     behind = newline(rows[found[id(groups[0][0])][0] - 1], module)
     if not same:
-        later = [line for line, node in imports if _section(_name_of(node)) > kind]
+        later = [line for line, node in imports if _section(_name_of(node), own) > kind]
         if later:
             row = found[id(later[0])][0]
             return Edit(path, row, 1, row, 1, f"{content}{behind}{behind}")
@@ -226,8 +229,9 @@ def _name_of(node: _Import) -> str:
     return _module(node) if isinstance(node, cst.ImportFrom) else str(node.names[0].evaluated_name)
 
 
-def _section(source: str) -> int:
-    """The section of an import: standard library, others, relative ones."""
+def _section(source: str, own: str) -> int:
+    """The section of an import: standard library, others, those of the package `own`, relative ones."""
     if source.startswith("."):
-        return 3
-    return 1 if source.partition(".")[0] in sys.stdlib_module_names else 2
+        return 4
+    root = source.partition(".")[0]
+    return 3 if root == own else 1 if root in sys.stdlib_module_names else 2

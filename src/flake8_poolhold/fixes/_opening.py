@@ -88,10 +88,23 @@ def indented(
 
     Lines in strings and those in `without` stay as they are; empty lines right behind the assignment go.
     """
-    source = lines(text)
     first = found[id(opening.assign)][2] + 1
+    outer = margin(lines(text)[found[id(opening.assign)][0] - 1])
+    return indented_from(path, text, first, outer, inside, found, without)
+
+
+def indented_from(
+    path: str,
+    text: str,
+    first: int,
+    outer: str,
+    inside: Sequence[cst.BaseStatement],
+    found: Spans,
+    without: Collection[int],
+) -> tuple[Edit, ...]:
+    """The same for the lines from `first` on, whose margin is `outer`."""
+    source = lines(text)
     last = end_row(inside[-1], found, source)
-    outer = margin(source[found[id(opening.assign)][0] - 1])
     step = _step(inside, outer, source, found)
     fixed = {
         row

@@ -31,7 +31,7 @@ from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
-from flake8_poolhold.flow.repairing import awaiting, driving, sequences
+from flake8_poolhold.flow.repairing import awaiting, background, driving, sequences
 from flake8_poolhold.flow.repairing import blocks as opening
 
 Event = TypeVar(
@@ -236,6 +236,10 @@ class Flow:
     def awaits(self, event: Unawaited) -> list[Remedy]:
         """What would await a coroutine that is dropped."""
         return [awaiting.awaited(event)] if self.repairs else []
+
+    def own_sessions(self, escape: Escape) -> list[Remedy]:
+        """What would give work, which outlives a session, one of its own."""
+        return [background.own_session(self._analysis, escape)] if self.repairs else []
 
     def remedies(self, hold: Hold) -> list[Remedy]:
         """What would end a hold, the best first."""

@@ -26,7 +26,8 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
 
     `carrier` is the class of the object that carries it, or empty; `into` the name of the task. `early`: the provider
     exits before the response is sent, so that a background task finds the holder closed; `None` where no version tells.
-    `used`: the work is seen to use it, it is not only given it.
+    `used`: the work is seen to use it, it is not only given it. `run` is the call that the work makes, `provider` the
+    id of the dependency that gave the holder, `unsaved`: writes may be uncommitted when the work is handed over.
     """
 
     function: FunctionInfo
@@ -39,6 +40,9 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
     owner: Owner
     early: bool | None
     used: bool = True
+    run: Value | None = None
+    provider: str = ""
+    unsaved: bool = False
 
     @property
     def finds_it_closed(self) -> bool:

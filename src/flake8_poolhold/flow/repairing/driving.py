@@ -26,7 +26,7 @@ def entered(analysis: Analysis, driven: Driven) -> Remedy:
         return Remedy(NAME, refused="it is not clear where the provider comes from; enter it in a `with` block")
     kind = "async with" if source.node.is_async else "with"
     by_hand = f"write a context manager for the session and enter it with `{kind}`"
-    if reason := _unfit(source):
+    if reason := unfit(source):
         return Remedy(NAME, refused=f"{reason}; {by_hand}")
     judge = _loop if driven.how in ("loop", "delegate") else _step
     found = judge(driven, source)
@@ -39,7 +39,7 @@ def entered(analysis: Analysis, driven: Driven) -> Remedy:
     return Remedy(
         NAME,
         f"enter `{name}` with `{kind}` at line {driven.span[0]}",
-        doubts=(*doubts, *_exits(source, name)),
+        doubts=(*doubts, *exits(source, name)),
         session=session,
         objects=objects,
         parts=tuple(parts),
@@ -50,7 +50,7 @@ _Found = tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 """How the provider is driven, the session's variable, those of what it has loaded, and doubts."""
 
 
-def _unfit(source: FunctionInfo) -> str:
+def unfit(source: FunctionInfo) -> str:
     """Why a provider is no context manager."""
     yields = [node for node in walk(source.node.body) if isinstance(node, tree.Yield)]
     loops = [node.body for node in walk(source.node.body) if isinstance(node, tree.For | tree.While)]
@@ -140,7 +140,7 @@ def _manager(analysis: Analysis, source: FunctionInfo) -> str:
     return ""
 
 
-def _exits(source: FunctionInfo, name: str) -> Iterator[str]:
+def exits(source: FunctionInfo, name: str) -> Iterator[str]:
     """A doubt when the provider does more behind its `yield` than to give the session back."""
     at = next(node.span for node in walk(source.node.body) if isinstance(node, tree.Yield))
     handlers = [node.body for node in walk(source.node.body) if isinstance(node, tree.Handler)]
