@@ -124,6 +124,23 @@ def run():
     return note
 """,
     ),
+    "a keyword of the same name": (
+        """
+async def run(ask):
+    db = maker()
+    rows = await db.execute(select(1))
+    await db.close()
+    for row in rows:
+        ask.db(db=row)
+""",
+        """
+async def run(ask):
+    async with maker() as db:
+        rows = await db.execute(select(1))
+    for row in rows:
+        ask.db(db=row)
+""",
+    ),
     "a string over lines": (
         '''
 async def run():
@@ -184,6 +201,19 @@ async def run():
 }
 
 REFUSED = {
+    "an unread result": """
+def run():
+    db = sync_maker()
+    rows = db.execute(select(1))
+    found = []
+    found.append((row for row in rows))
+    return found
+""",
+    "an unread result that is returned": """
+async def run():
+    db = maker()
+    return await db.stream(select(1))
+""",
     "outside": """
 async def run(flag):
     if flag:
@@ -233,6 +263,15 @@ def test_what_is_refused(case: str, tmp_path: Path) -> None:
     assert all(one.fix is None and any(note.startswith("no fix: ") for note in one.notes) for one in found)
     assert bool(found) != (case == "scoped")
     assert not fixed(entry, unsafe=True, select=("PHL4",)).diffs
+
+
+def test_what_a_sync_session_has_loaded_may_need_it(tmp_path: Path) -> None:
+    entry = tmp_path / "service.py"
+    entry.write_text(HEAD + "def run():\n    db = sync_maker()\n    note = db.get(Note, 1)\n    return note\n")
+    (fix,) = [one.fix for one in findings(entry) if one.code == "PHL401"]
+    assert fix is not None
+    assert fix.applicability == "unsafe"
+    assert "what it has loaded leaves the function" in fix.message
 
 
 def test_a_function_inside_makes_it_unsafe(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import libcst as cst
@@ -46,7 +46,7 @@ def covered(
     last = max((index for index, one in enumerate(opening.rest) if mentions(one, names)), default=-1)
     inside = list(opening.rest[: last + 1])
     known = {id(node) for one in [opening.line, *inside] for node in below(one)}
-    if any(_is_one(node, session) and id(node) not in known for node in below(function)):
+    if any(id(node) not in known for node in variables(function, session)):
         raise CannotFixError("the session is named outside of the lines that a block could cover")
     if not inside:
         raise CannotFixError("nothing uses the session")
@@ -54,11 +54,17 @@ def covered(
 
 
 def mentions(root: cst.CSTNode, names: Collection[str]) -> bool:
-    return any(_is_one(node, names) for node in below(root))
+    return any(True for _ in variables(root, names))
 
 
-def _is_one(node: cst.CSTNode, names: Collection[str]) -> bool:
-    return isinstance(node, cst.Name) and node.value in names
+def variables(root: cst.CSTNode, names: Collection[str]) -> Iterator[cst.Name]:
+    """Where variables of these names are named: `db` in `f(db=1)` and `x.db` is none."""
+    nodes = list(below(root))
+    others = {id(node.keyword) for node in nodes if isinstance(node, cst.Arg)}
+    others |= {id(node.attr) for node in nodes if isinstance(node, cst.Attribute)}
+    for node in nodes:
+        if isinstance(node, cst.Name) and node.value in names and id(node) not in others:
+            yield node
 
 
 def header(

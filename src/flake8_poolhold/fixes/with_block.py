@@ -59,7 +59,7 @@ def body(
     final, has_handlers = _final(inside)
     for statement in inside:
         for node in below(statement):
-            if isinstance(node, cst.SimpleStatementLine) and found[id(node.body[0])][:2] in closes:
+            if isinstance(node, cst.SimpleStatementLine) and found.get(id(node.body[0]), (0, 0))[:2] in closes:
                 if len(node.body) > 1 or found[id(node)][0] in kept:
                     continue
                 first, last = found[id(node)][0], end_row(node, found, source)
@@ -141,7 +141,10 @@ def _unwrapped(
             ) as node
         ] if len(end) == 1 and isinstance(end[0], cst.SimpleStatementLine):
             line = end[0]
-            if found[id(line.body[0])][:2] not in closes or source[found[id(node)][0] - 1].strip() != "try:":
+            if (
+                found.get(id(line.body[0]), (0, 0))[:2] not in closes
+                or source[found[id(node)][0] - 1].strip() != "try:"
+            ):
                 return ()
         case _:
             return ()

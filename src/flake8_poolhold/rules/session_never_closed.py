@@ -42,9 +42,10 @@ async def count() -> int:
 `with-block` opens the session with `async with`, or `with`, where it is made, and indents all that uses it; a `close()`
 at the end of the block, or right before a `return` or `raise` in it, goes. A sync session's block also covers what uses
 the objects that it has loaded, as these may load more. It is safe where every use of the session lies inside the new
-block, its variable is given no other value, and no function inside uses it. None is offered where the session is used
-outside of the block of code that makes it, is scoped, is kept by another variable, is async in a plain function, or is
-a connection of a driver.
+block, no function inside uses it, and a sync session that was never closed loads nothing that leaves the function. None
+is offered where the session is used outside of the block of code that makes it, is scoped, is given another value or
+kept by another variable, is async in a plain function, or is a connection of a driver, and where a result that is not
+read yet leaves the function.
 """
 
 from __future__ import annotations

@@ -47,10 +47,10 @@ async def overview(db: AsyncSession) -> tuple[list[User], int]:
 
 ## Fix safety
 `sequential-await` awaits the branches of a `gather` one after the other, which is as fast, as a session runs one
-statement at a time. It is safe where the `gather` is given calls, or a comprehension of calls, that all use the session
-and wait for nothing but the database. None is offered with `return_exceptions`, where a failure must not stop the other
-branches, for task groups and for tasks that have been started: give each its own session there, which takes as many
-connections from the pool as there are branches.
+statement at a time. It is safe where the `gather` is given calls, or a comprehension of calls, that all use the
+session. None is offered where a branch waits for more than the database, with `return_exceptions`, where a failure must
+not stop the other branches, for task groups and for tasks that have been started: give each its own session there,
+which takes as many connections from the pool as there are branches.
 """
 
 from __future__ import annotations

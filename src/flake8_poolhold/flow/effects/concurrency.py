@@ -32,7 +32,7 @@ Branch = tuple[Value, bool]
 class Beside(msgspec.Struct, frozen=True):
     """What else goes on while branches use one holder: see `Shared`."""
 
-    others: bool = False
+    users: int = 0
     waits: bool = False
 
 
@@ -75,7 +75,7 @@ def together(frame: Frame, state: State, ways: list[Branch], span: tree.Span, ho
             names = tuple(dict.fromkeys(name_of(frame, value) for value, _, _ in met))
             ends = any(use.ends for _, _, use in met)
             values = [value for value, _, _ in met]
-            beside = Beside(len(met) < len(ways), any(_waits(frame, value) for value, _ in ways))
+            beside = Beside(len(met), any(_waits(frame, value) for value, _ in ways))
             _report(frame, state, place, span, how, names, values, ends=ends, beside=beside)
 
 
@@ -168,7 +168,7 @@ def _report(
         function, span = inside
     held = state.holder(place).kinds == {HELD}
     frame.analysis.events.shared.append(
-        Shared(function, span, name, place, _kind(frame, place), how, names, held, ends, beside.others, beside.waits)
+        Shared(function, span, name, place, _kind(frame, place), how, names, held, ends, beside.users, beside.waits)
     )
 
 

@@ -54,8 +54,9 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     """A holder that several branches, which run at once, use.
 
     `how` starts them (`gather`, `TaskGroup`, `create_task`); `branches` are their names, one alone if it runs many
-    times; `held`: its connection is checked out by then; `ends`: a branch commits, rolls back or closes; `others`:
-    branches that do not use it run beside; `waits`: a branch waits for more than its database.
+    times; `held`: its connection is checked out by then; `ends`: a branch commits, rolls back or closes; `users`:
+    how many branches of one call use it, 0 if they are not those of one; `waits`: a branch waits for more than its
+    database.
     """
 
     function: FunctionInfo
@@ -67,7 +68,7 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     branches: tuple[str, ...]
     held: bool
     ends: bool
-    others: bool = False
+    users: int = 0
     waits: bool = False
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.finding import Part
@@ -19,23 +17,16 @@ from flake8_poolhold.flow.model.values import Holder
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import binds
+from flake8_poolhold.flow.repairing import results
+from flake8_poolhold.flow.repairing.results import Made
 
 NAME = "with-block"
 
 _CONNECTIONS = frozenset({"AsyncConnection", "Connection"})
 _CLOSES = frozenset({"close", "aclose"})
 _ENTERS = ("__aenter__", "__enter__", "__aexit__", "__exit__")
+_LAZY_ASYNC = ("stream", "stream_scalars", "awaitable_attrs", "run_sync")
 _BY_HAND = "open it with `{block}` around everything that uses it"
-
-
-class Made(msgspec.Struct, frozen=True, eq=False):
-    """Where a function makes a holder: the assignment of the call at `span`, and what follows it in the same block."""
-
-    name: str
-    assign: tree.Assign
-    span: tree.Span
-    awaited: bool
-    rest: list[tree.Statement]
 
 
 def around_uses(analysis: Analysis, function: FunctionInfo, holder: Holder | None) -> Remedy:
@@ -48,11 +39,12 @@ def around_uses(analysis: Analysis, function: FunctionInfo, holder: Holder | Non
     if made is None:
         return Remedy(NAME, refused=f"it is not made by an assignment to a variable; {by_hand}")
     reason = _refusal(analysis, function, holder, made, is_async=known.is_async)
-    if reason:
-        return Remedy(NAME, refused=f"{reason}; {by_hand}")
     closes = list(_closes(made.rest, made.name))
     covered, ends = _covered(made, closes)
-    objects = frozenset() if ends or not needs_objects(made.rest, is_async=known.is_async) else derived(made)
+    reason = reason or ("" if ends else unread(made, is_async=known.is_async))
+    if reason:
+        return Remedy(NAME, refused=f"{reason}; {by_hand}")
+    objects = frozenset() if ends or not needs_objects(made.rest, is_async=known.is_async) else results.derived(made)
     start = made.span
     parts = [Part(function.path, start[0], start[1], "open", _header(known.is_async, holder, made))]
     parts += [Part(function.path, *at, "close") for at in _superfluous(covered, made, closes)]
@@ -60,7 +52,7 @@ def around_uses(analysis: Analysis, function: FunctionInfo, holder: Holder | Non
     return Remedy(
         NAME,
         f"open `{made.name}` with `{'async with' if known.is_async else 'with'}` at line {line}, around what uses it",
-        doubts=tuple(doubts(function, made, objects, ends=ends)),
+        doubts=tuple(doubts(analysis, function, made, objects, is_async=known.is_async, ends=ends)),
         session=(made.name,),
         objects=tuple(sorted(objects)),
         parts=tuple(parts),
@@ -108,6 +100,16 @@ def _refusal(analysis: Analysis, function: FunctionInfo, holder: Holder, made: M
     if holder.cls and any(names.method(analysis, holder.cls, one) is not None for one in _ENTERS):
         return "its class has a `with` block of its own"
     return misused(function, made)
+
+
+def unread(made: Made, *, is_async: bool) -> str:
+    """Why the block would end too early: somebody reads from the session when the function has returned."""
+    lazy = results.unfetched(made, is_async=is_async)
+    return (
+        "a result that is not read yet leaves the function"
+        if results.leaves(made.rest, lazy, made.name, is_async)
+        else ""
+    )
 
 
 def misused(function: FunctionInfo, made: Made) -> str:
@@ -206,41 +208,30 @@ def _superfluous(covered: list[tree.Statement], made: Made, closes: _Closes) -> 
 
 def needs_objects(body: list[tree.Statement], *, is_async: bool) -> bool:
     """Whether what was loaded may need the session where it is read: an async one never loads without being asked."""
-    lazy = ("stream", "stream_scalars", "awaitable_attrs", "run_sync")
-    return not is_async or any(isinstance(one, tree.Attribute) and one.name in lazy for one in walk(body))
+    return not is_async or any(isinstance(one, tree.Attribute) and one.name in _LAZY_ASYNC for one in walk(body))
 
 
-def derived(made: Made) -> frozenset[str]:
-    """The variables that hold something which came out of the session."""
-    found = {made.name}
-    nodes = list(walk(made.rest))
-    while True:
-        before = len(found)
-        for node in nodes:
-            match node:
-                case tree.Assign(targets=targets, value=value) if value is not None:
-                    pass
-                case tree.For(target=target, iterable=value) | tree.Walrus(target=target, value=value):
-                    targets = [target]
-                case tree.Generator(target=target, iterable=value) | tree.WithItem(target=target, value=value) if (
-                    target
-                ):
-                    targets = [target]
-                case _:
-                    continue
-            if any(isinstance(one, tree.Name) and one.id in found for one in walk(value)):
-                found |= {one.id for target in targets for one in walk(target) if isinstance(one, tree.Name)}
-        if len(found) == before:
-            return frozenset(found - {made.name})
-
-
-def doubts(function: FunctionInfo, made: Made, objects: frozenset[str], *, ends: bool = False) -> Iterator[str]:
+def doubts(
+    analysis: Analysis,
+    function: FunctionInfo,
+    made: Made,
+    objects: frozenset[str],
+    *,
+    is_async: bool,
+    ends: bool = False,
+) -> Iterator[str]:
     """What is not proved about the block."""
     inner = [one for one in walk(made.rest) if isinstance(one, tree.Function)]
     if any(_mentions(one, made.name) for one in inner):
         yield "a function inside uses it, and may run when the block is left"
+    if ends:
+        return
     inside = {id(one) for one in walk(made.rest)}
-    if not ends and any(
+    if any(
         isinstance(one, tree.Name) and one.id in objects and id(one) not in inside for one in walk(function.node.body)
     ):
         yield "what it has loaded is used behind the block"
+    if (not is_async or analysis.project.naming("awaitable_attrs")) and results.leaves(
+        made.rest, results.derived(made)
+    ):
+        yield "what it has loaded leaves the function, and can load no more then"

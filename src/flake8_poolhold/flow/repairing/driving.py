@@ -12,7 +12,7 @@ from flake8_poolhold.flow.model.lifetimes import Driven
 from flake8_poolhold.flow.releasing.habits import name_of
 from flake8_poolhold.flow.releasing.owning import swallows
 from flake8_poolhold.flow.releasing.remedies import Remedy
-from flake8_poolhold.flow.repairing import blocks, tails
+from flake8_poolhold.flow.repairing import blocks, results, tails
 
 NAME = "drive-with-context-manager"
 
@@ -29,7 +29,7 @@ def entered(analysis: Analysis, driven: Driven) -> Remedy:
     if reason := unfit(source):
         return Remedy(NAME, refused=f"{reason}; {by_hand}")
     judge = _loop if driven.how in ("loop", "delegate") else _step
-    found = judge(driven, source)
+    found = judge(analysis, driven, source)
     if isinstance(found, str):
         return Remedy(NAME, refused=f"{found}; {by_hand}")
     part, session, objects, doubts = found
@@ -61,7 +61,7 @@ def unfit(source: FunctionInfo) -> str:
     return "the provider catches exceptions and raises them no more" if swallows(source) else ""
 
 
-def _loop(driven: Driven, _source: FunctionInfo) -> _Found | str:
+def _loop(_analysis: Analysis, driven: Driven, _source: FunctionInfo) -> _Found | str:
     """`async for db in get_db(): ...`"""
     node = next(
         (one for one in walk(driven.function.node.body) if isinstance(one, tree.For) and one.span == driven.span), None
@@ -75,7 +75,7 @@ def _loop(driven: Driven, _source: FunctionInfo) -> _Found | str:
     return "loop", (node.target.id,), (), ()
 
 
-def _step(driven: Driven, source: FunctionInfo) -> _Found | str:
+def _step(analysis: Analysis, driven: Driven, source: FunctionInfo) -> _Found | str:
     """`db = await anext(get_db())`, `db = next(generator)`."""
     body = driven.function.node.body
     for inner in blocks.bodies(body):
@@ -87,18 +87,27 @@ def _step(driven: Driven, source: FunctionInfo) -> _Found | str:
                     pass
                 case _:
                     continue
-            made = blocks.Made(name, statement, value.span, isinstance(value, tree.Await), inner[index + 1 :])
+            made = results.Made(name, statement, value.span, isinstance(value, tree.Await), inner[index + 1 :])
             call = value.value if isinstance(value, tree.Await) else value
             if reason := blocks.misused(driven.function, made):
+                return reason
+            if isinstance(value, tree.Await) != source.node.is_async:
+                return "an async provider is driven like one that is not"
+            if reason := blocks.unread(made, is_async=source.node.is_async):
                 return reason
             if not _advances(call, body, driven):
                 return "the generator is used for more than its session"
             objects = (
-                blocks.derived(made)
+                results.derived(made)
                 if blocks.needs_objects(made.rest, is_async=source.node.is_async)
                 else frozenset[str]()
             )
-            return "step", (name,), tuple(sorted(objects)), tuple(blocks.doubts(driven.function, made, objects))
+            return (
+                "step",
+                (name,),
+                tuple(sorted(objects)),
+                tuple(blocks.doubts(analysis, driven.function, made, objects, is_async=source.node.is_async)),
+            )
     return "the session is not assigned to a variable"
 
 

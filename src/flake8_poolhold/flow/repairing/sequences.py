@@ -56,6 +56,8 @@ def _refusal(call: tree.Call, plain: list[tree.Argument], shared: Shared) -> str
     for one in call.arguments:
         if one.star == "**" or (one.keyword and not _is_false(one)):
             return f"a branch that fails must not stop the others (`{one.keyword or '**'}`)"
+    if shared.waits:
+        return "the branches wait for more than the database, which would take longer in order"
     if len(plain) > 1 and any(one.star for one in plain):
         return "some of the branches come from a list"
     if any(_starts(one.value) for one in plain):
@@ -115,10 +117,8 @@ def _appended(node: tree.Node, name: str) -> list[tree.Argument]:
 
 def _doubts(shared: Shared, plain: list[tree.Argument]) -> Iterator[str]:
     """What may be another behaviour."""
-    if shared.others:
+    if shared.users < len(plain):
         yield "a branch that does not use the session has to wait too"
-    if shared.waits:
-        yield "the branches wait for more than the database, which takes longer in order"
     if any(one.star and isinstance(one.value, tree.Name) for one in plain):
         yield "the calls are made before they are awaited"
     names = {name_of(node.function) for node in walk(shared.function.node.body) if isinstance(node, tree.Call)}
