@@ -64,7 +64,11 @@ def dropped(
     if len(imports) != 1:
         return ()
     inside = {id(node) for node in below(imports[0][0])}
-    inside |= {id(node.attr) for node in below(module) if isinstance(node, cst.Attribute)}
+    for node in below(module):
+        if isinstance(node, cst.Attribute):
+            inside.add(id(node.attr))
+        elif isinstance(node, cst.Expr) and isinstance(node.value, cst.SimpleString):
+            inside.add(id(node.value))  # a docstring; any other string may be an annotation, or in `__all__`
     for node in below(module):
         uses = (isinstance(node, cst.Name) and node.value == name) or (
             isinstance(node, cst.SimpleString) and name in node.value
