@@ -96,11 +96,12 @@ AFTER = {
     "session": "return [note.body, {w}db.scalar(select(func.count(Note.id)))]",
 }
 
-HELPERS = """{a}def tags_of(note: Note) -> int:
+LAZY = """{a}def tags_of(note: Note) -> int:
     return len({tags})
 
 
-def tell(note: Note) -> str:
+"""
+HELPERS = """def tell(note: Note) -> str:
     return note.body
 """
 
@@ -142,8 +143,8 @@ def source(variant: OpeningVariant) -> str:
     handler = f'@app.post("/run")\n{words["a"]}def run(fail: bool = False, flag: bool = True):\n'
     return TEMPLATE.format(
         engine=engine,
-        provider=PROVIDERS.format_map(words).replace("async def opened", "async def opened"),
-        helpers=HELPERS.format_map(words),
+        provider=PROVIDERS.format_map(words),
+        helpers=((LAZY if variant.after == "lazy" else "") + HELPERS).format_map(words),
         handler=handler + textwrap.indent(body, "    ", lambda line: line not in ("x\n", '    y""")\n')) + "\n",
         setup_create=create.format("drop") + "\n        " + create.format("create"),
         a=words["a"],

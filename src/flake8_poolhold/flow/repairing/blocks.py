@@ -25,7 +25,7 @@ NAME = "with-block"
 _CONNECTIONS = frozenset({"AsyncConnection", "Connection"})
 _CLOSES = frozenset({"close", "aclose"})
 _ENTERS = ("__aenter__", "__enter__", "__aexit__", "__exit__")
-_LAZY_ASYNC = ("stream", "stream_scalars", "awaitable_attrs", "run_sync")
+_LAZY_ASYNC = ("stream", "stream_scalars", "run_sync")
 _BY_HAND = "open it with `{block}` around everything that uses it"
 
 
@@ -44,7 +44,11 @@ def around_uses(analysis: Analysis, function: FunctionInfo, holder: Holder | Non
     reason = reason or ("" if ends else unread(made, is_async=known.is_async))
     if reason:
         return Remedy(NAME, refused=f"{reason}; {by_hand}")
-    objects = frozenset() if ends or not needs_objects(made.rest, is_async=known.is_async) else results.derived(made)
+    objects = (
+        frozenset()
+        if ends or not needs_objects(analysis, made.rest, is_async=known.is_async)
+        else results.derived(made)
+    )
     start = made.span
     parts = [Part(function.path, start[0], start[1], "open", _header(known.is_async, holder, made))]
     parts += [Part(function.path, *at, "close") for at in _superfluous(covered, made, closes)]
@@ -206,9 +210,11 @@ def _superfluous(covered: list[tree.Statement], made: Made, closes: _Closes) -> 
             yield at
 
 
-def needs_objects(body: list[tree.Statement], *, is_async: bool) -> bool:
+def needs_objects(analysis: Analysis, body: list[tree.Statement], *, is_async: bool) -> bool:
     """Whether what was loaded may need the session where it is read: an async one never loads without being asked."""
-    return not is_async or any(isinstance(one, tree.Attribute) and one.name in _LAZY_ASYNC for one in walk(body))
+    if not is_async or analysis.project.naming("awaitable_attrs"):
+        return True
+    return any(isinstance(one, tree.Attribute) and one.name in _LAZY_ASYNC for one in walk(body))
 
 
 def doubts(

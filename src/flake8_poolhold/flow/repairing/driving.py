@@ -99,7 +99,7 @@ def _step(analysis: Analysis, driven: Driven, source: FunctionInfo) -> _Found | 
                 return "the generator is used for more than its session"
             objects = (
                 results.derived(made)
-                if blocks.needs_objects(made.rest, is_async=source.node.is_async)
+                if blocks.needs_objects(analysis, made.rest, is_async=source.node.is_async)
                 else frozenset[str]()
             )
             return (
