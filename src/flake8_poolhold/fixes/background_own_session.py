@@ -1,11 +1,11 @@
-"""`background-own-session`: a task loses its session parameter and opens a session in a block around its body.
+"""`background-own-session`: a task loses its session parameter and opens a session in a block around what uses it.
 
 Its callers no longer give it one, in all files at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import libcst as cst
@@ -31,17 +31,20 @@ def edits_across(finding: Finding, read: Read) -> tuple[Edit, ...]:
 
     Raises `CannotFixError` where a signature, a call or the body cannot be changed.
     """
-    parts = finding.fix.parts if finding.fix is not None else ()
+    offer = finding.fix
+    if offer is None:
+        raise CannotFixError("no fix is offered")
+    parts, names = offer.parts, {*offer.session, *offer.objects}
     made: list[Edit] = []
     for path in sorted({part.path for part in parts}):
         text = read(path)
         file = _File(path, text, *parsed(text))
         here = [part for part in parts if part.path == path]
-        made += _of_file(file, here)
+        made += _of_file(file, here, names)
     return tuple(dict.fromkeys(made))
 
 
-def _of_file(file: _File, parts: Sequence[Part]) -> Iterator[Edit]:
+def _of_file(file: _File, parts: Sequence[Part], names: Collection[str]) -> Iterator[Edit]:
     gone: list[cst.CSTNode] = []
     for part in parts:
         if part.role == "site":
@@ -62,7 +65,7 @@ def _of_file(file: _File, parts: Sequence[Part]) -> Iterator[Edit]:
     opening = next((part for part in parts if part.role in ("open", *_WRAPS)), None)
     task = next((part for part in parts if part.role == "task"), None)
     if opening is not None and task is not None:
-        yield from _body(file, opening, task.text)
+        yield from _body(file, opening, task.text, names)
     used = {node.value for root in gone for node in below(root) if isinstance(node, cst.Name)}
     for name in sorted(used):
         yield from _imports.dropped(file.path, file.text, file.module, file.found, name, gone)
@@ -75,16 +78,15 @@ def _function(file: _File, part: Part) -> cst.FunctionDef:
     return node
 
 
-def _body(file: _File, part: Part, session: str) -> Iterator[Edit]:
-    """The edits that put the body of the task, its docstring excepted, into a block."""
+def _body(file: _File, part: Part, session: str, names: Collection[str]) -> Iterator[Edit]:
+    """The edits that put what uses the session into a block."""
     function = _function(file, part)
     if not isinstance(function.body, cst.IndentedBlock):
         raise CannotFixError("the task stands on one line")
-    body = list(function.body.body)
-    if function.get_docstring() is not None:
-        body = body[1:]
-    if not body:
-        raise CannotFixError("the task does nothing")
+    using = [index for index, one in enumerate(function.body.body) if _opening.mentions(one, names)]
+    if not using:
+        raise CannotFixError("the task does not use the session")
+    body = list(function.body.body[using[0] : using[-1] + 1])
     expression = part.text
     if part.role in _WRAPS:
         keyword, _, call = part.text.rpartition(" ")

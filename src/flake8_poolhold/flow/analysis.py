@@ -31,7 +31,7 @@ from flake8_poolhold.flow.naming import names, taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
-from flake8_poolhold.flow.repairing import awaiting, background, driving, sequences
+from flake8_poolhold.flow.repairing import awaiting, background, driving, scopes, sequences
 from flake8_poolhold.flow.repairing import blocks as opening
 
 Event = TypeVar(
@@ -239,6 +239,18 @@ class Flow:
     def own_sessions(self, escape: Escape) -> list[Remedy]:
         """What would give work, which outlives a session, one of its own."""
         return [background.own_session(self._analysis, escape)] if self.repairs else []
+
+    def scopes(self, hold: Hold) -> list[Remedy]:
+        """What would close the request's session before the response is sent."""
+        if not self.repairs:
+            return []
+        bodies = [
+            one
+            for one in self._analysis.events.escapes
+            if one.kind == "stream" and one.function.id == hold.function.id and one.place == hold.place
+        ]
+        own = [background.own_session(self._analysis, one) for one in bodies[:1]]
+        return [*own, scopes.of_session(self._analysis, hold)]
 
     def remedies(self, hold: Hold) -> list[Remedy]:
         """What would end a hold, the best first."""

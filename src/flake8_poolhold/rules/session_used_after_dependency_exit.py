@@ -53,6 +53,9 @@ manager, and takes the parameter away, in the task, at all places that hand it o
 session only to give it away: in all files, or in none. It is safe where the caller has committed what it wrote, the
 task is handed over in one place, and no test overrides the provider. None is offered where the task is also called
 directly, is a method or closure, or is given an object that the session has loaded.
+
+`own-session` does the same with the generator that is the body of a response, in a block that ends before its first
+`yield`: never safe, as it reads in another transaction than the handler.
 """
 
 from __future__ import annotations
@@ -70,7 +73,7 @@ if TYPE_CHECKING:
 _USER = {"background": "the background task", "stream": "the response body"}
 
 
-@rule(code="PHL206", fixes=("background-own-session",))
+@rule(code="PHL206", fixes=("background-own-session", "own-session"))
 def session_used_after_dependency_exit(flow: Flow) -> Iterator[Finding]:
     for escape in flow.escapes:
         if not escape.finds_it_closed:

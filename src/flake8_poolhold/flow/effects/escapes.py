@@ -89,7 +89,7 @@ def stream(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], spa
             for place in sorted(used, key=str):
                 if place in frame.providers and not used[place].closes:
                     body = Started(option, span, "stream", frozenset(used), frozenset(), task_name(frame, option))
-                    _add(frame, state, body, place, "")
+                    _add(frame, state, body, place, "", option)
 
 
 def found(frame: Frame, state: State, place: Place, started: Started) -> None:

@@ -1,4 +1,7 @@
-"""`background-own-session`: a task that was given a session opens its own, and nobody gives it one any more."""
+"""`background-own-session`, `own-session`: a task or the body of a response opens a session of its own.
+
+Nobody gives it one any more. The block covers what uses the session, and for a body no `yield`.
+"""
 
 from __future__ import annotations
 
@@ -14,42 +17,31 @@ from flake8_poolhold.flow.model.values import FunctionOf, Instance, Loaded, Susp
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing.habits import called_by_name
 from flake8_poolhold.flow.releasing.remedies import Remedy
-from flake8_poolhold.flow.repairing import factories, handovers
+from flake8_poolhold.flow.releasing.surroundings import binds
+from flake8_poolhold.flow.repairing import blocks, factories, handovers, results
 
 NAME = "background-own-session"
+STREAM = "own-session"
 
 _BY_HAND = "pass ids, and open a session in the task"
+_BY_HAND_IN_BODY = "read in a short session of the body's own before it yields"
 
 
 def own_session(analysis: Analysis, escape: Escape) -> Remedy:
     """Judge a session of the task's own."""
-    task = _task(analysis, escape)
-    if isinstance(task, str):
-        return Remedy(NAME, refused=f"{task}; {_BY_HAND}")
-    if reason := _objects(analysis, escape):
-        return Remedy(NAME, refused=f"{reason}; {_BY_HAND}")
-    provider = analysis.functions.get(escape.provider)
-    if provider is None or not provider.node.is_generator:
-        return Remedy(NAME, refused=f"it is not known how the session is opened; {_BY_HAND}")
-    way = factories.way_of(analysis, provider)
-    if isinstance(way, str):
-        return Remedy(NAME, refused=f"{way}; {_BY_HAND}")
-    sites = handovers.sites(analysis, task)
-    if isinstance(sites, str):
-        return Remedy(NAME, refused=f"{sites}; {_BY_HAND}")
-    given = [site for site in sites if site.path == escape.function.path and _is_here(site, escape)]
-    parameter = _parameter(task, given[0], escape) if len(given) == 1 else None
-    if parameter is None or any(argument.star for site in sites for argument in site.arguments):
-        return Remedy(NAME, refused=f"it is not clear which parameter of the task is the session; {_BY_HAND}")
-    imports = _imports(analysis, way, task, escape)
-    if imports is None:
-        return Remedy(NAME, refused=f"{task.path} cannot import what opens the session; {_BY_HAND}")
-    if reason := _misused(task, parameter):
-        return Remedy(NAME, refused=f"{reason}; {_BY_HAND}")
-    name = task.node.name
+    is_body = escape.kind == "stream"
+    name, by_hand = (STREAM, _BY_HAND_IN_BODY) if is_body else (NAME, _BY_HAND)
+    found = _plan(analysis, escape)
+    if isinstance(found, str):
+        return Remedy(name, refused=f"{found}; {by_hand}")
+    task, parameter, way, sites, imports = found
+    doubts = list(_doubts(analysis, task, sites, analysis.functions[escape.provider]))
+    if is_body:
+        doubts.insert(0, "it reads in another transaction than the handler")
+    start = task.node.span[:2]
     parts = [
-        Part(task.path, *task.node.span[:2], "task", parameter.name),
-        Part(task.path, *task.node.span[:2], way.wraps or "open", f"{way.keyword} {way.expression}"),
+        Part(task.path, *start, "task", parameter.name),
+        Part(task.path, *start, way.wraps or "open", f"{way.keyword} {way.expression}"),
         *(Part(task.path, 0, 0, "import", one) for one in imports),
         *(Part(site.path, *site.call.span[:2], "site", at) for site in sites if (at := _given(site, task, parameter))),
     ]
@@ -58,11 +50,49 @@ def own_session(analysis: Analysis, escape: Escape) -> Remedy:
     files = len({part.path for part in parts})
     more = f", in {files} files" if files > 1 else ""
     return Remedy(
-        NAME,
-        f"`{name}` ({task.path}:{task.node.span[0]}) opens its own session, and is given none{more}",
-        doubts=tuple(_doubts(analysis, task, sites, provider)),
+        name,
+        f"`{task.node.name}` ({task.path}:{start[0]}) opens its own session, and is given none{more}",
+        doubts=tuple(doubts),
+        session=(parameter.name,),
+        objects=tuple(sorted(_objects_of(analysis, task, parameter))),
         parts=tuple(parts),
     )
+
+
+_Plan = tuple[FunctionInfo, tree.Parameter, factories.Way, list[handovers.Site], list[str]]
+"""The task, the parameter that is the session, how one is opened, who hands the task over, what it has to import."""
+
+
+def _plan(analysis: Analysis, escape: Escape) -> _Plan | str:
+    """What has to change; or why it cannot."""
+    task = _task(analysis, escape)
+    if isinstance(task, str):
+        return task
+    if reason := _objects(analysis, escape):
+        return reason
+    provider = analysis.functions.get(escape.provider)
+    if provider is None or not provider.node.is_generator:
+        return "it is not known how the session is opened"
+    way = factories.way_of(analysis, provider)
+    if isinstance(way, str):
+        return way
+    sites = handovers.sites(analysis, task)
+    if isinstance(sites, str):
+        return sites
+    given = [site for site in sites if site.path == escape.function.path and _is_here(site, escape)]
+    parameter = _parameter(task, given[0], escape) if len(given) == 1 else None
+    if parameter is None or any(argument.star for site in sites for argument in site.arguments):
+        return "it is not clear which parameter of the task is the session"
+    imports = _imports(analysis, way, task, escape)
+    if imports is None:
+        return f"{task.path} cannot import what opens the session"
+    return _misused(analysis, task, parameter) or (task, parameter, way, sites, imports)
+
+
+def _objects_of(analysis: Analysis, task: FunctionInfo, parameter: tree.Parameter) -> frozenset[str]:
+    """The variables that may need the session where they are read."""
+    needed = blocks.needs_objects(analysis, task.node.body, is_async=task.node.is_async)
+    return results.derived(parameter.name, task.node.body) if needed else frozenset()
 
 
 def _task(analysis: Analysis, escape: Escape) -> FunctionInfo | str:
@@ -72,11 +102,11 @@ def _task(analysis: Analysis, escape: Escape) -> FunctionInfo | str:
             task = analysis.functions[function]
         case _:
             return "the task is no function of a module"
-    if escape.carrier or escape.kind not in ("background", "task"):
+    if escape.carrier or escape.kind not in ("background", "task", "stream"):
         return f"the session is inside {f'a `{escape.carrier}`' if escape.carrier else 'something else'}"
     if task.owner or "<locals>" in task.name or task.name.endswith("<lambda>") or task.node.decorators:
         return "the task is no plain function of a module"
-    return "the task is a generator" if task.node.is_generator else task
+    return "the task is a generator" if task.node.is_generator and escape.kind != "stream" else task
 
 
 def _objects(analysis: Analysis, escape: Escape) -> str:
@@ -135,17 +165,25 @@ def _imports(analysis: Analysis, way: factories.Way, task: FunctionInfo, escape:
     return wanted
 
 
-def _misused(task: FunctionInfo, parameter: tree.Parameter) -> str:
+def _misused(analysis: Analysis, task: FunctionInfo, parameter: tree.Parameter) -> str:
     """Why the parameter cannot become the variable of a block."""
     if parameter.kind != "positional" and sum(one.kind == "keyword" for one in task.node.parameters) == 1:
         return "the session is the only parameter behind the `*`"
+    if any(binds(node, parameter.name) for node in walk(task.node.body)):
+        return "the task gives its parameter another value"
     for node in walk(task.node.body):
-        targets = node.targets if isinstance(node, tree.Assign) else []
-        if any(isinstance(one, tree.Name) and one.id == parameter.name for one in targets):
-            return "the task gives its parameter another value"
         if isinstance(node, tree.Return) and isinstance(node.value, tree.Name) and node.value.id == parameter.name:
             return "the task returns the session"
-    return ""
+    if not task.node.is_generator:
+        return ""
+    names = {parameter.name, *_objects_of(analysis, task, parameter)}
+    using = [
+        index
+        for index, statement in enumerate(task.node.body)
+        if any(isinstance(node, tree.Name) and node.id in names for node in walk(statement))
+    ]
+    covered = task.node.body[using[0] : using[-1] + 1] if using else []
+    return "it yields while it reads" if any(isinstance(node, tree.Yield) for node in walk(covered)) else ""
 
 
 def _unused(

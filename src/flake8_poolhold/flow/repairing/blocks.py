@@ -47,7 +47,7 @@ def around_uses(analysis: Analysis, function: FunctionInfo, holder: Holder | Non
     objects = (
         frozenset()
         if ends or not needs_objects(analysis, made.rest, is_async=known.is_async)
-        else results.derived(made)
+        else results.derived(made.name, made.rest)
     )
     start = made.span
     parts = [Part(function.path, start[0], start[1], "open", _header(known.is_async, holder, made))]
@@ -238,6 +238,6 @@ def doubts(
     ):
         yield "what it has loaded is used behind the block"
     if (not is_async or analysis.project.naming("awaitable_attrs")) and results.leaves(
-        made.rest, results.derived(made)
+        made.rest, results.derived(made.name, made.rest)
     ):
         yield "what it has loaded leaves the function, and can load no more then"

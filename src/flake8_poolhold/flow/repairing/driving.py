@@ -98,7 +98,7 @@ def _step(analysis: Analysis, driven: Driven, source: FunctionInfo) -> _Found | 
             if not _advances(call, body, driven):
                 return "the generator is used for more than its session"
             objects = (
-                results.derived(made)
+                results.derived(made.name, made.rest)
                 if blocks.needs_objects(analysis, made.rest, is_async=source.node.is_async)
                 else frozenset[str]()
             )

@@ -14,7 +14,7 @@ from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing.habits import name_of
 
 _GIVEN = frozenset({"add_task", "BackgroundTask", "start_soon"})
-_CALLED = frozenset({"create_task", "ensure_future"})
+_CALLED = frozenset({"create_task", "ensure_future", "StreamingResponse", "EventSourceResponse"})
 MOST_FILES = 24
 
 

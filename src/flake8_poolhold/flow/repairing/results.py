@@ -29,26 +29,26 @@ class Made(msgspec.Struct, frozen=True, eq=False):
     rest: list[tree.Statement]
 
 
-def derived(made: Made) -> frozenset[str]:
-    """The variables that hold something which came out of the session."""
+def derived(session: str, body: list[tree.Statement]) -> frozenset[str]:
+    """The variables that hold something which came out of the session, a variable, in some code."""
 
     def comes(value: tree.Node, found: Collection[str]) -> bool:
         return any(isinstance(one, tree.Name) and one.id in found for one in walk(value))
 
-    found = {made.name}
+    found = {session}
     while True:
         before = len(found)
-        for targets, value in _bindings(made.rest):
+        for targets, value in _bindings(body):
             if comes(value, found):
                 found |= targets
         if len(found) == before:
-            return frozenset(found - {made.name})
+            return frozenset(found - {session})
 
 
 def unfetched(made: Made, *, is_async: bool) -> frozenset[str]:
     """The variables that hold a result which is not read yet, or a generator over one."""
     found: set[str] = set()
-    came = derived(made) | {made.name}
+    came = derived(made.name, made.rest) | {made.name}
     while True:
         before = len(found)
         for targets, value in _bindings(made.rest):
