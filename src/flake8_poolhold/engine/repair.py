@@ -187,11 +187,9 @@ class _Repair:
 
 
 def _overlap(mine: Edit, other: Edit) -> bool:
-    """Whether two edits change the same text. Insertions at one place do not, nor what is one and the same edit."""
-    if mine.path != other.path or mine == other:
-        return False
-    (start, end), (first, last) = (((one.line, one.column), (one.end_line, one.end_column)) for one in (mine, other))
-    return start < last and first < end
+    """Whether two edits change the same lines, as one may indent what the other writes; unless they are one and the
+    same edit."""
+    return mine.path == other.path and mine != other and mine.line <= other.end_line and other.line <= mine.end_line
 
 
 def _identity(finding: Finding) -> tuple[str, ...]:

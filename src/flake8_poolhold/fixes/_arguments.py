@@ -9,7 +9,7 @@ import libcst as cst
 from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.facts.tree import Span
 from flake8_poolhold.finding import Edit
-from flake8_poolhold.fixes import CannotFixError
+from flake8_poolhold.fixes import CannotFixError, _layout
 from flake8_poolhold.source.text import lines
 
 
@@ -45,6 +45,19 @@ def _whole(module: cst.Module, parameter: cst.Param, found: Spans) -> Span:
 
 
 def _without(path: str, text: str, spans: Sequence[Span], index: int) -> Edit:
+    edit = _plainly_without(path, text, spans, index)
+    source = lines(text)
+    row = spans[index][0]
+    if edit.line == edit.end_line == row and all(one[0] == one[2] == row for one in spans):
+        line = source[row - 1].rstrip("\r\n")
+        closed = _layout.closed_up(path, source, row, line[: edit.column - 1] + line[edit.end_column - 1 :])
+        return closed or edit
+    if len(spans) == 1 and edit.end_line == row + 1:
+        return _layout.closed_up(path, source, row, "") or edit
+    return edit
+
+
+def _plainly_without(path: str, text: str, spans: Sequence[Span], index: int) -> Edit:
     row, column, last, end = spans[index]
     source = lines(text)
     behind = source[last - 1][end - 1 :].split("#")[0].strip()

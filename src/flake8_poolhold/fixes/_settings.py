@@ -10,7 +10,7 @@ import libcst as cst
 
 from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding, Part
-from flake8_poolhold.fixes import CannotFixError, _arguments, _imports
+from flake8_poolhold.fixes import CannotFixError, _arguments, _imports, _layout
 from flake8_poolhold.fixes._places import margin, newline, node_at, parsed
 from flake8_poolhold.source.text import lines
 
@@ -61,6 +61,11 @@ def _with(call: _Call, items: list[tuple[int, int, int, int]], content: str) -> 
             raise CannotFixError("the last of several lines has no comma")
         at = last + 1
         return Edit(path, at, 1, at, 1, f"{indent}{content},{newline(source[last - 1], call.module)}")
+    if first_row < last < row and all(one[0] == one[2] == last for one in items):
+        texts = [source[last - 1][one[1] - 1 : one[3] - 1] for one in items]
+        broken = _layout.spread(path, source, last, [*texts, content], newline(source[last - 1], call.module))
+        if broken is not None:
+            return broken
     return Edit(path, last, behind, last, behind, f", {content}")
 
 
@@ -69,7 +74,7 @@ def _broken(call: _Call, source: list[str], content: str) -> Edit | None:
     row, _, _, end = call.found[id(call.node)]
     text = source[row - 1].rstrip("\r\n")
     code = text.split("  #")[0]
-    longest = limit(source)
+    longest = _layout.limit(source)
     if len(code) + len(content) + 2 <= longest or not set(code[end - 1 :]) <= {")", " ", ","}:
         return None
     behind = newline(source[row - 1], call.module)
@@ -84,13 +89,6 @@ def _broken(call: _Call, source: list[str], content: str) -> Edit | None:
         joined = behind.join(f"{inner}{one}," for one in items)
     first = call.found[id(call.node.args[0])]
     return Edit(call.path, row, first[1], row, end - 1, f"{behind}{joined}{behind}{outer}")
-
-
-def limit(source: list[str]) -> int:
-    """How long a file lets its lines get, as far as its own code tells: 88, 100, or more."""
-    code = [len(line.rstrip()) for line in source if not any(mark in line for mark in "\"'#")]
-    most = max(code, default=0)
-    return 88 if most <= 88 else 100 if most <= 100 else max(most, 120)
 
 
 def _drop(call: _Call, part: Part) -> Iterator[Edit]:

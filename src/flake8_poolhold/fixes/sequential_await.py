@@ -6,7 +6,7 @@ import libcst as cst
 
 from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
-from flake8_poolhold.fixes import CannotFixError, _imports
+from flake8_poolhold.fixes import CannotFixError, _imports, _layout
 from flake8_poolhold.fixes._places import below, contains, margin, newline, node_at, parsed
 from flake8_poolhold.fixes._reads import function_around
 from flake8_poolhold.source.text import lines
@@ -182,14 +182,17 @@ def _over_lines(
     row, column, last, end = around
     line, at = element[:2]
     rows = source[line - 1 : last]
-    behind = "".join(rows)[at - 1 :]
-    stop = behind.rindex(clause.strip().splitlines()[-1]) + len(clause.strip().splitlines()[-1])
-    body = behind[:stop]
+    rest = "".join(rows)[at - 1 :]
+    stop = rest.rindex(clause.strip().splitlines()[-1]) + len(clause.strip().splitlines()[-1])
+    body = rest[:stop]
     if line == row:
         raise CannotFixError("the branches cannot be told apart")
     newline_ = "\r\n" if source[row - 1].endswith("\r\n") else "\n"
     outer, inner = margin(source[row - 1]), margin(source[line - 1])
     step = f"{outer}    " if inner.startswith(outer) else inner
+    before, behind = source[row - 1][: column - 1], source[last - 1][end - 1 :]
+    if newline_ not in body and _layout.fits(f"{before}[await {body}]{behind}", source):
+        return (Edit(path, row, column, last, end, f"[await {body}]"),)
     moved = body.replace(f"{newline_}{inner}", f"{newline_}{step}")
     content = f"[{newline_}{step}await {moved}{newline_}{outer}]"
     return (Edit(path, row, column, last, end, content),)

@@ -5,13 +5,13 @@ The closes at the end of the block go, and so does a `try` that had nothing but 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
 from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
-from flake8_poolhold.fixes import CannotFixError, _opening
+from flake8_poolhold.fixes import CannotFixError, _imports, _opening
 from flake8_poolhold.fixes._places import below, end_row, margin, parsed
 from flake8_poolhold.fixes._reads import function_around
 from flake8_poolhold.source.text import lines
@@ -72,7 +72,18 @@ def body(
     made = _opening.indented(path, text, opening, inside, found, without)
     deletions = [_opening.deleted(path, text, first, last) for first, last in gone]
     hidden = {row for one in deletions for row in range(one.line, one.end_line)}
-    return (*(one for one in made if one.line not in hidden), *deletions)
+    unused = [
+        edit for statement in inside if found[id(statement)][0] in kept for edit in _unused(path, text, statement)
+    ]
+    return (*(one for one in made if one.line not in hidden), *deletions, *unused)
+
+
+def _unused(path: str, text: str, statement: cst.BaseStatement) -> Iterator[Edit]:
+    """The edits that take away the imports of exceptions which only handlers that go have named."""
+    module, found = parsed(text)
+    types = [one.type for one in statement.handlers if one.type] if isinstance(statement, cst.Try) else []
+    for name in sorted({node.value for one in types for node in below(one) if isinstance(node, cst.Name)}):
+        yield from _imports.dropped(path, text, module, found, name, types)
 
 
 def _only_closes(
