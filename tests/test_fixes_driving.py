@@ -111,6 +111,34 @@ async def run():
     return row
 """,
     ),
+    "an exit that is never skipped": (
+        """
+async def counted():
+    async with maker() as db:
+        try:
+            yield db
+        finally:
+            print("done")
+
+
+async def run():
+    async for db in counted():
+        return await db.scalar(select(1))
+""",
+        """
+async def counted():
+    async with maker() as db:
+        try:
+            yield db
+        finally:
+            print("done")
+
+
+async def run():
+    async with asynccontextmanager(counted)() as db:
+        return await db.scalar(select(1))
+""",
+    ),
     "a generator with a name": (
         """
 async def run():

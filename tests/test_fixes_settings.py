@@ -29,6 +29,13 @@ SAFE = {
         "from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker\nfrom sqlalchemy.orm import DeclarativeBase\n\n\n"
         "class Own(AsyncSession):\n    pass\n\n\nmaker = async_sessionmaker(engine, class_=Own)\n",
     ),
+    "an import that gets too long": (
+        "PHL508",
+        "from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine\nfrom sqlalchemy.orm import sessionmaker\n\n"
+        "engine: AsyncEngine = create_async_engine(URL)\nSession = AsyncSession\nmaker = sessionmaker(engine, class_=AsyncSession)\n",
+        "from sqlalchemy.ext.asyncio import (\n    AsyncEngine,\n    AsyncSession,\n    async_sessionmaker,\n    create_async_engine,\n)\n\n"
+        "engine: AsyncEngine = create_async_engine(URL)\nSession = AsyncSession\nmaker = async_sessionmaker(engine)\n",
+    ),
     "queue pool": (
         "PHL502",
         "from sqlalchemy.ext.asyncio import create_async_engine\nfrom sqlalchemy.pool import QueuePool\n\nengine = create_async_engine(URL, poolclass=QueuePool, pool_size=5)\n",
@@ -87,6 +94,12 @@ UNSAFE = {
 }  # fmt: skip
 
 REFUSED = {
+    "another way to the call": (
+        "PHL502",
+        "from sqlalchemy.ext.asyncio import create_async_engine\nfrom sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool\n\n"
+        "chosen = NullPool if TESTING else AsyncAdaptedQueuePool\nengine = create_async_engine(URL, poolclass=chosen, pool_size=5)\n",
+        "the settings go together on other ways to this call",
+    ),
     "an address from elsewhere": (
         "PHL505",
         ENGINE + 'URL = "postgresql+asyncpg://db/app?sslmode=require"\nengine = create_async_engine(URL)\n',

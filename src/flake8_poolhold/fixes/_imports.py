@@ -10,7 +10,7 @@ from libcst.helpers import get_full_name_for_node
 
 from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit
-from flake8_poolhold.fixes import CannotFixError
+from flake8_poolhold.fixes import CannotFixError, _layout
 from flake8_poolhold.fixes._places import below, end_row, margin, newline
 from flake8_poolhold.source.text import lines
 
@@ -143,14 +143,20 @@ def _joined(
     names = [] if isinstance(node.names, cst.ImportStar) else list(node.names)
     words = [module.code_for_node(alias.with_changes(comma=cst.MaybeSentinel.DEFAULT)) for alias in names]
     before = next((index for index, word in enumerate(words) if _key(word) > _key(symbol)), len(words))
+    behind = newline(source[first - 1], module)
     if first == last:
         row = source[first - 1]
         if before < len(words):
-            column = _column(row, words[before])
-            return Edit(path, first, column, first, column, f"{symbol}, ")
-        column = _column(row, words[-1]) + len(words[-1])
-        return Edit(path, first, column, first, column, f", {symbol}")
-    behind = newline(source[first - 1], module)
+            column, content = _column(row, words[before]), f"{symbol}, "
+        else:
+            column, content = _column(row, words[-1]) + len(words[-1]), f", {symbol}"
+        if _layout.fits(row, source) and not _layout.fits(f"{row.rstrip()}{content}", source) and "(" not in row:
+            words.insert(before, symbol)
+            items = "".join(f"    {word},{behind}" for word in words)
+            start = _column(row, words[0] if before else words[1])
+            end = start + len(row[start - 1 :].split("#")[0].rstrip())
+            return Edit(path, first, start, first, end, f"({behind}{items})")
+        return Edit(path, first, column, first, column, content)
     for at in range(first + 1, last + 1):
         code = source[at - 1].split("#")[0].strip()
         indent = margin(source[at - 1])

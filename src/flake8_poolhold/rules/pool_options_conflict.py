@@ -58,5 +58,6 @@ def pool_options_conflict(flow: Flow) -> Iterator[Finding]:
             way, one = found
             message = f"`{made.name}` refuses {one.what} ({one.error} at start); {one.instead}"
             name = "pool-options-conflict"
-            remedies = [settings.without_conflict(made, one)] if flow.repairs else []
+            always = all(conflict(made, other.arguments) is not None for other in made.ways)
+            remedies = [settings.without_conflict(made, one, always=always)] if flow.repairs else []
             yield _pools.at_call("PHL502", name, message, made, way, keywords=one.keywords, remedies=remedies)

@@ -149,11 +149,15 @@ def _manager(analysis: Analysis, source: FunctionInfo) -> str:
     return ""
 
 
-def exits(source: FunctionInfo, name: str) -> Iterator[str]:
-    """A doubt when the provider does more behind its `yield` than to give the session back."""
+def exits(source: FunctionInfo, name: str, *, with_finally: bool = False) -> Iterator[str]:
+    """A doubt when the provider does more behind its `yield` than to give the session back.
+
+    What a `finally` does is done when the generator is destroyed, too; `with_finally` counts it all the same.
+    """
     at = next(node.span for node in walk(source.node.body) if isinstance(node, tree.Yield))
     handlers = [node.body for node in walk(source.node.body) if isinstance(node, tree.Handler)]
-    failing = {id(node) for node in walk(handlers)}
+    finals = [node.final for node in walk(source.node.body) if isinstance(node, tree.Try)]
+    failing = {id(node) for node in walk([handlers, [] if with_finally else finals])}
     for node in walk(source.node.body):
         behind = isinstance(node, tree.Call) and node.span[:2] > at[:2] and id(node) not in failing
         begins = isinstance(node, tree.WithItem) and any(

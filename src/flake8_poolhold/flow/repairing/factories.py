@@ -28,7 +28,7 @@ def way_of(analysis: Analysis, provider: FunctionInfo) -> Way | str:
     if reason := driving.unfit(provider):
         return reason
     name = provider.name.rpartition(".")[2]
-    opened = None if list(driving.exits(provider, name)) else _opened(provider)
+    opened = None if list(driving.exits(provider, name, with_finally=True)) else _opened(provider)
     if opened is not None:
         keyword, value = opened
         roots = tuple(sorted({node.id for node in walk(value) if isinstance(node, tree.Name)}))

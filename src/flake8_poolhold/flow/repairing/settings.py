@@ -58,9 +58,13 @@ def expire_on_commit(made: Made) -> Remedy:
     )
 
 
-def without_conflict(made: Made, conflict: Conflict) -> Remedy:
-    """Judge leaving out the arguments that the call refuses."""
+def without_conflict(made: Made, conflict: Conflict, *, always: bool) -> Remedy:
+    """Judge leaving out the arguments that the call refuses: `always`, or only on some ways to it."""
     name = "drop-conflicting-option"
+    if not always:
+        return Remedy(
+            name, refused=f"the settings go together on other ways to this call; {conflict.instead} on this one"
+        )
     present = [one for one in conflict.keywords if _argument(made, one) is not None]
     if not present or "size" in "".join(one for one in conflict.keywords if one.startswith(("min_", "max_s"))):
         return Remedy(name, refused=f"the settings are not all written in the call; {conflict.instead}")
