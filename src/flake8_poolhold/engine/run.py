@@ -156,13 +156,16 @@ class Run:
             return finding
         from flake8_poolhold import fixes
 
+        def text(path: str) -> str:
+            if flow is not None:
+                flow.reads(path)
+            source = self.modules.source(path)
+            return source.text if source is not None else ""
+
         reason = ""
         for offer in (finding.fix, *finding.others):
-            if flow is not None:
-                flow.reads(offer.path or finding.path)
-            source = self.modules.source(offer.path or finding.path)
             try:
-                edits = fixes.edits(msgspec.structs.replace(finding, fix=offer), source.text if source else "")
+                edits = fixes.edits(msgspec.structs.replace(finding, fix=offer), text)
             except fixes.CannotFixError as error:
                 reason = reason or str(error)
             except Exception as error:

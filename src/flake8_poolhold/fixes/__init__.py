@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from itertools import accumulate
 
 from flake8_poolhold.finding import Edit, Finding
@@ -13,12 +14,24 @@ class CannotFixError(Exception):
     """The codemod cannot make this change in this place; the message says why."""
 
 
-def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
-    """The edits of the fix that `finding` offers, on the text of its file. Raises `CannotFixError`."""
+Read = Callable[[str], str]
+"""The text of a file of the project; empty when it cannot be read."""
+
+
+def edits(finding: Finding, read: Read) -> tuple[Edit, ...]:
+    """The edits of the fix that `finding` offers. Raises `CannotFixError`.
+
+    A codemod has a function `edits`, which is given the text of the file that the fix changes, or, if it changes
+    several files, `edits_across`, which is given `read`.
+    """
     if finding.fix is None:
         raise CannotFixError("no fix is offered")
     codemod = importlib.import_module(f"flake8_poolhold.fixes.{finding.fix.name.replace('-', '_')}")
-    made: tuple[Edit, ...] = codemod.edits(finding, text)
+    made: tuple[Edit, ...]
+    if hasattr(codemod, "edits_across"):
+        made = codemod.edits_across(finding, read)
+    else:
+        made = codemod.edits(finding, read(finding.fix.path or finding.path))
     return made
 
 

@@ -22,7 +22,8 @@ LATER: tuple[type, ...] = (cst.Lambda, cst.GeneratorExp)
 _WANTED: frozenset[type] = frozenset(
     {
         cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.With, cst.Try, cst.TryStar, cst.Match, cst.FunctionDef,
-        cst.ClassDef, cst.Attribute, cst.SimpleString, cst.FormattedString, *SMALL, *LATER,
+        cst.ClassDef, cst.Attribute, cst.SimpleString, cst.FormattedString, cst.Await, cst.Call, cst.Arg, cst.Param,
+        *SMALL, *LATER,
     }
 )  # fmt: skip
 _MARGIN = re.compile(r"[ \t\f]*")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from flake8_poolhold.finding import Finding, FixOffer, Step
 
 if TYPE_CHECKING:
@@ -137,7 +139,15 @@ def offers(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
     return [], (f"no fix: {next(one.refused for one in remedies if one.name == 'commit-before')}",)
 
 
-def _offered(hold: Hold, remedy: Remedy) -> FixOffer:
+def mended(path: str, scope: str, remedies: Sequence[Remedy]) -> tuple[list[FixOffer], tuple[str, ...]]:
+    """The fixes of what is no hold, in the file at `path`, the best first; or why there is none."""
+    possible = sorted((one for one in remedies if not one.refused), key=lambda one: bool(one.doubts))
+    if possible or not remedies:
+        return [_offer(one, path, scope) for one in possible], ()
+    return [], (f"no fix: {remedies[0].refused}",)
+
+
+def _offer(remedy: Remedy, path: str, scope: str) -> FixOffer:
     message = remedy.what
     if remedy.doubts:
         message += f" (not proved harmless: {'; '.join(remedy.doubts)})"
@@ -146,14 +156,20 @@ def _offered(hold: Hold, remedy: Remedy) -> FixOffer:
         "unsafe" if remedy.doubts else "safe",
         message,
         statement=remedy.statement,
-        scope=f"{remedy.path or hold.function.path}::{remedy.start if remedy.path else hold.function.name}",
+        scope=f"{remedy.path or path}::{remedy.start if remedy.path else scope}",
         path=remedy.path,
         start=remedy.start,
         again=remedy.again,
         reads=remedy.reads,
-        session=tuple(sorted(hold.carriers)),
-        objects=tuple(sorted(hold.loaded)),
+        session=remedy.session,
+        objects=remedy.objects,
+        parts=remedy.parts,
     )
+
+
+def _offered(hold: Hold, remedy: Remedy) -> FixOffer:
+    offer = _offer(remedy, hold.function.path, hold.function.name)
+    return msgspec.structs.replace(offer, session=tuple(sorted(hold.carriers)), objects=tuple(sorted(hold.loaded)))
 
 
 def held(flow: Flow, code: str, name: str, kinds: frozenset[str]) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
             state = normal if on_return else frame.raised
             steps = state.holder(place).since if state is not None else ()
             used = steps[0] if steps else None
-            event = Unclosed(frame.function, span, name or "the session", not on_return, used)
+            event = Unclosed(frame.function, span, name or "the session", not on_return, used, frame.known.get(place))
             frame.analysis.events.unclosed.append(event)
         elif not flagged:
             sound[place] = (span, name)
