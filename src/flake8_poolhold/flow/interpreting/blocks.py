@@ -66,7 +66,7 @@ def _augmented(frame: Frame, state: State, node: tree.AugmentedAssign) -> State 
     value = expressions.evaluate(frame, state, node.value)
     if isinstance(node.target, tree.Attribute):
         owner = expressions.evaluate(frame, state, node.target.value)
-        objects.set_attribute(frame, state, owner, node.target.name, UNKNOWN)
+        objects.set_attribute(frame, state, owner, node.target.name, UNKNOWN, node.target.span)
     elif isinstance(node.target, tree.Name):
         state.env[node.target.id] = join((state.env.get(node.target.id, UNKNOWN), value))
     return state

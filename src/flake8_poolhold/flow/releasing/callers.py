@@ -6,13 +6,15 @@ a call which is not met, or that is used for anything but a call, leaves the cal
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.fastapi import dependencies, handlers
 from flake8_poolhold.flow.interpreting import summaries
-from flake8_poolhold.flow.interpreting.watching import Met, Watch
+from flake8_poolhold.flow.interpreting.watching import Met, Unmet, Watch
 from flake8_poolhold.flow.model.frames import Analysis, Events, FunctionInfo
 from flake8_poolhold.flow.model.states import HolderState, compose, join_states
 from flake8_poolhold.flow.model.values import Place
@@ -33,14 +35,11 @@ class Given(msgspec.Struct, frozen=True):
     place: Place
 
 
-def given(analysis: Analysis, function: FunctionInfo, place: Place, state: HolderState) -> Given | None:
-    """The session at `place`, a parameter of `function`, in `state` there, with what all callers have done to it.
-
-    `None` when some caller is not known.
-    """
+def given(analysis: Analysis, function: FunctionInfo, place: Place, state: HolderState) -> Given | Unmet:
+    """The session at `place`, a parameter of `function`, in `state` there, with what all callers have done to it."""
     found = _given(analysis, function, place, state, ())
-    if not found:
-        return None
+    if isinstance(found, Unmet):
+        return found
     joined = found[0].state
     for one in found[1:]:
         joined = join_states(joined, one.state)
@@ -50,31 +49,36 @@ def given(analysis: Analysis, function: FunctionInfo, place: Place, state: Holde
 
 def _given(
     analysis: Analysis, function: FunctionInfo, place: Place, state: HolderState, above: tuple[str, ...]
-) -> list[Given] | None:
+) -> list[Given] | Unmet:
     if len(above) == MOST_LEVELS or function.id in above:
-        return None
+        return Unmet(f"{function.name} is called from too far away")
     calls = _calls(analysis, function)
+    if isinstance(calls, Unmet):
+        return calls
     if not calls:
-        return None
+        return Unmet(f"nothing calls {function.name}")
     found: list[Given] = []
     for met in calls:
         mine = met.holders(place)
-        if len(mine) != 1 or _does_more(met.function):
-            return None
+        where = f"{met.function.path}:{met.step.line}"
+        if len(mine) != 1:
+            return Unmet(f"the session that {where} gives is not known")
+        if _does_more(met.function):
+            return Unmet(f"{met.function.name} ({where}) asks for its transaction or starts tasks")
         outer = met.holder(mine[0])
         now = compose(state, outer, met.step)
         origin = mine[0].origin
         if origin.how == "new" and not mine[0].path:
             if met.provided(mine[0]) and called_by_name(analysis, met.function):
-                return None
+                return Unmet(f"the handler {met.function.name} ({where}) is also called directly")
             found.append(Given(now, met.keeps_loaded(mine[0]), mine[0]))
         elif origin.how == "param" and origin.where == met.function.id:
             further = _given(analysis, met.function, mine[0], now, (*above, function.id))
-            if further is None:
-                return None
+            if isinstance(further, Unmet):
+                return further
             found += further
         else:
-            return None
+            return Unmet(f"where {where} has its session from is not known")
     return found
 
 
@@ -83,43 +87,45 @@ def _does_more(caller: FunctionInfo) -> bool:
     return any(name_of(node) in STARTS_TASKS | LOOKS_AT_TRANSACTION for node in walk(caller.node.body))
 
 
-def _calls(analysis: Analysis, function: FunctionInfo) -> list[Met] | None:
-    """All calls of the function in the project, met in their callers; `None` when some use of its name is no such."""
+def _calls(analysis: Analysis, function: FunctionInfo) -> list[Met] | Unmet:
+    """All calls of the function in the project, met in their callers."""
     name = function.node.name
     if name.startswith("__") or name == "<lambda>" or "<locals>" in function.name:
-        return None
+        return Unmet(f"who calls {function.name} is not known")
     known = analysis.met.get(function.id)
-    if known is None and function.id not in analysis.met:
+    if known is None:
         known = analysis.met[function.id] = _find(analysis, function, name)
     return known
 
 
-def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | None:
+def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | Unmet:
     paths = analysis.project.naming(name)
     if len(paths) > MOST_FILES:
-        return None
+        return Unmet(f"{name} is named in {len(paths)} files")
     watch = Watch(function.id, name)
     outside, analysis.watch, events, analysis.events = analysis.watch, watch, analysis.events, Events()
     try:
         sites: set[tuple[str, tree.Span]] = set()
         for path in sorted(paths):
             here = _sites(analysis, path, name)
-            if here is None or len(sites) > MOST_CALLS:
-                return None
+            if isinstance(here, Unmet):
+                return here
+            if len(sites) > MOST_CALLS:
+                return Unmet(f"{name} is called in more than {MOST_CALLS} places")
             sites |= here
     finally:
         analysis.watch, analysis.events = outside, events
-    return watch.met if sites <= watch.seen else None
+    unmet = sorted(sites - watch.seen)
+    return Unmet(f"what {unmet[0][0]}:{unmet[0][1][0]} calls is not known") if unmet else watch.met
 
 
-def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span]] | None:
-    """Where a file calls what has this name, having interpreted the functions around; `None` for any other use."""
+def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span]] | Unmet:
+    """Where a file calls what has this name, having interpreted the functions around."""
     module = analysis.project.module(path)
     if module is None:
-        return None
-    uses = {
-        id(node) for node in walk(module.body) if isinstance(node, tree.Name | tree.Attribute) and name_of(node) == name
-    }
+        return Unmet(f"{path} cannot be read")
+    nodes = [node for node in walk(module.body) if isinstance(node, tree.Name | tree.Attribute)]
+    uses = {id(node): node for node in nodes if name_of(node) == name}
     found: set[tuple[str, tree.Span]] = set()
     scope = analysis.project.scope(path)
     for qualified, node, owner in scope.functions:
@@ -128,10 +134,15 @@ def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span
             continue
         awaited = {id(one.value): one.span for one in walk(node.body) if isinstance(one, tree.Await)}
         found |= {(path, awaited.get(id(one), one.span)) for one in inside}
-        uses -= {id(one.function) for one in inside}
+        for one in inside:
+            uses.pop(id(one.function), None)
         key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
         _interpret(analysis, names.function_info(analysis, path, qualified, node, key))
-    return None if uses else found
+    return Unmet(f"{name} is handed on in {path}:{_line(uses.values())}") if uses else found
+
+
+def _line(nodes: Iterable[tree.Node]) -> int:
+    return min((node.span[0] for node in nodes if isinstance(node, tree.Attribute)), default=0)
 
 
 def _interpret(analysis: Analysis, info: FunctionInfo) -> None:
