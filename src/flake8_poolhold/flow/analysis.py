@@ -8,9 +8,8 @@ from typing import TypeVar
 import msgspec
 
 from flake8_poolhold.finding import Gap
+from flake8_poolhold.flow import roots
 from flake8_poolhold.flow.blocking import entries
-from flake8_poolhold.flow.effects import callers, providing, singletons
-from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.model.frames import Analysis, Blocking, FanOut, FunctionInfo, Hold
 from flake8_poolhold.flow.model.lifetimes import (
     Cancellable,
@@ -26,7 +25,7 @@ from flake8_poolhold.flow.model.lifetimes import (
 )
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import join_states
-from flake8_poolhold.flow.naming import names, taught
+from flake8_poolhold.flow.naming import taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
@@ -70,24 +69,7 @@ class Flow:
     def analyse(self, path: str) -> None:
         """Analyse every function of a file on its own: handlers with their dependencies, others for any caller."""
         self._reported.add(path)
-        analysis = self._analysis
-        if path in analysis.analysed:
-            return
-        analysis.analysed.add(path)
-        scope = analysis.project.scope(path)
-        analysis.events.process_wide.extend(singletons.of_module(analysis, path))
-        for name, node, owner in scope.functions:
-            key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
-            info = names.function_info(analysis, path, name, node, key)
-            handlers.interpret(analysis, info)
-            shared = callers.resolvers_context(analysis, info)
-            if shared is not None:
-                analysis.events.shared.append(shared)
-            leaking = providing.leaks(analysis, info)
-            if leaking is not None:
-                analysis.events.leaking.append(leaking)
-            elif (cancellable := providing.cancellable(analysis, info)) is not None:
-                analysis.events.cancellable.append(cancellable)
+        roots.analyse(self._analysis, path)
 
     @property
     def holds(self) -> list[Hold]:

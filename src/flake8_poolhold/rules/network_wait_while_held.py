@@ -71,7 +71,7 @@ given away or read behind later queries, and the session was not given by a call
 
 `commit-in-dependency` inserts a commit at the end of the dependency that has queried, for handlers that do not name
 the session themselves. It is safe under the conditions of `commit-before`, for every handler that asks for the
-dependency, where all files with routers were checked and nothing calls the dependency directly.
+dependency, where nothing calls the dependency directly.
 """
 
 from __future__ import annotations

@@ -26,9 +26,14 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
         releases.before(analysis, known_callers, unknown),
         closing.before(analysis, hold, around, is_async=is_async),
         splitting.around_wait(analysis, hold, around, is_async=is_async),
-        depending.inside(analysis, hold, is_async=is_async),
     ]
+    if not any(_is_safe(one) for one in found):  # what other handlers do takes the analysis of their files
+        found.append(depending.inside(analysis, hold, is_async=is_async))
     return sorted(found, key=lambda one: (bool(one.refused), bool(one.doubts)))
+
+
+def _is_safe(remedy: Remedy) -> bool:
+    return not remedy.refused and not remedy.doubts
 
 
 def _with_callers(analysis: Analysis, hold: Hold) -> tuple[Hold, str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow import roots
 from flake8_poolhold.flow.model.frames import Analysis, Asked, Hold
 from flake8_poolhold.flow.model.states import HELD, HolderState, join_states
 from flake8_poolhold.flow.model.values import Holder
@@ -33,6 +34,8 @@ def inside(analysis: Analysis, hold: Hold, *, is_async: bool) -> Remedy:
     if asked is None or not name:
         return Remedy(NAME, refused=_NO_SESSION)
     info = asked.function
+    for path in sorted(_routed(analysis) - analysis.analysed):
+        roots.analyse(analysis, path)
     states = [after for _, after in analysis.events.asked.get(info.id, {}).values()]
     state = asked.after
     for other in states:
@@ -49,6 +52,11 @@ def inside(analysis: Analysis, hold: Hold, *, is_async: bool) -> Remedy:
         path=info.path,
         start=info.node.span[:2],
     )
+
+
+def _routed(analysis: Analysis) -> set[str]:
+    """The files whose handlers may ask for the dependency."""
+    return {path for word in _ROUTERS for path in analysis.project.naming(word)}
 
 
 def _last(hold: Hold) -> Asked | None:
@@ -92,9 +100,6 @@ def _doubts(analysis: Analysis, asked: Asked, hold: Hold, state: HolderState) ->
         yield "a task that runs beside this code may use the session"
     if _is_called(analysis, asked):
         yield "the dependency is also called directly"
-    routed = {path for word in _ROUTERS for path in analysis.project.naming(word)}
-    if not routed <= analysis.analysed:
-        yield "handlers in files that were not checked may use it"
     yield from habits(analysis).doubts
 
 

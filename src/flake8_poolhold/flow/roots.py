@@ -1,0 +1,29 @@
+"""The functions of a file, each analysed on its own: handlers with their dependencies, others for any caller."""
+
+from __future__ import annotations
+
+from flake8_poolhold.flow.effects import callers, providing, singletons
+from flake8_poolhold.flow.fastapi import handlers
+from flake8_poolhold.flow.model.frames import Analysis
+from flake8_poolhold.flow.naming import names
+
+
+def analyse(analysis: Analysis, path: str) -> None:
+    """Analyse every function of a file, once; what was found is added to the events of the analysis."""
+    if path in analysis.analysed:
+        return
+    analysis.analysed.add(path)
+    scope = analysis.project.scope(path)
+    analysis.events.process_wide.extend(singletons.of_module(analysis, path))
+    for name, node, owner in scope.functions:
+        key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
+        info = names.function_info(analysis, path, name, node, key)
+        handlers.interpret(analysis, info)
+        shared = callers.resolvers_context(analysis, info)
+        if shared is not None:
+            analysis.events.shared.append(shared)
+        leaking = providing.leaks(analysis, info)
+        if leaking is not None:
+            analysis.events.leaking.append(leaking)
+        elif (cancellable := providing.cancellable(analysis, info)) is not None:
+            analysis.events.cancellable.append(cancellable)
