@@ -113,6 +113,10 @@ SAFE = {
     "own object changed": (BEFORE, "    box = {}\n    box['body'] = note.body\n"),
     "commit of something else": (MODULE, "class Unit:\n    async def commit(self) -> None: ...\n"),
     "engine that commits each statement": ('os.environ["DATABASE_URL"])', 'os.environ["DATABASE_URL"], isolation_level="AUTOCOMMIT")'),
+    "factory that is set later": (
+        MAKER, "maker: async_sessionmaker[AsyncSession] | None = None\ndef start() -> None:\n    global maker\n"
+        "    maker = async_sessionmaker(engine, expire_on_commit=False)\n",
+    ),
     "same method name elsewhere": (MODULE, "class Job:\n    def run(self) -> None: ...\ndef start(job: Job) -> None:\n    job.run()\n"),
     "savepoint that has ended": (BEFORE, "    async with db.begin_nested():\n        await db.scalar(select(Note.id))\n"),
 }  # fmt: skip

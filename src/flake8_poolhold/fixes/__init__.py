@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from itertools import accumulate
 
+import msgspec
+
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.source.text import lines
 
@@ -15,9 +17,13 @@ class CannotFixError(Exception):
 
 def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
     """The edits of the fix that `finding` offers, on the text of its file. Raises `CannotFixError`."""
-    if finding.fix is None:
+    offer = finding.fix
+    if offer is None:
         raise CannotFixError("no fix is offered")
-    codemod = importlib.import_module(f"flake8_poolhold.fixes.{finding.fix.name.replace('-', '_')}")
+    if offer.site != (0, 0):
+        line, column = offer.site
+        finding = msgspec.structs.replace(finding, path=offer.path, line=line, column=column)
+    codemod = importlib.import_module(f"flake8_poolhold.fixes.{offer.name.replace('-', '_')}")
     made: tuple[Edit, ...] = codemod.edits(finding, text)
     return made
 

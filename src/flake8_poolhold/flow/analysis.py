@@ -204,6 +204,10 @@ class Flow:
         """What would end a hold, the best first."""
         return choosing.remedies(self._analysis, hold)
 
+    def remedies_inside(self, hold: Hold) -> tuple[Hold, list[Remedy]] | None:
+        """What would end a hold in the callee that checks out again, the best first, with the hold there."""
+        return choosing.inside(self._analysis, hold)
+
     def _counted(self, holds: Iterable[Hold]) -> list[Hold]:
         settings = self._analysis.project.settings
         return [hold for hold in self._mine(holds) if settings.counts(hold.waiting.wait)]

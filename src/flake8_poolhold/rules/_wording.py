@@ -122,10 +122,10 @@ def offers(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
     """The fixes of a hold, the best first; or why there is none."""
     if not flow.repairs:
         return [], ()
-    if hold.again:
-        return [], ("no fix here: the callee checks out again before it waits, so begin there",)
+    if hold.again and not hold.state.lock:
+        return _inside(flow, hold)
     remedies = flow.remedies(hold)
-    possible = [one for one in remedies if not one.refused]
+    possible = [one for one in remedies if not one.refused] if not hold.again else []
     if possible:
         return [_offered(hold, one) for one in possible], ()
     if hold.state.lock:
@@ -137,8 +137,19 @@ def offers(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
     return [], (f"no fix: {next(one.refused for one in remedies if one.name == 'commit-before')}",)
 
 
-def _offered(hold: Hold, remedy: Remedy) -> FixOffer:
-    message = remedy.what
+def _inside(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
+    """The fixes in the callee, where a release helps both."""
+    found = flow.remedies_inside(hold)
+    where = f"{found[0].function.name} ({place(found[0].function.path, found[0].span[0])})" if found else ""
+    possible = [one for one in found[1] if not one.refused and not one.path] if found else []
+    if found and possible:
+        return [_offered(found[0], one, f"in {where}, which checks out again: ") for one in possible], ()
+    return [], (f"no fix here: the callee checks out again before it waits, so begin there{where and f', in {where}'}",)
+
+
+def _offered(hold: Hold, remedy: Remedy, inside: str = "") -> FixOffer:
+    """The offer of a repair; `inside` says in which other function it is made, at the wait of `hold` there."""
+    message = f"{inside}{remedy.what}"
     if remedy.doubts:
         message += f" (not proved harmless: {'; '.join(remedy.doubts)})"
     return FixOffer(
@@ -147,7 +158,8 @@ def _offered(hold: Hold, remedy: Remedy) -> FixOffer:
         message,
         statement=remedy.statement,
         scope=f"{remedy.path or hold.function.path}::{remedy.start if remedy.path else hold.function.name}",
-        path=remedy.path,
+        path=remedy.path or (hold.function.path if inside else ""),
+        site=hold.span[:2] if inside else (0, 0),
         start=remedy.start,
         again=remedy.again,
         reads=remedy.reads,

@@ -40,6 +40,7 @@ from flake8_poolhold.flow.model.values import (
     Value,
     Words,
     join,
+    placeholder,
 )
 from flake8_poolhold.flow.naming import appstate, dispatch, hierarchy, names, types
 
@@ -245,7 +246,7 @@ def _declared_field(analysis: Analysis, cls: str, name: str) -> Value:
         for binding in info.scope.names.get(name, ()):
             if isinstance(binding, tree.Assign):
                 if binding.annotation is not None:
-                    values.append(types.typed(frame, State(), binding.annotation, somewhere))
+                    values.append(placeholder(types.typed(frame, State(), binding.annotation, somewhere)))
                 if binding.value is not None and (binding.annotation is None or isinstance(values[-1], Unknown)):
                     values.append(expressions.evaluate(frame, State(), binding.value))
         values += [

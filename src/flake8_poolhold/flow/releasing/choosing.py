@@ -7,7 +7,7 @@ import msgspec
 from flake8_poolhold.flow.interpreting.watching import Unmet
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
-from flake8_poolhold.flow.releasing import callers, closing, depending, moving, releases, splitting
+from flake8_poolhold.flow.releasing import callees, callers, closing, depending, moving, releases, splitting
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
@@ -30,6 +30,12 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     if not any(_is_safe(one) for one in found):  # what other handlers do takes the analysis of their files
         found.append(depending.inside(analysis, hold, is_async=is_async))
     return sorted(found, key=lambda one: (bool(one.refused), bool(one.doubts)))
+
+
+def inside(analysis: Analysis, hold: Hold) -> tuple[Hold, list[Remedy]] | None:
+    """The repairs in the function whose own checkout the wait meets, with that hold; `None` where there is none."""
+    found = callees.inner(analysis, hold)
+    return (found, remedies(analysis, found)) if found is not None else None
 
 
 def _is_safe(remedy: Remedy) -> bool:

@@ -8,7 +8,10 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.interpreting import expressions
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import ModuleOf
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing import listeners
 
@@ -135,14 +138,21 @@ def called_by_name(analysis: Analysis, function: FunctionInfo) -> bool:
 
 
 def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
-    """Whether a file imports `name`, or reads it from something that it imports."""
+    """Whether a file imports `name`, or reads it from something that it imports; a module of this name is another."""
     module = analysis.project.module(path)
     if module is None:
         return True
     nodes = list(walk(module.body))
     imported = {node.name for node in nodes if isinstance(node, tree.Import | tree.ImportFrom)}
-    return any(
-        (isinstance(node, tree.ImportFrom) and node.symbol == name)
-        or (isinstance(node, tree.Attribute) and node.name == name and name_of(node.value) in imported)
-        for node in nodes
-    )
+    frame = names.module_frame(analysis, path)
+    for node in nodes:
+        match node:
+            case tree.ImportFrom(symbol=symbol, name=bound) if symbol == name:
+                meant: tree.Expression = tree.Name(bound)
+            case tree.Attribute(value=owner, name=attribute) if attribute == name and name_of(owner) in imported:
+                meant = node
+            case _:
+                continue
+        if not isinstance(expressions.evaluate(frame, State(), meant), ModuleOf):
+            return True
+    return False
