@@ -190,6 +190,8 @@ def run(
     if frame.thrown and effect == "releases":
         cancelling.thrown(frame, state, place, span)
     if name == "commit":
+        if _writes_objects(state, place):  # one that fails has lost them
+            state.holders[place] = msgspec.structs.replace(state.holder(place), wrote=True)
         frame.may_raise(state)  # one that fails keeps the connection
     frame.known.setdefault(place, holder)
     frame.analysis.kinds[place] = holder.kind
@@ -251,8 +253,7 @@ def release(state: State, place: Place, *, closed: bool) -> None:
     if before.bound:
         state.holders[place] = msgspec.structs.replace(before, dirty=(), touched=True)
         return
-    if SOME_OBJECT in state.holders and place.origin.how != "new":
-        state.holders[WRITTEN_OBJECT] = state.holders.pop(SOME_OBJECT)
+    wrote = _writes_objects(state, place) or before.wrote
     state.holders[place] = HolderState(
         frozenset({CLOSED if closed else RELEASED}),
         begun=before.begun,
@@ -260,7 +261,16 @@ def release(state: State, place: Place, *, closed: bool) -> None:
         touched=True,
         raced=before.raced,
         sure=before.sure,
+        wrote=wrote,
     )
+
+
+def _writes_objects(state: State, place: Place) -> bool:
+    """Whether objects that the function was given and has changed are now no longer to be written."""
+    if SOME_OBJECT not in state.holders or place.origin.how == "new":
+        return False
+    state.holders[WRITTEN_OBJECT] = state.holders.pop(SOME_OBJECT)
+    return True
 
 
 def _mark(

@@ -25,8 +25,9 @@ class HolderState(msgspec.Struct, frozen=True):
     `unsure` that of something that was done with it and is not understood, `lock` that of a lock that a release would
     lose. `begun`: inside a `begin()` block; `bound`: bound to a connection, so that it releases nothing; `streaming`: a
     server-side cursor is open; `carries`: on some path nothing was released since the function was entered, so that the
-    caller's marks still hold. `sure`: it was used, and no other in its stead; `raced`: outside of any lock, too. `idle`
-    are the waits that began while it was open and had never checked out.
+    caller's marks still hold. `sure`: it was used, and no other in its stead; `raced`: outside of any lock, too.
+    `wrote`: objects that were given and changed were written, or dropped, with it. `idle` are the waits that began
+    while it was open and had never checked out.
     """
 
     kinds: frozenset[str]
@@ -41,6 +42,7 @@ class HolderState(msgspec.Struct, frozen=True):
     touched: bool = False
     raced: bool = False
     sure: bool = False
+    wrote: bool = False
     idle: frozenset[int] = frozenset()
 
 
@@ -71,6 +73,7 @@ def join_states(left: HolderState, right: HolderState) -> HolderState:
         touched=left.touched or right.touched,
         raced=left.raced or right.raced,
         sure=left.sure or right.sure,
+        wrote=left.wrote or right.wrote,
         idle=left.idle | right.idle,
     )
 
@@ -97,6 +100,7 @@ def compose(inner: HolderState, outer: HolderState, call: Step) -> HolderState:
         touched=outer.touched or inner.touched,
         raced=outer.raced or inner.raced,
         sure=outer.sure or inner.sure,
+        wrote=outer.wrote or inner.wrote,
         idle=outer.idle,
     )
 

@@ -336,16 +336,16 @@ def change(state: State, owner: Value, step: Step) -> None:
         state.holders[SOME_OBJECT] = state.holder(SOME_OBJECT)
 
 
-def changed_by(state: State, effects: Effects, step: Step, released: Collection[Place]) -> None:
-    """A callee has changed an object that it was given; `released` are the holders that it has released since.
+def changed_by(state: State, effects: Effects, step: Step, wrote: Collection[Place]) -> None:
+    """A callee has changed an object that it was given; `wrote` are the holders with which it was written since.
 
-    The object may belong to any holder here, except that one to which the callee has written it belongs to none other.
+    Where it was not, or with something else, any holder here may have it to write.
     """
     if SOME_OBJECT in effects.holders:
         change(state, UNKNOWN, step)
     elif WRITTEN_OBJECT in effects.holders:
         for place, holder in state.holders.items():
-            if place not in released and holder.kinds & {HELD, RELEASED}:
+            if place not in wrote and holder.kinds & {HELD, RELEASED}:
                 state.holders[place] = msgspec.structs.replace(holder, unsure=holder.unsure or (step,))
         state.holders[WRITTEN_OBJECT] = state.holder(WRITTEN_OBJECT)
 
