@@ -66,6 +66,14 @@ CALLERS = {
 }
 
 
+def test_a_lock_of_one_caller_forbids_it_for_all(tmp_path: Path) -> None:
+    both = found(tmp_path, "await db.execute(text('LOCK TABLE a'))")
+    assert both["service.py"].fix is None
+    assert (
+        "no fix: handler (app.py:12) calls this under a lock, which must outlive the call" in both["service.py"].notes
+    )
+
+
 @pytest.mark.parametrize("case", CALLERS)
 def test_what_the_caller_has_done_counts(case: str, tmp_path: Path) -> None:
     before, grade, reason = CALLERS[case]

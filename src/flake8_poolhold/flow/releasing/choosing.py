@@ -20,6 +20,8 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     known = analysis.holders.classes.get(hold.kind)
     is_async = known is not None and known.is_async
     around = Surroundings(hold.function.node, hold.span)
+    if refused := callees.forbids(analysis, hold):
+        return [Remedy(releases.NAME, refused=f"{refused}, which must outlive the call")]
     known_callers, unknown = _with_callers(analysis, hold)
     found = [
         moving.out_of_block(analysis, hold, around, is_async=is_async),
