@@ -6,8 +6,6 @@ a call which is not met, or that is used for anything but a call, leaves the cal
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from flake8_poolhold.facts import tree
@@ -99,7 +97,7 @@ def _calls(analysis: Analysis, function: FunctionInfo) -> list[Met] | Unmet:
 
 
 def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | Unmet:
-    paths = analysis.project.naming(name)
+    paths = analysis.project.naming(name, name)
     if len(paths) > MOST_FILES:
         return Unmet(f"{name} is named in {len(paths)} files")
     watch = Watch(function.id, name)
@@ -124,25 +122,25 @@ def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span
     module = analysis.project.module(path)
     if module is None:
         return Unmet(f"{path} cannot be read")
-    nodes = [node for node in walk(module.body) if isinstance(node, tree.Name | tree.Attribute)]
-    uses = {id(node): node for node in nodes if name_of(node) == name}
+    index = analysis.project.index(path)
+    if any(isinstance(node, tree.ImportFrom) and node.symbol == name != node.name for node in index.imports):
+        return Unmet(f"{name} goes by another name in {path}")
+    calls: dict[str, list[tree.Call]] = {}
+    around: dict[str, FunctionInfo] = {}
+    for outer, call in index.calls.get(name, ()):
+        if outer is None:
+            return Unmet(f"{name} is called at import in {path}:{call.span[0]}")
+        info = names.outer_function(analysis, path, outer)
+        around[info.id] = info
+        calls.setdefault(info.id, []).append(call)
+    if len(index.names.get(name, ())) != sum(map(len, calls.values())):
+        return Unmet(f"{name} is handed on in {path}")
     found: set[tuple[str, tree.Span]] = set()
-    scope = analysis.project.scope(path)
-    for qualified, node, owner in scope.functions:
-        inside = [one for one in walk(node.body) if isinstance(one, tree.Call) and id(one.function) in uses]
-        if not inside:
-            continue
-        awaited = {id(one.value): one.span for one in walk(node.body) if isinstance(one, tree.Await)}
-        found |= {(path, awaited.get(id(one), one.span)) for one in inside}
-        for one in inside:
-            uses.pop(id(one.function), None)
-        key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
-        _interpret(analysis, names.function_info(analysis, path, qualified, node, key))
-    return Unmet(f"{name} is handed on in {path}:{_line(uses.values())}") if uses else found
-
-
-def _line(nodes: Iterable[tree.Node]) -> int:
-    return min((node.span[0] for node in nodes if isinstance(node, tree.Attribute)), default=0)
+    for info in sorted(around.values(), key=lambda one: one.node.span):
+        awaited = {id(one.value): one.span for one in walk(info.node.body) if isinstance(one, tree.Await)}
+        found |= {(path, awaited.get(id(one), one.span)) for one in calls[info.id]}
+        _interpret(analysis, info)
+    return found
 
 
 def _interpret(analysis: Analysis, info: FunctionInfo) -> None:

@@ -132,9 +132,11 @@ def _is_lazy(call: tree.Call) -> bool:
 def called_by_name(analysis: Analysis, function: FunctionInfo) -> bool:
     """Whether a handler is named anywhere but in its own definition: in its file, or where it is imported."""
     name, path = function.name.rpartition(".")[2], function.path
-    if mentions(analysis, path, lambda node: isinstance(node, tree.Name) and node.id == name):
+    if any(isinstance(node, tree.Name) for _, node in analysis.project.index(path).names.get(name, ())):
         return True
-    return any(_names_from_outside(analysis, other, name) for other in analysis.project.naming(name) if other != path)
+    return any(
+        _names_from_outside(analysis, other, name) for other in analysis.project.naming(name, name) if other != path
+    )
 
 
 def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
@@ -142,17 +144,14 @@ def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
     module = analysis.project.module(path)
     if module is None:
         return True
-    nodes = list(walk(module.body))
-    imported = {node.name for node in nodes if isinstance(node, tree.Import | tree.ImportFrom)}
-    frame = names.module_frame(analysis, path)
-    for node in nodes:
-        match node:
-            case tree.ImportFrom(symbol=symbol, name=bound) if symbol == name:
-                meant: tree.Expression = tree.Name(bound)
-            case tree.Attribute(value=owner, name=attribute) if attribute == name and name_of(owner) in imported:
-                meant = node
-            case _:
-                continue
-        if not isinstance(expressions.evaluate(frame, State(), meant), ModuleOf):
-            return True
-    return False
+    index, frame = analysis.project.index(path), names.module_frame(analysis, path)
+    imported = {node.name for node in index.imports}
+    meant: list[tree.Expression] = [
+        tree.Name(node.name) for node in index.imports if isinstance(node, tree.ImportFrom) and node.symbol == name
+    ]
+    meant += [
+        node
+        for _, node in index.names.get(name, ())
+        if isinstance(node, tree.Attribute) and name_of(node.value) in imported
+    ]
+    return any(not isinstance(expressions.evaluate(frame, State(), one), ModuleOf) for one in meant)
