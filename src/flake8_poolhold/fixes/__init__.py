@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Callable
 from itertools import accumulate
 
+import msgspec
+
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.source.text import lines
 
@@ -24,14 +26,18 @@ def edits(finding: Finding, read: Read) -> tuple[Edit, ...]:
     A codemod has a function `edits`, which is given the text of the file that the fix changes, or, if it changes
     several files, `edits_across`, which is given `read`.
     """
-    if finding.fix is None:
+    offer = finding.fix
+    if offer is None:
         raise CannotFixError("no fix is offered")
-    codemod = importlib.import_module(f"flake8_poolhold.fixes.{finding.fix.name.replace('-', '_')}")
+    if offer.site != (0, 0):
+        line, column = offer.site
+        finding = msgspec.structs.replace(finding, path=offer.path, line=line, column=column)
+    codemod = importlib.import_module(f"flake8_poolhold.fixes.{offer.name.replace('-', '_')}")
     made: tuple[Edit, ...]
     if hasattr(codemod, "edits_across"):
         made = codemod.edits_across(finding, read)
     else:
-        made = codemod.edits(finding, read(finding.fix.path or finding.path))
+        made = codemod.edits(finding, read(offer.path or finding.path))
     return made
 
 

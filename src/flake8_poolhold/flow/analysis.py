@@ -28,7 +28,7 @@ from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import join_states
 from flake8_poolhold.flow.model.tracking import WHOLE, Question
 from flake8_poolhold.flow.model.values import Holder
-from flake8_poolhold.flow.naming import names, taught
+from flake8_poolhold.flow.naming import taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
@@ -262,6 +262,10 @@ class Flow:
     def remedies(self, hold: Hold) -> list[Remedy]:
         """What would end a hold, the best first."""
         return choosing.remedies(self._analysis, hold)
+
+    def remedies_inside(self, hold: Hold) -> tuple[Hold, list[Remedy]] | None:
+        """What would end a hold in the callee that checks out again, the best first, with the hold there."""
+        return choosing.inside(self._analysis, hold)
 
     def _counted(self, holds: list[Hold]) -> list[Hold]:
         settings = self._analysis.project.settings

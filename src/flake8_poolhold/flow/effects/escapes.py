@@ -121,7 +121,7 @@ def _add(frame: Frame, state: State, started: Started, place: Place, carrier: st
             used=place in started.uses,
             run=run,
             provider=frame.providers.get(place, ""),
-            unsaved=state.holder(place).dirty or state.holder(place).unsure,
+            unsaved=bool(state.holder(place).dirty or state.holder(place).unsure),
         )
     )
 
