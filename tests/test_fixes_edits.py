@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from flake8_poolhold.facts.positions import spans
 from flake8_poolhold.finding import Edit, Finding, FixOffer, Step
 from flake8_poolhold.fixes import CannotFixError, apply, edits
+from flake8_poolhold.fixes._positions import spans
 from flake8_poolhold.source.text import decode, encode
 
 COMMIT = "await db.commit()"
@@ -24,7 +24,7 @@ HEAD = "async def work(db, a, b):\n"
 def finding_in(text: str, *trail: Step, statement: str = COMMIT) -> Finding:
     """A finding on the only call of `ask` in `text`, where the facts would place it."""
     module = cst.parse_module(text)
-    found = spans(module, frozenset({cst.Await, cst.Call, cst.For, cst.With}))
+    found = spans(module, frozenset({cst.Await, cst.Call, cst.For, cst.With}), text)
     best: list[tuple[int, int, int, int]] = []
 
     def visit(node: cst.CSTNode) -> None:

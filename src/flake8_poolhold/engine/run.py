@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flake8_poolhold.config import Settings, selected
-from flake8_poolhold.engine.modules import Modules, failure, is_valid
+from flake8_poolhold.engine.modules import Modules, failure
 from flake8_poolhold.engine.silencing import filtered
 from flake8_poolhold.finding import CheckResult, Counts, Finding, Gap
 from flake8_poolhold.registry import Rule, rules
@@ -72,7 +72,7 @@ class Run:
         kept: list[Finding] = []
         for path, here in by_path.items():
             if path not in relevant:
-                self._check_syntax(path)
+                self.modules.check_syntax(path)
             if here or _COMMENT.search(self.modules.read(path)):
                 left, silenced = self._filter(path, here, comments)
                 kept += (self._with_edits(one) for one in left) if edits else left
@@ -135,13 +135,3 @@ class Run:
             else:
                 return msgspec.structs.replace(finding, fix=msgspec.structs.replace(offer, edits=edits), others=())
         return msgspec.structs.replace(finding, fix=None, others=(), notes=(*finding.notes, f"no fix: {reason}"))
-
-    def _check_syntax(self, path: str) -> None:
-        """Note a syntax error in a file that is not worth an analysis.
-
-        The interpreter's own parser is asked first, as it is many times faster; it may be older than the file, so what
-        it refuses counts only when the analysis cannot read it either.
-        """
-        source = self.modules.source(path)
-        if source is not None and not is_valid(source.text):
-            self.modules.facts(path)

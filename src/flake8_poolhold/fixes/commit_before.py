@@ -10,14 +10,12 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError
 from flake8_poolhold.fixes._places import (
     LATER,
     SMALL,
     Position,
-    column_of,
     contains,
     find,
     inserted,
@@ -26,6 +24,7 @@ from flake8_poolhold.fixes._places import (
     parsed,
     plain,
 )
+from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 
 
@@ -48,7 +47,6 @@ def before(finding: Finding, text: str, statements: Sequence[str]) -> tuple[Edit
     if waiting.leads:
         behind = f"{newline(source, module)}{plain(indent)}"
         return inserted(finding.path, line, len(indent) + 1, "".join(f"{one}{behind}" for one in statements))
-    column = column_of(source, column, indent, module.code_for_node(waiting.node))
     return inserted(finding.path, line, column, "".join(f"{one}; " for one in statements))
 
 
