@@ -76,9 +76,8 @@ class Flow:
         analysis.analysed.add(path)
         scope = analysis.project.scope(path)
         analysis.events.process_wide.extend(singletons.of_module(analysis, path))
-        for name, node, owner in scope.functions:
-            key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
-            info = names.function_info(analysis, path, name, node, key)
+        for outer in scope.functions:
+            info = names.outer_function(analysis, path, outer)
             handlers.interpret(analysis, info)
             shared = callers.resolvers_context(analysis, info)
             if shared is not None:

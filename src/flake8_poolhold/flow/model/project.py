@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import sys
 from collections.abc import Callable, Iterable
 from posixpath import dirname, join
 
 from flake8_poolhold.config import Settings
 from flake8_poolhold.facts.tree import Module
+from flake8_poolhold.flow.model.indexes import Index, index
 from flake8_poolhold.flow.model.scopes import Scope, module_scope
 from flake8_poolhold.knowledge import load as load_knowledge
 from flake8_poolhold.knowledge.holders import load_holders
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+
+FEW_NAMES = 32
+"""Up to so many identifiers are searched for in all files; for more, the words of the files are indexed."""
+
+_IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_SPACED = bytes(byte if (chr(byte).isalnum() and byte < 128) or byte == 95 else 32 for byte in range(256))
 
 Loader = Callable[[str], Module | None]
 Reader = Callable[[str], bytes]
@@ -42,8 +51,12 @@ class Project:
         self._load, self._read = load, read
         self._modules: dict[str, Module | None] = {}
         self._scopes: dict[str, Scope] = {}
+        self._indexes: dict[str, Index] = {}
         self._bytes: dict[str, bytes] = {}
         self._naming: dict[str, list[str]] = {}
+        self._sorted = sorted(self.files)
+        self._words: dict[bytes, list[str]] | None = None
+        self._asked = 0
         self._found: dict[tuple[str, str], str | None] = {}
         packages = {dirname(path) for path in self.files if path.endswith("/__init__.py") or path == "__init__.py"}
         self._packages = packages
@@ -68,17 +81,47 @@ class Project:
             self._scopes[path] = scope
         return scope
 
+    @functools.cached_property
+    def scripts(self) -> frozenset[str]:
+        """The files that can be run by themselves."""
+        return frozenset(self.naming("__name__ =="))
+
+    def index(self, path: str) -> Index:
+        """What the module at `path` mentions, by name; empty when it cannot be analysed."""
+        found = self._indexes.get(path)
+        if found is None:
+            found = self._indexes[path] = index(self.module(path), self.scope(path))
+        return found
+
     def is_library(self, name: str) -> bool:
         """Whether something is known of the library that is imported as `name`."""
         return name in self._libraries or self.knowledge.knows_root(name)
 
-    def naming(self, word: str) -> list[str]:
-        """The files whose bytes contain `word`, sorted: a cheap answer to "who could subclass, include, call this"."""
+    def naming(self, word: str, name: str = "") -> list[str]:
+        """The files whose bytes contain `word`, sorted: a cheap answer to "who could subclass, include, call this".
+
+        With `name`, an identifier in `word`, only files that have it as a whole word: of these, a project asks about
+        as many as it has functions.
+        """
         known = self._naming.get(word)
         if known is None:
             wanted = word.encode()
-            known = self._naming[word] = [path for path in sorted(self.files) if wanted in self.bytes_of(path)]
+            files = self._spelling(name.encode()) if name else self._sorted
+            known = [path for path in files if wanted in self.bytes_of(path)]
+            self._naming[word] = known
         return known
+
+    def _spelling(self, name: bytes) -> list[str]:
+        """The files that have this identifier; found by an index as soon as that is cheaper than to search them."""
+        self._asked += 1
+        if self._asked <= FEW_NAMES or not _IDENTIFIER.fullmatch(name):
+            return self._sorted
+        if self._words is None:
+            self._words = {}
+            for path in self._sorted:
+                for word in set(self.bytes_of(path).translate(_SPACED).split()):
+                    self._words.setdefault(word, []).append(path)
+        return self._words.get(name, [])
 
     def bytes_of(self, path: str) -> bytes:
         data = self._bytes.get(path)
