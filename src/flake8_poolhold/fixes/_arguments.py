@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.facts.tree import Span
 from flake8_poolhold.finding import Edit
 from flake8_poolhold.fixes import CannotFixError, _layout
+from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding, FixOffer
 from flake8_poolhold.fixes import CannotFixError, _imports, _opening, with_block
 from flake8_poolhold.fixes._places import below, end_row, margin, node_at, parsed
+from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.fixes._reads import function_around
 from flake8_poolhold.source.text import lines
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError, _imports, _layout
 from flake8_poolhold.fixes._places import below, contains, margin, newline, node_at, parsed
+from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.fixes._reads import function_around
 from flake8_poolhold.source.text import lines
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError, _imports, _opening
 from flake8_poolhold.fixes._places import below, end_row, margin, parsed
+from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.fixes._reads import function_around
 from flake8_poolhold.source.text import lines
 
