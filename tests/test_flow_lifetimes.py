@@ -477,6 +477,50 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "next of an async generator is a TypeError",
+            """
+            async def get_session():
+                async with maker() as session:
+                    yield session
+
+            def count():
+                db = next(get_session())
+                db.commit()
+
+            async def count_async():
+                db = await anext(get_session())  # error: PHL403
+                return await db.scalar(select(1))
+        """,
+            select=ALL,
+        ),
+        case(
+            "tools that a loop runs one after the other",
+            """
+            from langchain_core.tools import StructuredTool
+
+            def make(db: AsyncSession):
+                async def count():
+                    return await db.scalar(select(1))
+
+                return StructuredTool.from_function(coroutine=count)
+        """,
+            select=ALL,
+        ),
+        case(
+            "tools that a node runs at once",
+            """
+            from langchain_core.tools import StructuredTool
+            from langgraph.prebuilt import ToolNode
+
+            def make(db: AsyncSession):
+                async def count():
+                    return await db.scalar(select(1))  # error: PHL203
+
+                return ToolNode([StructuredTool.from_function(coroutine=count)])
+        """,
+            select=ALL,
+        ),
+        case(
             "a command of a command line ends with its process",
             """
             import click
@@ -499,6 +543,13 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             def count_too():
                 db = sync_maker()
                 print(db.scalar(select(1)))
+
+            @notes.command("watch")
+            def watch():
+                db = sync_maker()  # error: PHL401
+                db.scalar(select(1))
+                while True:
+                    pass
 
             @notes.result_callback()
             def after(result):
@@ -538,12 +589,35 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                 tasks.add_task(shout, note)
                 tasks.add_task(list_tags, note)  # error: PHL205
 
+            async def get_expiring():
+                async with async_sessionmaker(engine)() as session:
+                    yield session
+
+            @app.post("/kept")
+            async def kept(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                await db.commit()
+                tasks.add_task(shout, note)
+
+            @app.post("/rolled-back")
+            async def rolled_back(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                await db.rollback()
+                tasks.add_task(shout, note)  # error: PHL205
+
             @app.post("/expired")
-            async def expired(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+            async def expired(tasks: BackgroundTasks, db: AsyncSession = Depends(get_expiring)):
                 note = await db.get_one(Note, 1)
                 await db.refresh(note)
                 await db.commit()
                 tasks.add_task(shout, note)  # error: PHL205
+
+            @app.post("/refreshed-again")
+            async def refreshed_again(tasks: BackgroundTasks, db: AsyncSession = Depends(get_expiring)):
+                note = await db.get_one(Note, 1)
+                await db.commit()
+                await db.refresh(note)
+                tasks.add_task(shout, note)
 
             @app.post("/transient")
             async def transient(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.values import FunctionOf, Library, Place
 from flake8_poolhold.flow.naming import names
@@ -25,7 +26,13 @@ def is_script(frame: Frame) -> bool:
 
 
 def is_command(analysis: Analysis, info: FunctionInfo) -> bool:
-    """Whether a function is a command of a command line: when it returns, the process and its connections end."""
+    """Whether a function is a command of a command line: when it returns, the process and its connections end.
+
+    One that goes round for ever is a service.
+    """
+    goes_on = (node.test for node in walk(info.node.body) if isinstance(node, tree.While))
+    if any(isinstance(test, tree.Constant) and test.value for test in goes_on):
+        return False
     return _is_command(analysis, info.path, info.node, 3)
 
 
