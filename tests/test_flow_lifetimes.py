@@ -544,6 +544,26 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                 db = sync_maker()
                 print(db.scalar(select(1)))
 
+            def total():
+                db = sync_maker()
+                return db.scalar(select(1))
+
+            @notes.command("total")
+            def print_total():
+                print(total())
+
+            def total_too():
+                db = sync_maker()  # error: PHL401
+                return db.scalar(select(1))
+
+            @shell.command()
+            def print_total_too():
+                print(total_too())
+
+            @app.get("/total")
+            def get_total():
+                return total_too()
+
             @notes.command("watch")
             def watch():
                 db = sync_maker()  # error: PHL401
