@@ -477,6 +477,51 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "a field that is filled under the condition that the task is not started under",
+            """
+            class Agent:
+                def __init__(self, db: AsyncSession, inline: bool) -> None:
+                    self.db = db
+                    self.inline = inline
+                    self.shared: AsyncSession | None = None
+
+                def is_inline(self) -> bool:
+                    return self.inline
+
+                @contextlib.asynccontextmanager
+                async def session(self):
+                    if self.shared is not None:
+                        yield self.shared
+                    else:
+                        async with maker() as db:
+                            yield db
+
+                async def store(self):
+                    async with self.session() as db:
+                        await db.execute(select(1))
+
+                async def store_shared(self):
+                    if self.shared is not None:
+                        await self.shared.execute(select(1))
+
+                async def run(self):
+                    if self.is_inline():
+                        self.shared = self.db
+                    if self.is_inline():
+                        await self.store()
+                        await self.store_shared()
+                    else:
+                        asyncio.create_task(self.store())
+                        asyncio.create_task(self.store_shared())
+
+                async def run_beside(self):
+                    if self.is_inline():
+                        self.shared = self.db
+                    asyncio.create_task(self.store_shared())  # error: PHL202
+        """,
+            select=("PHL202",),
+        ),
+        case(
             "next of an async generator is a TypeError",
             """
             async def get_session():

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import cancelling
+from flake8_poolhold.flow.effects import cancelling, ending
 from flake8_poolhold.flow.effects.closing import closes_by_flag
-from flake8_poolhold.flow.effects.ending import ends
 from flake8_poolhold.flow.effects.origins import is_made, is_script
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.lifetimes import Unclosed
@@ -30,7 +29,7 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
             continue
         on_return = is_open(normal, place) and not flagged
         on_raise = is_open(frame.raised, place) and not is_script(frame)
-        if (on_return or on_raise) and not ends(frame.analysis, frame.function):
+        if (on_return or on_raise) and not ending.ends(frame.analysis, frame.function):
             state = normal if on_return else frame.raised
             steps = state.holder(place).since if state is not None else ()
             used = steps[0] if steps else None

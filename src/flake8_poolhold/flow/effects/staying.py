@@ -9,7 +9,7 @@ from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import UNKNOWN, Loaded, options
-from flake8_poolhold.flow.releasing.habits import habits
+from flake8_poolhold.flow.releasing import habits
 
 _TAKEN_OUT = frozenset({"make_transient", "make_transient_to_detached", "expunge"})
 _EXPIRES = frozenset({"rollback", "expire", "expire_all"})
@@ -69,5 +69,5 @@ def _reads_columns(frame: Frame, reader: FunctionInfo, name: str) -> bool:
         if isinstance(node, tree.Attribute) and isinstance(node.value, tree.Name) and node.value.id == name
     }
     uses = [node for node in walk(reader.node.body) if isinstance(node, tree.Name) and node.id == name]
-    lazy = habits(frame.analysis).lazy
+    lazy = habits.habits(frame.analysis).lazy
     return all(id(use) in bases and bases[id(use)] not in lazy for use in uses)
