@@ -7,8 +7,10 @@ comparisons) are folded into `Compute`, which keeps only the parts that matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+import functools
+import operator
+from collections.abc import Callable, Container, Iterator
+from typing import Any, Literal
 
 import msgspec
 
@@ -379,13 +381,28 @@ class Module(msgspec.Struct, array_like=True):
     body: list[Statement]
 
 
-def walk(root: object) -> Iterator[Node]:
-    """All nodes below `root`, in no particular order."""
-    waiting: list[object] = [root]
+_NO_NODES = frozenset({"id", "name", "symbol", "module", "level", "names", "kind", "star", "at", "span", "operator"})
+"""Fields that hold no nodes: texts, numbers, places. `Constant.value` is looked at, and is none."""
+
+
+@functools.cache
+def _children(kind: type) -> Callable[[Any], Any] | None:
+    """What gives the parts of a node of this type: one part, a tuple of several, or nothing."""
+    fields = [name for name in getattr(kind, "__struct_fields__", ()) if name not in _NO_NODES and name[:3] != "is_"]
+    return operator.attrgetter(*fields) if fields else None
+
+
+def walk(root: object, but: Container[int] | None = None) -> Iterator[Node]:
+    """All nodes below `root`, in no particular order, but those whose `id()` is in `but` and what is below them."""
+    waiting: list[Any] = [root]
     while waiting:
         part = waiting.pop()
-        if isinstance(part, list | tuple):
-            waiting.extend(part)
-        elif isinstance(part, Node):
+        if isinstance(part, Node):
+            if but is not None and id(part) in but:
+                continue
             yield part
-            waiting.extend(getattr(part, field) for field in part.__struct_fields__)
+            children = _children(type(part))
+            if children is not None:
+                waiting.append(children(part))
+        elif isinstance(part, list | tuple):
+            waiting.extend(part)

@@ -24,9 +24,8 @@ def node(path: str) -> tuple[str, str]:
 def _analyse(analysis: Analysis, path: str) -> None:
     scope = analysis.project.scope(path)
     analysis.events.process_wide.extend(singletons.of_module(analysis, path))
-    for name, function, owner in scope.functions:
-        key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
-        info = names.function_info(analysis, path, name, function, key)
+    for outer in scope.functions:
+        info = names.outer_function(analysis, path, outer)
         handlers.interpret(analysis, info)
         shared = callers.resolvers_context(analysis, info)
         if shared is not None:

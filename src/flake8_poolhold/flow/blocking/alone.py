@@ -41,7 +41,7 @@ def _has_own_loop(analysis: Analysis, function: FunctionInfo) -> bool:
     if any(_run_in(part, name) for part in at_top):
         return True
     run = _run_in(module.body, name)
-    if not run or analysis.project.naming(name) != [function.path]:
+    if not run or analysis.project.naming(name, name) != [function.path]:
         return False
     return run == sum(isinstance(node, tree.Name) and node.id == name for node in tree.walk(module.body))
 

@@ -17,9 +17,12 @@ from flake8_poolhold.flow.model.values import (
     FunctionOf,
     Holder,
     Instance,
+    Library,
+    Literally,
     Series,
     Suspended,
     Table,
+    Unknown,
     Value,
     options,
 )
@@ -65,7 +68,8 @@ def received(frame: Frame, sites: frozenset[str], span: tree.Span) -> None:
 
 def kept(frame: Frame, value: Value) -> None:
     """The value goes where it outlives the call: into an object, a global, a container, an unknown function."""
-    frame.kept_engines |= set(_sites(value))
+    if not isinstance(value, Unknown | Literally | Library | Instance | Holder):
+        frame.kept_engines.update(_sites(value))
 
 
 def returned(frame: Frame, returns: Value) -> frozenset[str]:

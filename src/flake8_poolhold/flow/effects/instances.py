@@ -17,10 +17,11 @@ from flake8_poolhold.flow.model.values import (
     Library,
     Loaded,
     Suspended,
+    Unknown,
     Value,
     options,
 )
-from flake8_poolhold.flow.naming import names, objects
+from flake8_poolhold.flow.naming import callsites, names, objects
 
 _SESSION = re.compile(rb"\b(Async)?Session\b")
 """A module that knows of no session may well use models as plain objects."""
@@ -82,30 +83,48 @@ def _in_call(
             return InstanceEscape(function, where, name, kind, into)
     if isinstance(task.receiver, Instance):
         field = _field_read(frame, state, info, task.receiver)
-        if field:
-            return InstanceEscape(frame.function, span, f"{_name_of(state, task.receiver)}.{field}", kind, into)
+        if field is not None:
+            return _of_field(frame, state, info, task.receiver, field, span, kind, into)
     for parameter, value in _parameters(info, task, arguments):
         if _is_entity(frame, state, value) and _first_read(info.node, parameter) is not None:
             return InstanceEscape(frame.function, span, _name_of(state, value), kind, into)
     return None
 
 
-def _field_read(frame: Frame, state: State, info: FunctionInfo, owner: Instance) -> str:
-    """A field of the object that holds an instance, of which the method reads an attribute; empty if there is none."""
+def _of_field(
+    frame: Frame,
+    state: State,
+    info: FunctionInfo,
+    owner: Instance,
+    field: tree.Attribute,
+    span: tree.Span,
+    kind: Into,
+    into: str,
+) -> InstanceEscape:
+    """What an object carries is captured like the variables of a closure: told of where the task reads it."""
+    if frame.function is not None and info.path == frame.path:
+        return InstanceEscape(info, field.span, f"{info.node.parameters[0].name}.{field.name}", kind, into)
+    return InstanceEscape(frame.function or info, span, f"{_name_of(state, owner)}.{field.name}", kind, into)
+
+
+def _field_read(frame: Frame, state: State, info: FunctionInfo, owner: Instance) -> tree.Attribute | None:
+    """The first field of an object that holds an instance, of which the method reads an attribute."""
     receiver = info.node.parameters[0].name if info.node.parameters else ""
-    fields = {
-        part.value.name
+    reads = [
+        part.value
         for part in walk(info.node.body)
         if isinstance(part, tree.Attribute)
         and isinstance(part.value, tree.Attribute)
         and isinstance(part.value.value, tree.Name)
         and part.value.value.id == receiver
-    }
-    for field in sorted(fields):
-        value = state.field(owner.place, field) or objects.declared_field(frame, owner, field)
+    ]
+    for read in sorted(reads, key=lambda part: part.span):
+        value = state.field(owner.place, read.name) or objects.declared_field(frame, owner, read.name)
         if _is_entity(frame, state, value):
-            return field
-    return ""
+            return read
+        if isinstance(value, Unknown) and callsites.keeps_loaded(frame.analysis, owner.cls, read.name):
+            return read
+    return None
 
 
 def _parameters(

@@ -90,7 +90,9 @@ def _of_returning(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
 def _users(analysis: Analysis, info: FunctionInfo) -> Iterator[tuple[tree.Function, str]]:
     """The functions that depend on the provider, each with the parameter that it fills."""
     name = info.name.rpartition(".")[2]
-    for path in dict.fromkeys(path for marker in _MARKERS for path in analysis.project.naming(f"{marker}({name}")):
+    for path in dict.fromkeys(
+        path for marker in _MARKERS for path in analysis.project.naming(f"{marker}({name}", name)
+    ):
         if names.module_name(analysis, path, name) != FunctionOf(info.id):
             continue
         for _, node, _ in analysis.project.scope(path).functions:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import calls
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
@@ -99,15 +98,16 @@ def _made_by_constructor(analysis: Analysis, cls: str) -> str:
 
 def _used_by_functions(analysis: Analysis, path: str, name: str) -> bool:
     """Whether functions of a service use the variable; a script's own session is its business."""
-    bodies = [node.body for _, node, _ in analysis.project.scope(path).functions]
-    is_used = any(isinstance(part, tree.Name) and part.id == name for part in walk(bodies))
+    uses = analysis.project.index(path).names.get(name, ())
+    is_used = any(around is not None and isinstance(node, tree.Name) for around, node in uses)
     if is_used and any(word in analysis.project.bytes_of(path) for word in _SERVICES):
         return True
     stem = path.removesuffix("/__init__.py").rpartition("/")[2].removesuffix(".py")
     imported = re.compile(rf"^[ \t]*(from|import)\b[^\n]*\b{re.escape(stem)}\b".encode(), re.MULTILINE)
     wanted = f"import {name}" if not is_used else stem
     return any(
-        other != path and imported.search(analysis.project.bytes_of(other)) for other in analysis.project.naming(wanted)
+        other != path and imported.search(analysis.project.bytes_of(other))
+        for other in analysis.project.naming(wanted, name if not is_used else stem)
     )
 
 

@@ -77,7 +77,7 @@ def join(frame: Frame, state: State, value: Value) -> None:
 
 def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     """Report the tasks that nobody waits for and that use what somebody else will close."""
-    if not frame.reporting or frame.function is None:
+    if not frame.reporting or frame.function is None or not frame.started:
         return
     state = normal or frame.raised or State()
     kept = {value for fields in state.heap.values() for held in fields.values() for value in _calls_in(held)}

@@ -69,7 +69,7 @@ def hand_out(frame: Frame, state: State, span: tree.Span) -> None:
 def _is_provider(frame: Frame) -> bool:
     """Whether the generator is somebody's dependency: it yields once, and its exit code releases."""
     name = frame.function.name.rpartition(".")[2] if frame.function is not None else ""
-    return any(frame.analysis.project.naming(f"{marker}({name}") for marker in ("Depends", "Provide", "Security"))
+    return any(frame.analysis.project.naming(f"{marker}({name}", name) for marker in ("Depends", "Provide", "Security"))
 
 
 def display(path: str) -> str:

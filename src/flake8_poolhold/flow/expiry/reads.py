@@ -13,6 +13,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.expiry.objects import Expiry, Naming, Object, derived
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
+from flake8_poolhold.flow.model.scopes import functions
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.pools.worlds import dotted
 
@@ -51,8 +52,8 @@ def in_file(analysis: Analysis, path: str) -> list[Read]:
     scope = analysis.project.scope(path)
     owners = {id(node): (name, owner) for name, node, owner in scope.functions}
     found: list[Read] = []
-    for node in tree.walk(module.body):
-        if isinstance(node, tree.Function) and node.is_async:
+    for node in functions(module.body):
+        if node.is_async:
             name, owner = owners.get(id(node), (node.name, ""))
             key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
             found += reads(analysis, names.function_info(analysis, path, name, node, key))

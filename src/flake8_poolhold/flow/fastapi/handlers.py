@@ -53,13 +53,12 @@ def _add_routes(analysis: Analysis, path: str, word: str, found: dict[str, depen
         return
     scope = analysis.project.scope(path)
     _in_body(names.module_frame(analysis, path), State(), module.body, word, found)
-    for name, node, owner in scope.functions:
-        key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
-        info = names.function_info(analysis, path, name, node, key)
+    for outer in scope.functions:
+        info = names.outer_function(analysis, path, outer)
         state = State()
-        for index, parameter in enumerate(node.parameters):
+        for index, parameter in enumerate(info.node.parameters):
             state.env[parameter.name] = summaries.general_value(analysis, info, index, parameter)
-        _in_body(names.module_frame(analysis, path), state, node.body, word, found)
+        _in_body(names.module_frame(analysis, path), state, info.node.body, word, found)
 
 
 def _in_body(

@@ -209,6 +209,10 @@ def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | Non
 
 def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree.Parameter) -> Value:
     """What a parameter stands for when the caller is not known."""
+    return recursion.value(analysis, ("parameter", info.id, index), lambda: _general(analysis, info, index, parameter))
+
+
+def _general(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree.Parameter) -> Value:
     place = parameter_place(info.id, parameter.name)
     if index == 0 and info.owner and parameter.annotation is None and not is_static(info):
         if any(isinstance(d, tree.Name) and d.id == "classmethod" for d in info.node.decorators):
@@ -303,7 +307,7 @@ def context_of(frame: Frame, function: FunctionOf, bound: dict[str, Value], stat
         if isinstance(value, Literally):
             if isinstance(value.value, bool | None) and tested(analysis, info, parameter.name):
                 known.append((parameter.name, value))
-            elif isinstance(value.value, str) and dispatch.imports(info):
+            elif isinstance(value.value, str) and dispatch.imports(analysis, info):
                 known.append((parameter.name, Words((value.value,))))
             continue
         is_optional = isinstance(parameter.default, tree.Constant) and parameter.default.value is None

@@ -291,10 +291,6 @@ class Pending:
         self.settled(position)
 
 
-Calls = dict[str, list[tuple[FunctionInfo | None, tree.Call]]]
-"""Calls by the last name of the callee, with the function around them."""
-
-
 class Analysis:
     """Everything shared by the interpretation of all functions: the project, the knowledge, what is known so far."""
 
@@ -330,7 +326,6 @@ class Analysis:
         """By the id of a function, the key of a class."""
         self.events = Events()
         self.gaps: Gaps = {}
-        self.calls: Memo[str, Calls] = Memo(self.tracker)
         self.awaited: dict[str, frozenset[str]] = {}
         self.locals: dict[str, dict[str, list[object]]] = {}
 

@@ -12,16 +12,24 @@ import msgspec
 
 from flake8_poolhold.config import Settings
 from flake8_poolhold.facts.tree import Module
+from flake8_poolhold.flow.model.indexes import Index, index
 from flake8_poolhold.flow.model.scopes import Scope, module_scope
 from flake8_poolhold.flow.model.tracking import Question, Tracker
 from flake8_poolhold.knowledge import load as load_knowledge
 from flake8_poolhold.knowledge.holders import load_holders
+from flake8_poolhold.source.words import contains
 
 IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+(?P<origin>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]+)"
     rb"|import[ \t]+(?P<modules>[^\n#]+))",
     re.MULTILINE,
 )
+
+FEW_NAMES = 32
+"""Up to so many identifiers are searched for in all files; for more, the words of the files are indexed."""
+
+_IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_SPACED = bytes(byte if (chr(byte).isalnum() and byte < 128) or byte == 95 else 32 for byte in range(256))
 
 Loader = Callable[[str], Module | None]
 Reader = Callable[[str], bytes]
@@ -44,7 +52,7 @@ class Project:
         load: Loader,
         read: Reader,
         settings: Settings,
-        known: Callable[[str], list[str] | None] = lambda _: None,
+        known: Callable[[str, str], list[str] | None] = lambda _word, _name: None,
     ) -> None:
         self.settings = settings
         self.tracker = Tracker()
@@ -56,8 +64,13 @@ class Project:
         self._load, self._read, self._known = load, read, known
         self._modules: dict[str, Module | None] = {}
         self._scopes: dict[str, Scope] = {}
+        self._indexes: dict[str, Index] = {}
         self._bytes: dict[str, bytes] = {}
-        self._naming: dict[str, list[str]] = {}
+        self._naming: dict[tuple[str, str], list[str]] = {}
+        self._in: dict[tuple[str, str], bool] = {}
+        self._sorted = sorted(self.files)
+        self._words: dict[bytes, list[str]] | None = None
+        self._asked = 0
         self._found: dict[tuple[str, str], str | None] = {}
         packages = {dirname(path) for path in self.files if path.endswith("/__init__.py") or path == "__init__.py"}
         self._packages = packages
@@ -95,26 +108,57 @@ class Project:
             self._scopes[path] = scope
         return scope
 
+    def index(self, path: str) -> Index:
+        """What the module at `path` mentions, by name; empty when it cannot be analysed."""
+        self.tracker.ask(("file", path))
+        return self.index_around(path)
+
+    def index_around(self, path: str) -> Index:
+        """The same, for who looks only at what a function mentions that it knows already."""
+        found = self._indexes.get(path)
+        if found is None:
+            found = self._indexes[path] = index(self._module(path), self._scope(path))
+        return found
+
     def is_library(self, name: str) -> bool:
         """Whether something is known of the library that is imported as `name`."""
         return name in self._libraries or self.knowledge.knows_root(name)
 
-    def naming(self, word: str) -> list[str]:
-        """The files whose bytes contain `word`, sorted: a cheap answer to "who could subclass, include, call this"."""
-        self.tracker.ask(("word", word))
-        known = self._naming.get(word)
-        if known is None:
-            known = self._known(word)
-            if known is None:
-                wanted = word.encode()
-                known = [path for path in sorted(self.files) if wanted in self._bytes_of(path)]
-            self._naming[word] = known
-        return known
+    def naming(self, word: str, name: str = "") -> list[str]:
+        """The files whose bytes contain `word`, sorted: a cheap answer to "who could subclass, include, call this".
+
+        With `name`, an identifier in `word`, only files that have it as a whole word: of these, a project asks about
+        as many as it has functions.
+        """
+        self.tracker.ask(("word", word, name))
+        found = self._naming.get((word, name))
+        if found is None:
+            found = self._known(word, name)
+            if found is None:
+                files = self._spelling(name.encode()) if name else self._sorted
+                found = [path for path in files if contains(self._bytes_of(path), word, name)]
+            self._naming[word, name] = found
+        return found
+
+    def _spelling(self, name: bytes) -> list[str]:
+        """Files among which are those with this identifier; from an index as soon as that is cheaper than a search."""
+        self._asked += 1
+        if self._asked <= FEW_NAMES or not _IDENTIFIER.fullmatch(name):
+            return self._sorted
+        if self._words is None:
+            self._words = {}
+            for path in self._sorted:
+                for word in set(self._bytes_of(path).translate(_SPACED).split()):
+                    self._words.setdefault(word, []).append(path)
+        return self._words.get(name, [])
 
     def names_word(self, path: str, word: str) -> bool:
         """Whether the bytes of the file at `path` contain `word`."""
         self.tracker.ask(("in", path, word))
-        return word.encode() in self._bytes_of(path)
+        known = self._in.get((path, word))
+        if known is None:
+            known = self._in[path, word] = word.encode() in self._bytes_of(path)
+        return known
 
     def imports(self, path: str) -> list[tuple[bytes, bytes, bytes]]:
         """What the lines of a file import, as it is spelled: origin and names, or modules; the others are empty."""
@@ -138,8 +182,8 @@ class Project:
                 return str(word.encode() in self._bytes_of(path))
             case ("imports", path):
                 return _digest(IMPORT.findall(self._bytes_of(path)))
-            case ("word", word):
-                return _digest(self.naming(word))
+            case ("word", word, name):
+                return _digest(self.naming(word, name))
             case ("find", module, folder):
                 return self._search(module, folder) or ""
             case ("at", target):

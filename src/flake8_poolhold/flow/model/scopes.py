@@ -38,6 +38,15 @@ def statements(body: list[tree.Statement]) -> Iterator[tree.Statement]:
             yield from statements(block)
 
 
+def functions(body: list[tree.Statement]) -> Iterator[tree.Function]:
+    """All functions that are defined in a body, at any depth of its functions and classes; lambdas are none."""
+    for statement in statements(body):
+        if isinstance(statement, tree.Function | tree.Class):
+            if isinstance(statement, tree.Function):
+                yield statement
+            yield from functions(statement.body)
+
+
 def blocks(statement: tree.Statement) -> list[list[tree.Statement]]:
     """The blocks of a compound statement."""
     match statement:

@@ -34,7 +34,7 @@ def read(analysis: Analysis, name: str) -> Value:
 def _find(analysis: Analysis, name: str) -> Value:
     project = analysis.project
     lifespans = {path for path in project.naming("lifespan") if _yields(project, path, name)}
-    files = lifespans.union(project.naming(f"state.{name}"), project.naming("state=State("))
+    files = lifespans.union(project.naming(f"state.{name}", name), project.naming("state=State("))
     return join(value for path in sorted(files) for value in _put(analysis, path, name))
 
 

@@ -6,11 +6,12 @@ stands, from the assignments around it, whatever the order in which they run: it
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import contexts, expressions, recursion, summaries
-from flake8_poolhold.flow.model.frames import Analysis, Calls, Frame, FunctionInfo
+from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
@@ -22,6 +23,7 @@ from flake8_poolhold.flow.model.values import (
     Holder,
     Instance,
     Library,
+    Loaded,
     Place,
     Unknown,
     Value,
@@ -48,6 +50,34 @@ def passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, pl
     if _is_awaited(analysis, info, parameter.name):
         return _given(analysis, info, parameter, place)
     return UNKNOWN
+
+
+def keeps_loaded(analysis: Analysis, cls: str, field: str) -> bool:
+    """Whether a call in the project gives the constructor of a class an ORM instance that was loaded for a field.
+
+    The instance comes from a query and belongs to the session that ran it.
+    """
+    constructor = names.method(analysis, cls, "__init__")
+    if constructor is None or not _can_be_found(constructor):
+        return False
+    kept = {
+        statement.value.id
+        for statement in statements(constructor.node.body)
+        if isinstance(statement, tree.Assign)
+        and isinstance(statement.value, tree.Name)
+        and any(isinstance(target, tree.Attribute) and target.name == field for target in statement.targets)
+    }
+    for parameter in constructor.node.parameters:
+        if parameter.name in kept and parameter.annotation is None and parameter.kind in ("positional", "keyword"):
+            key = ("loaded", constructor.id, parameter.name)
+            given = recursion.value(analysis, key, functools.partial(_loaded, analysis, constructor, parameter))
+            return not isinstance(given, Unknown)
+    return False
+
+
+def _loaded(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -> Value:
+    given = _arguments(analysis, info, parameter)
+    return join(value for value in given if isinstance(value, Loaded) and value.entity)
 
 
 def _given(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, place: Place) -> Value:
@@ -137,45 +167,23 @@ def _roots(expression: tree.Expression, found: set[str]) -> None:
 
 
 def _passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -> Value:
+    return join(value for value in _arguments(analysis, info, parameter) if _tells(value))
+
+
+def _arguments(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -> Iterator[Value]:
+    """What the calls of a function give to a parameter; nothing when its name is called all over the project."""
     is_constructor = info.owner and info.node.name == "__init__"
     name = analysis.classes[info.owner].name.rpartition(".")[2] if is_constructor else info.node.name
-    files = analysis.project.naming(f"{name}(")
+    files = analysis.project.naming(f"{name}(", name)
     if len(files) > (MOST_FILES if is_constructor or not info.owner else MOST_FILES_OF_METHODS):
-        return UNKNOWN
+        return
     position = info.node.parameters.index(parameter) - (1 if info.owner and not summaries.is_static(info) else 0)
-    values: list[Value] = []
     for path in files:
-        for around, call in sorted(_calls(analysis, path).get(name, ()), key=lambda one: one[1].span):
+        for outer, call in sorted(analysis.project.index(path).calls.get(name, ()), key=lambda one: one[1].span):
+            around = names.outer_function(analysis, path, outer) if outer is not None else None
             argument = _argument(call, parameter, position)
             if argument is not None and _leads_to(analysis, path, around, call.function, info):
-                values += options(_value(analysis, path, around, argument))
-    return join(value for value in values if _tells(value))
-
-
-def _calls(analysis: Analysis, path: str) -> Calls:
-    """The calls in a file by the last name of the callee, each with the outermost function around it."""
-    found = analysis.calls.get(path)
-    if found is None:
-        with analysis.tracker.finding(("calls", path)):
-            found = analysis.calls[path] = {}
-            scope = analysis.project.scope(path)
-            module = analysis.project.module(path)
-        for qualified, node, owner in scope.functions:
-            key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
-            _collect(found, node.body, names.function_info(analysis, path, qualified, node, key))
-        for statement in statements(module.body) if module is not None else ():
-            if not isinstance(statement, tree.Function | tree.Class):
-                _collect(found, statement, None)
-    return found
-
-
-def _collect(found: Calls, root: object, around: FunctionInfo | None) -> None:
-    for node in tree.walk(root):
-        match node:
-            case tree.Call(function=tree.Name(id=called) | tree.Attribute(name=called)):
-                found.setdefault(called, []).append((around, node))
-            case _:
-                pass
+                yield from options(_value(analysis, path, around, argument))
 
 
 def _argument(call: tree.Call, parameter: tree.Parameter, position: int) -> tree.Expression | None:

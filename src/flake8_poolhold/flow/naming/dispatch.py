@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
+from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.values import (
     MOST_OPTIONS,
     UNKNOWN,
@@ -26,15 +25,11 @@ SPLITTING = frozenset({"split", "rsplit", "partition", "rpartition"})
 _IMPORTING = frozenset({"import_module", "import_string", "locate"})
 
 
-def imports(info: FunctionInfo) -> bool:
+def imports(analysis: Analysis, info: FunctionInfo) -> bool:
     """Whether a function imports what a string names, so that it matters which string it is given."""
-    for node in tree.walk(info.node.body):
-        match node:
-            case tree.Call(function=tree.Name(id=name) | tree.Attribute(name=name)) if name in _IMPORTING:
-                return True
-            case _:
-                pass
-    return False
+    calls = analysis.project.index_around(info.path).calls
+    outer = (around for name in _IMPORTING for around, _ in calls.get(name, ()) if around is not None)
+    return any(node.span[0] <= info.node.span[0] <= node.span[2] for _, node, _ in outer)
 
 
 def words(value: Value) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Fun
     is_protocol = any(path.endswith(".Protocol") for path in names.mro(analysis, base.key)[1])
     wanted = {method for method, bindings in base.scope.names.items() if isinstance(bindings[-1], tree.Function)}
     found: dict[str, FunctionInfo] = {}
-    for path in analysis.project.naming(f"def {name}"):
+    for path in analysis.project.naming(f"def {name}", name):
         scope = analysis.project.scope(path)
         for class_name, node in scope.classes.items():
             info = names.class_info(analysis, path, class_name, node)

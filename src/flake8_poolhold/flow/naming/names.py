@@ -176,6 +176,13 @@ def function_info(analysis: Analysis, path: str, name: str, node: tree.Function,
     return info
 
 
+def outer_function(analysis: Analysis, path: str, outer: tuple[str, tree.Function, str]) -> FunctionInfo:
+    """Register a function of a module or of a class in it, as its scope lists it: name, function, name of the class."""
+    name, node, owner = outer
+    key = class_info(analysis, path, owner, analysis.project.scope(path).classes[owner]).key if owner else ""
+    return function_info(analysis, path, name, node, key)
+
+
 def class_info(analysis: Analysis, path: str, name: str, node: tree.Class) -> ClassInfo:
     """Register a class; the same node gives the same information."""
     key = f"{path}::{name}:{node.span[0]}"

@@ -78,11 +78,10 @@ def loops(analysis: Analysis, path: str, makes: Lookup, uses_asyncpg: Callable[[
         return []
     found = []
     scope = analysis.project.scope(path)
-    for name, node, owner in scope.functions:
-        if node.is_async:
+    for outer in scope.functions:
+        if outer[1].is_async:
             continue
-        key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
-        info = names.function_info(analysis, path, name, node, key)
+        info = names.outer_function(analysis, path, outer)
         kind = _repeated(analysis, info)
         for call, work in _runs(analysis, info) if kind else ():
             engine = _engine(analysis, work, makes, uses_asyncpg)

@@ -210,7 +210,7 @@ def _callers(reader: Reader, info: FunctionInfo) -> list[_Caller]:
     if simple == "__init__":
         simple = info.name.split(".")[-2]
     found: list[_Caller] = []
-    for path in reader.analysis.project.naming(simple):
+    for path in reader.analysis.project.naming(simple, simple):
         module = reader.analysis.project.module(path) if path.endswith(".py") and not is_test(path) else None
         if module is None:
             continue

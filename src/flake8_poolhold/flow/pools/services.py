@@ -22,6 +22,8 @@ _ADAPTERS = {
 }
 """What puts a web application into a serverless function, and its name for people."""
 
+_WORDS = sorted({adapter.rpartition(".")[2] for adapter in _ADAPTERS})
+
 
 def model_library(analysis: Analysis) -> str:
     """A library of language models that the project imports outside of its tests; empty if it imports none."""
@@ -47,8 +49,7 @@ def model_library(analysis: Analysis) -> str:
 def serverless_modules(analysis: Analysis) -> dict[str, tuple[str, tree.Span, str]]:
     """By module that a serverless function imports: the file, place and name of the adapter that leads to it."""
     found: dict[str, tuple[str, tree.Span, str]] = {}
-    words = sorted({adapter.rpartition(".")[2] for adapter in _ADAPTERS})
-    for path in sorted({path for word in words for path in analysis.project.naming(word)}):
+    for path in sorted({path for word in _WORDS for path in analysis.project.naming(word)}):
         place = _adapter(analysis, path) if path.endswith(".py") and not is_test(path) else None
         if place is None:
             continue
@@ -66,11 +67,10 @@ def _adapter(analysis: Analysis, path: str) -> tuple[tree.Span, str] | None:
     if module is None:
         return None
     frame = names.module_frame(analysis, path)
-    for node in tree.walk(module.body):
-        if isinstance(node, tree.Call) and isinstance(node.function, tree.Name | tree.Attribute):
-            last = node.function.id if isinstance(node.function, tree.Name) else node.function.name
-            if any(adapter.endswith(f".{last}") for adapter in _ADAPTERS):
-                callee = expressions.evaluate(frame, State(), node.function)
-                if isinstance(callee, Library) and callee.path in _ADAPTERS:
-                    return node.span, _ADAPTERS[callee.path]
+    calls = analysis.project.index(path).calls
+    for word in _WORDS:
+        for _, call in calls.get(word, ()):
+            callee = expressions.evaluate(frame, State(), call.function)
+            if isinstance(callee, Library) and callee.path in _ADAPTERS:
+                return call.span, _ADAPTERS[callee.path]
     return None

@@ -96,7 +96,7 @@ def _calls(analysis: Analysis, function: FunctionInfo) -> list[Met] | None:
 
 
 def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | None:
-    paths = analysis.project.naming(name)
+    paths = analysis.project.naming(name, name)
     if len(paths) > MOST_FILES:
         return None
     watch = Watch(function.id, name)
@@ -118,21 +118,23 @@ def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span
     module = analysis.project.module(path)
     if module is None:
         return None
-    uses = {
-        id(node) for node in walk(module.body) if isinstance(node, tree.Name | tree.Attribute) and name_of(node) == name
-    }
+    index = analysis.project.index(path)
+    calls: dict[str, list[tree.Call]] = {}
+    around: dict[str, FunctionInfo] = {}
+    for outer, call in index.calls.get(name, ()):
+        if outer is None:
+            return None
+        info = names.outer_function(analysis, path, outer)
+        around[info.id] = info
+        calls.setdefault(info.id, []).append(call)
+    if len(index.names.get(name, ())) != sum(map(len, calls.values())):
+        return None
     found: set[tuple[str, tree.Span]] = set()
-    scope = analysis.project.scope(path)
-    for qualified, node, owner in scope.functions:
-        inside = [one for one in walk(node.body) if isinstance(one, tree.Call) and id(one.function) in uses]
-        if not inside:
-            continue
-        awaited = {id(one.value): one.span for one in walk(node.body) if isinstance(one, tree.Await)}
-        found |= {(path, awaited.get(id(one), one.span)) for one in inside}
-        uses -= {id(one.function) for one in inside}
-        key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
-        _interpret(analysis, names.function_info(analysis, path, qualified, node, key))
-    return None if uses else found
+    for info in sorted(around.values(), key=lambda one: one.node.span):
+        awaited = {id(one.value): one.span for one in walk(info.node.body) if isinstance(one, tree.Await)}
+        found |= {(path, awaited.get(id(one), one.span)) for one in calls[info.id]}
+        _interpret(analysis, info)
+    return found
 
 
 def _interpret(analysis: Analysis, info: FunctionInfo) -> None:

@@ -103,19 +103,17 @@ def _doubts(analysis: Analysis, asked: Asked, hold: Hold, state: HolderState) ->
 def _is_called(analysis: Analysis, asked: Asked) -> bool:
     """Whether the dependency is used for anything but `Depends(...)`."""
     name = asked.function.node.name
-    for path in analysis.project.naming(name):
-        module = analysis.project.module(path)
-        if module is None:
+    for path in analysis.project.naming(name, name):
+        if analysis.project.module(path) is None:
             return True
-        nodes = list(walk(module.body))
+        index = analysis.project.index(path)
         marked = {
             id(argument.value)
-            for node in nodes
-            if isinstance(node, tree.Call) and name_of(node.function) in _MARKERS
-            for argument in node.arguments
+            for marker in _MARKERS
+            for _, call in index.calls.get(marker, ())
+            for argument in call.arguments
         }
-        named = (node for node in nodes if isinstance(node, tree.Name | tree.Attribute) and name_of(node) == name)
-        if any(id(node) not in marked for node in named):
+        if any(id(node) not in marked for _, node in index.names.get(name, ())):
             return True
     return False
 

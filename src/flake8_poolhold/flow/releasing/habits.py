@@ -143,9 +143,11 @@ def _is_lazy(call: tree.Call) -> bool:
 def called_by_name(analysis: Analysis, function: FunctionInfo) -> bool:
     """Whether a handler is named anywhere but in its own definition: in its file, or where it is imported."""
     name, path = function.name.rpartition(".")[2], function.path
-    if mentions(analysis, path, lambda node: isinstance(node, tree.Name) and node.id == name):
+    if any(isinstance(node, tree.Name) for _, node in analysis.project.index(path).names.get(name, ())):
         return True
-    return any(_names_from_outside(analysis, other, name) for other in analysis.project.naming(name) if other != path)
+    return any(
+        _names_from_outside(analysis, other, name) for other in analysis.project.naming(name, name) if other != path
+    )
 
 
 def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
@@ -153,10 +155,8 @@ def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
     module = analysis.project.module(path)
     if module is None:
         return True
-    nodes = list(walk(module.body))
-    imported = {node.name for node in nodes if isinstance(node, tree.Import | tree.ImportFrom)}
-    return any(
-        (isinstance(node, tree.ImportFrom) and node.symbol == name)
-        or (isinstance(node, tree.Attribute) and node.name == name and name_of(node.value) in imported)
-        for node in nodes
+    index = analysis.project.index(path)
+    imported = {node.name for node in index.imports}
+    return any(isinstance(node, tree.ImportFrom) and node.symbol == name for node in index.imports) or any(
+        isinstance(node, tree.Attribute) and name_of(node.value) in imported for _, node in index.names.get(name, ())
     )

@@ -1,0 +1,50 @@
+"""What a module mentions, by name: found in one walk, so that nobody walks it again to look for a name."""
+
+from __future__ import annotations
+
+import msgspec
+
+from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.model.scopes import Scope
+
+Around = tuple[str, tree.Function, str] | None
+"""The outermost function whose body a node is in: its qualified name, itself, the name of its class or empty."""
+
+
+class Index(msgspec.Struct, frozen=True):
+    """Variables and attributes by their name, and calls by the last name of what is called."""
+
+    names: dict[str, list[tuple[Around, tree.Name | tree.Attribute]]]
+    calls: dict[str, list[tuple[Around, tree.Call]]]
+    imports: list[tree.Import | tree.ImportFrom]
+    """All of them, those inside functions too."""
+
+
+def index(module: tree.Module | None, scope: Scope) -> Index:
+    """The index of a module with this scope; empty when the module cannot be analysed."""
+    found = Index({}, {}, [])
+    if module is None:
+        return found
+    outside: list[object] = []
+    for around in scope.functions:
+        function = around[1]
+        _collect(found, function.body, around)
+        outside += (function.parameters, function.decorators, function.returns)
+    _collect(found, [module.body, outside], None, but={id(function) for _, function, _ in scope.functions})
+    return found
+
+
+def _collect(found: Index, root: object, around: Around, but: set[int] | None = None) -> None:
+    for node in tree.walk(root, but):
+        if isinstance(node, tree.Name):
+            found.names.setdefault(node.id, []).append((around, node))
+        elif isinstance(node, tree.Attribute):
+            found.names.setdefault(node.name, []).append((around, node))
+        elif isinstance(node, tree.Call):
+            callee = node.function
+            if isinstance(callee, tree.Name):
+                found.calls.setdefault(callee.id, []).append((around, node))
+            elif isinstance(callee, tree.Attribute):
+                found.calls.setdefault(callee.name, []).append((around, node))
+        elif isinstance(node, tree.Import | tree.ImportFrom):
+            found.imports.append(node)
