@@ -105,7 +105,7 @@ class Run:
 
     def _tell(self, wanted: Sequence[str], view: View, comments: bool, edits: bool) -> dict[str, FileResult]:
         """Analyse files, and say what there is to tell of each, as if it were the only one."""
-        relevant = {path for path in wanted if relevance.relevant(self.modules.read(path))}
+        relevant = {path for path in wanted if relevance.relevant(self.modules.read(path), self._settings.holders)}
         flow = view.flow if relevant else None
         if flow is not None:
             flow.repairs = edits
