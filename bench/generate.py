@@ -143,7 +143,7 @@ def service(lines: int) -> Files:
         else:
             text = HEAD.format(package=package) + f"from {package}.db import ask\n\nrouter = APIRouter()\n"
             for one in range(8):
-                text += WORK.format(n=one, callee='ask("name")')
+                text += WORK.format(n=number * 8 + one, callee='ask("name")')
             files = [(f"{package}/routes/route{number}.py", text)]
         yield from files
         made += sum(_lines(text) for _, text in files)

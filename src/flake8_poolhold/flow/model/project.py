@@ -11,9 +11,10 @@ from posixpath import dirname, join
 import msgspec
 
 from flake8_poolhold.config import Settings
+from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import Module
 from flake8_poolhold.flow.model.indexes import Index, index
-from flake8_poolhold.flow.model.scopes import Scope, module_scope
+from flake8_poolhold.flow.model.scopes import Scope, module_scope, statements
 from flake8_poolhold.flow.model.tracking import Question, Tracker
 from flake8_poolhold.knowledge import load as load_knowledge
 from flake8_poolhold.knowledge.holders import load_holders
@@ -113,6 +114,16 @@ class Project:
         self.tracker.ask(("file", path))
         return self.index_around(path)
 
+    def uses(self, path: str, name: str) -> Index | None:
+        """The same, for who looks at one name and at the imports; `None` for a file that cannot be analysed."""
+        self.tracker.ask(("uses", path, name))
+        return self.index_around(path) if self._module(path) is not None else None
+
+    def classes(self, path: str) -> dict[str, tree.Class]:
+        """The classes of a module, for who looks at their bases and at the names of their methods."""
+        self.tracker.ask(("classes", path))
+        return self._scope(path).classes
+
     def index_around(self, path: str) -> Index:
         """The same, for who looks only at what a function mentions that it knows already."""
         found = self._indexes.get(path)
@@ -178,6 +189,11 @@ class Project:
             case ("name", path, name):
                 scope = self._scope(path)
                 return _digest((scope.names.get(name), scope.globals.get(name), scope.stars))
+            case ("uses", path, name):
+                return _digest(self._uses(path, name))
+            case ("classes", path):
+                classes = self._scope(path).classes.items()
+                return _digest([(name, node.bases, _methods(node)) for name, node in classes])
             case ("in", path, word):
                 return str(word.encode() in self._bytes_of(path))
             case ("imports", path):
@@ -190,6 +206,14 @@ class Project:
                 return self._at(target) or ""
             case _:
                 return _digest(sorted(self.files))
+
+    def _uses(self, path: str, name: str) -> object:
+        """What matters of the uses of a name: themselves, the functions around them, and what the file imports."""
+        found = self.index_around(path)
+        uses = [*found.names.get(name, ()), *found.calls.get(name, ())]
+        around = {id(outer[1]): outer for outer, _ in uses if outer is not None}
+        imports = [(type(node).__name__, node.name, getattr(node, "symbol", "")) for node in found.imports]
+        return self._module(path) is None, [node for _, node in uses], list(around.values()), imports
 
     def _bytes_of(self, path: str) -> bytes:
         data = self._bytes.get(path)
@@ -273,6 +297,10 @@ def _folders(files: Iterable[str]) -> frozenset[str]:
             folders.add(folder)
             folder = dirname(folder)
     return frozenset(folders)
+
+
+def _methods(node: tree.Class) -> list[str]:
+    return [statement.name for statement in statements(node.body) if isinstance(statement, tree.Function)]
 
 
 def _digest(answer: object) -> str:

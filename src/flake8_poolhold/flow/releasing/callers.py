@@ -115,10 +115,9 @@ def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | 
 
 def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span]] | None:
     """Where a file calls what has this name, having interpreted the functions around; `None` for any other use."""
-    module = analysis.project.module(path)
-    if module is None:
+    index = analysis.project.uses(path, name)
+    if index is None:
         return None
-    index = analysis.project.index(path)
     calls: dict[str, list[tree.Call]] = {}
     around: dict[str, FunctionInfo] = {}
     for outer, call in index.calls.get(name, ()):
