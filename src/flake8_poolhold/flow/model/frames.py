@@ -379,6 +379,8 @@ class Frame:
         self.engines: dict[str, tuple[tree.Span, frozenset[str]]] = {}
         """Engines made here, by site, each with its own site and those of the sessionmakers on it."""
         self.kept_engines: set[str] = set()
+        self.connecting: set[str] = set()
+        """Sites of engines and sessionmakers that something was done with."""
         self.nested: dict[str, FunctionOf] = {}
         self.providers: dict[Place, str] = {}
         self.known: dict[Place, Holder] = {}

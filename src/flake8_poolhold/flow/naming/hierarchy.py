@@ -60,6 +60,13 @@ def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Fun
     return list(found.values())[:MOST_OPTIONS]
 
 
+def runs(frame: Frame, cls: str) -> bool:
+    """Whether objects of a class run the method that is interpreted, and have none of their own in its place."""
+    info = frame.function
+    found = names.method(frame.analysis, cls, info.node.name) if info is not None else None
+    return found is None or info is None or found.id == info.id
+
+
 def always_has(analysis: Analysis, cls: str, name: str) -> bool:
     """Whether instances of a class have the member `name`: it has, or all that implement its abstract methods have."""
     if names.class_member(analysis, cls, name) is not None:
