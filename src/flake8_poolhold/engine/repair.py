@@ -12,7 +12,7 @@ import msgspec
 from flake8_poolhold import fixes
 from flake8_poolhold.config import Settings
 from flake8_poolhold.engine.checking import project_root
-from flake8_poolhold.engine.run import Run
+from flake8_poolhold.engine.run import Progress, Run, silent
 from flake8_poolhold.engine.stores import stores_of
 from flake8_poolhold.finding import AppliedFix, CheckResult, Edit, FileDiff, Finding, FixResult, Problem
 from flake8_poolhold.source import deep
@@ -35,7 +35,9 @@ def fix(
     unsafe: bool,
     write: bool,
     root: Path | None = None,
-    cache: bool = True,
+    cache: bool | Path = True,
+    jobs: int = 1,
+    progress: Progress = silent,
     ask: Ask | None = None,
 ) -> FixResult:
     """Make the fixes that are offered for the files that `paths` lead to: the safe ones, with `unsafe` the others too.
@@ -46,10 +48,10 @@ def fix(
     result.
     """
     root = root or project_root(paths)
-    stores = stores_of(root) if cache else None
+    stores = stores_of(root, cache)
 
     def run(changed: dict[str, bytes]) -> Run:
-        return Run(root, settings, changed, stores)
+        return Run(root, settings, changed, stores, jobs=jobs, progress=progress)
 
     repair = _Repair(run, paths, ask)
     outcome = deep.run(lambda: repair.result(unsafe, preview=not write))
