@@ -11,8 +11,9 @@ import msgspec
 
 from flake8_poolhold import fixes
 from flake8_poolhold.config import Settings
-from flake8_poolhold.engine.checking import cache_of, project_root
+from flake8_poolhold.engine.checking import project_root
 from flake8_poolhold.engine.run import Run
+from flake8_poolhold.engine.stores import stores_of
 from flake8_poolhold.finding import AppliedFix, CheckResult, Edit, FileDiff, Finding, FixResult, Problem
 from flake8_poolhold.source import deep
 from flake8_poolhold.source.text import SourceError, decode, encode
@@ -45,10 +46,10 @@ def fix(
     result.
     """
     root = root or project_root(paths)
-    store = cache_of(root) if cache else None
+    stores = stores_of(root) if cache else None
 
     def run(changed: dict[str, bytes]) -> Run:
-        return Run(root, settings, changed, store)
+        return Run(root, settings, changed, stores)
 
     repair = _Repair(run, paths, ask)
     outcome = deep.run(lambda: repair.result(unsafe, preview=not write))

@@ -135,7 +135,7 @@ def _is_async(frame: Frame, place: Place) -> bool:
 
 def _kind(frame: Frame, place: Place) -> str:
     holder = frame.known.get(place)
-    return holder.kind if holder is not None else frame.analysis.kinds.get(place, "")
+    return holder.kind if holder is not None else frame.analysis.kinds.get(place) or ""
 
 
 def _in_thread(value: Value) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import instances, uses, waits
+from flake8_poolhold.flow.effects.closing import gives_up
 from flake8_poolhold.flow.fastapi.versions import exits_early
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.lifetimes import Escape, Owner, Started
@@ -128,7 +129,8 @@ def _add(frame: Frame, state: State, started: Started, place: Place, carrier: st
 def _owner(frame: Frame, place: Place) -> Owner | None:
     """Who closes the holder before the task is done; `None` when nobody does, as far as the function tells."""
     if place in frame.providers:
-        return "request"
+        provider = frame.analysis.functions.get(frame.providers[place])
+        return "request" if provider is None or not gives_up(provider) else None
     if place.origin.how == "param":
         return "caller"
     return "block" if place in frame.managed else None

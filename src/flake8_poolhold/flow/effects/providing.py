@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import cancelling
-from flake8_poolhold.flow.effects.lifetimes import hands_on
+from flake8_poolhold.flow.effects.closing import gives_up, hands_on, yielded
 from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import summaries
 from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo
@@ -45,10 +45,8 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
 
 
 def _is_handed_on(info: FunctionInfo) -> bool:
-    """Whether a `finally` gives the variable that is yielded to a function that may close it."""
-    finals = [node.final for node in walk(info.node.body) if isinstance(node, tree.Try)]
-    yielded = [node.value for node in walk(info.node.body) if isinstance(node, tree.Yield)]
-    return any(isinstance(value, tree.Name) and hands_on(finals, value.id) for value in yielded)
+    """Whether a `finally` gives the variable that is yielded to a function that may close it, or closes it perhaps."""
+    return gives_up(info) or any(hands_on(finals, name) for finals, name in yielded(info))
 
 
 def cancellable(analysis: Analysis, info: FunctionInfo) -> Cancellable | None:

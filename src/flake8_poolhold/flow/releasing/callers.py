@@ -90,7 +90,8 @@ def _calls(analysis: Analysis, function: FunctionInfo) -> list[Met] | None:
         return None
     known = analysis.met.get(function.id)
     if known is None and function.id not in analysis.met:
-        known = analysis.met[function.id] = _find(analysis, function, name)
+        with analysis.tracker.finding(("met", function.id)):
+            known = analysis.met[function.id] = _find(analysis, function, name)
     return known
 
 

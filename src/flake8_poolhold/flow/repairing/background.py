@@ -35,7 +35,7 @@ def own_session(analysis: Analysis, escape: Escape) -> Remedy:
     if isinstance(found, str):
         return Remedy(name, refused=f"{found}; {by_hand}")
     task, parameter, way, sites, imports = found
-    doubts = list(_doubts(analysis, task, sites, analysis.functions[escape.provider]))
+    doubts = list(_doubts(analysis, task, sites, analysis.functions[escape.provider], escape.function.path))
     if is_body:
         doubts.insert(0, "it reads in another transaction than the handler")
     start = task.node.span[:2]
@@ -219,10 +219,11 @@ def _unused(
 
 
 def _doubts(
-    analysis: Analysis, task: FunctionInfo, sites: list[handovers.Site], provider: FunctionInfo
+    analysis: Analysis, task: FunctionInfo, sites: list[handovers.Site], provider: FunctionInfo, path: str
 ) -> Iterator[str]:
-    """What the task would miss."""
-    escapes = {id(site): _at(analysis, task, site) for site in sites}
+    """What the task would miss; `path` is the file that is told of it."""
+    # What is known of sites in other files depends on which files were analysed: nothing is, then.
+    escapes = {id(site): _at(analysis, task, site) if site.path == path else None for site in sites}
     if any(one is not None and (one.unsaved or _is_used_behind(one)) for one in escapes.values()):
         yield "what the caller writes may not be committed when the task begins"
     if None in escapes.values():
