@@ -56,7 +56,7 @@ session becomes its `id`, by which the task reads it: never safe, as it may have
 task is also called directly, is a method or closure, or is given an object that has no `id` of its own as its only
 key.
 
- `own-session` does the same with the generator that is the body of a response, in a block that ends before its first
+`own-session` does the same with the generator that is the body of a response, in a block that ends before its first
 `yield`: never safe, as it reads in another transaction than the handler.
 """
 
