@@ -164,7 +164,7 @@ def _offered(hold: Hold, remedy: Remedy, inside: str = "") -> FixOffer:
         again=remedy.again,
         reads=remedy.reads,
         session=tuple(sorted(hold.carriers)),
-        objects=tuple(sorted(hold.loaded)),
+        objects=remedy.objects,
     )
 
 

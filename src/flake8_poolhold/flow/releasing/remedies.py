@@ -11,7 +11,7 @@ class Remedy(msgspec.Struct, frozen=True):
     `refused` says why it would be wrong, `doubts` what it relies on that is not proved. `what` is the repair in words,
     `statement` the code that it inserts. `start` is where the block or function that it changes begins, in `path`,
     `again` a place in the statement before which the block is opened again; `reads` are the attributes to be read into
-    variables beforehand: variable, attribute, new variable.
+    variables beforehand: variable, attribute, new variable. `objects` are the variables that have what was loaded.
     """
 
     name: str
@@ -23,3 +23,4 @@ class Remedy(msgspec.Struct, frozen=True):
     start: tuple[int, int] = (0, 0)
     again: tuple[int, int] = (0, 0)
     reads: tuple[tuple[str, str, str], ...] = ()
+    objects: tuple[str, ...] = ()
