@@ -69,9 +69,9 @@ def findings(entry: Path) -> list[Finding]:
     return [one for one in engine.check([root], Settings(), root=root).findings if not one.advisory]
 
 
-def fixed(entry: Path, *, unsafe: bool) -> FixResult:
+def fixed(entry: Path, *, unsafe: bool, select: tuple[str, ...] | None = None) -> FixResult:
     root = root_of(entry)
-    return engine.fix([root], Settings(), unsafe=unsafe, write=True, root=root)
+    return engine.fix([root], Settings(select=select), unsafe=unsafe, write=True, root=root)
 
 
 def unexplained_holds(run: Run, remaining: Iterable[Finding]) -> list[str]:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from flake8_poolhold.facts.positions import spans
 from flake8_poolhold.finding import Edit, Finding, FixOffer, Step
 from flake8_poolhold.fixes import CannotFixError, apply, edits
+from flake8_poolhold.fixes._positions import spans
 from flake8_poolhold.source.text import decode, encode
 
 COMMIT = "await db.commit()"
@@ -24,7 +24,7 @@ HEAD = "async def work(db, a, b):\n"
 def finding_in(text: str, *trail: Step, statement: str = COMMIT) -> Finding:
     """A finding on the only call of `ask` in `text`, where the facts would place it."""
     module = cst.parse_module(text)
-    found = spans(module, frozenset({cst.Await, cst.Call, cst.For, cst.With}))
+    found = spans(module, frozenset({cst.Await, cst.Call, cst.For, cst.With}), text)
     best: list[tuple[int, int, int, int]] = []
 
     def visit(node: cst.CSTNode) -> None:
@@ -43,7 +43,7 @@ def finding_in(text: str, *trail: Step, statement: str = COMMIT) -> Finding:
 
 def repaired(text: str) -> str:
     """`text` with the fix made, checked to be `text` with one insertion and one more statement."""
-    (change,) = edits(finding_in(text), text)
+    (change,) = edits(finding_in(text), lambda _: text)
     assert (change.line, change.column) == (change.end_line, change.end_column)
     after = apply(text, (change,))
     begin = after.index(change.content)
@@ -154,21 +154,21 @@ def test_a_statement_that_checks_out_itself_is_refused() -> None:
     text = f"{HEAD}    return await ask(await db.scalar(a))\n"
     step = Step("service.py", 2, 22, "connection checked out", "checkout")
     with pytest.raises(CannotFixError, match="checks the connection out itself"):
-        edits(finding_in(text, step), text)
+        edits(finding_in(text, step), lambda _: text)
     earlier = Step("service.py", 1, 5, "connection checked out", "checkout")
-    assert edits(finding_in(text, earlier), text)
+    assert edits(finding_in(text, earlier), lambda _: text)
 
 
 def test_a_finding_without_an_offer_has_no_edits() -> None:
     finding = Finding("PHL101", "n", "m", "service.py", 1, 1, 1, 2)
     with pytest.raises(CannotFixError, match="no fix is offered"):
-        edits(finding, "ask()\n")
+        edits(finding, lambda _: "ask()\n")
 
 
 def test_a_file_that_has_changed_is_refused() -> None:
     text = f"{HEAD}    await ask()\n"
     with pytest.raises(CannotFixError, match="may have changed"):
-        edits(finding_in(text), "x = 1\n")
+        edits(finding_in(text), lambda _: "x = 1\n")
 
 
 def test_edits_are_made_from_the_end() -> None:

@@ -37,6 +37,16 @@ class Edit(msgspec.Struct, frozen=True):
     content: str
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A piece of code that a fix changes: where it begins, what becomes of it, and a text that belongs to that."""
+
+    path: str
+    line: int
+    column: int
+    role: str
+    text: str = ""
+
+
 class FixOffer(msgspec.Struct, frozen=True):
     """A repair that can be made: which fix, whether it is proved harmless, and its edits.
 
@@ -45,7 +55,8 @@ class FixOffer(msgspec.Struct, frozen=True):
     that of the finding. `start` is the line and column where the block or function begins that it changes, in
     `path` (empty: the file of the finding), `again` a place in the statement before which the block is opened again;
     `reads` are the attributes that are read into variables beforehand: variable, attribute, new variable; `session` are
-    the variables that lead to the session, `objects` those that are what it has loaded.
+    the variables that lead to the session, `objects` those that are what it has loaded; `parts` are further pieces of
+    code that change, each with a role that the fix knows.
     """
 
     name: str
@@ -61,6 +72,7 @@ class FixOffer(msgspec.Struct, frozen=True):
     reads: tuple[tuple[str, str, str], ...] = ()
     session: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True):

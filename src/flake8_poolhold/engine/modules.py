@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
-from ast import PyCF_ONLY_AST
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,21 +13,27 @@ from flake8_poolhold.source.text import Source, SourceError, decode, read_bytes
 
 if TYPE_CHECKING:
     from flake8_poolhold.cache import Cache
+    from flake8_poolhold.engine.stores import Stores
     from flake8_poolhold.facts.tree import Module
 
-_Stamp = tuple[int, int, int] | None
+Stamp = tuple[int, int, int, int] | None
+"""When a file and its entry were changed (ns), its size and number; `None`: there is none, or nobody knows."""
 
 
 class Modules:
     """Files by their path relative to the root. `changed` gives the content of some, instead of the disk."""
 
-    def __init__(self, root: Path, changed: Mapping[str, bytes], cache: Cache | None) -> None:
+    def __init__(self, root: Path, changed: Mapping[str, bytes], stores: Stores | None) -> None:
         self.root = root
         self.problems: dict[str, Problem] = {}
-        self._changed, self._cache = changed, cache
+        self.is_passing = False
+        """Whether something failed that may not fail again: what was found is not to be relied on later."""
+        self._changed, self._stores = changed, stores
         self._bytes: dict[str, bytes] = {}
         self._sources: dict[str, Source | None] = {}
-        self._stamps: dict[str, _Stamp] = {}
+        self._stamps: dict[str, Stamp] = {}
+        self._digests: dict[str, str] = {}
+        self._known: tuple[Mapping[str, Stamp], Mapping[str, str]] = {}, {}
 
     def read(self, path: str) -> bytes:
         """The bytes of a file; none, and a problem, when it cannot be read."""
@@ -36,14 +41,21 @@ class Modules:
             return self._changed[path]
         data = self._bytes.get(path)
         if data is None:
-            self._stamps[path] = self._stamp(path)
+            self.stamp(path)
             try:
                 data = read_bytes(self.root / path)
             except SourceError as error:
                 self.problem(path, error.line, error.reason)
+                self.is_passing = True
                 data = b""
             self._bytes[path] = data
         return data
+
+    def peek(self, path: str) -> bytes:
+        """The bytes of a file that need not exist: there is no problem if it does not."""
+        if path not in self._changed and path not in self._bytes and self.stamp(path) is None:
+            return b""
+        return self.read(path)
 
     def source(self, path: str) -> Source | None:
         """The text of a file, or `None` and a problem."""
@@ -59,16 +71,53 @@ class Modules:
         """The facts of a file, or `None` and a problem."""
         from flake8_poolhold import facts
 
-        if self._cache is None:
+        if self._stores is None:
             return self._extract(path)
-        key = self._cache.key(self.read(path))
-        kept = self._cache.get(key)
+        cache = self._stores.facts
+        key = cache.key(self.read(path))
+        kept = cache.get(key)
         module = facts.load(path, kept) if kept is not None else None
         if module is None:
             module = self._extract(path)
             if module is not None:
-                self._cache.put(key, facts.dump(module))
+                _keep(cache, key, module)
         return module
+
+    def check_syntax(self, path: str) -> None:
+        """Note a syntax error in a file whose facts nobody asks for."""
+        from flake8_poolhold import facts
+
+        source = self.source(path)
+        if source is not None:
+            try:
+                facts.check(source.text)
+            except facts.FactsError as error:
+                self.problem(path, error.line, error.reason)
+            except (RecursionError, MemoryError):
+                return  # it nests deep, which is no error
+
+    def remember(self, stamps: Mapping[str, Stamp], digests: Mapping[str, str]) -> None:
+        """Take it that files with these stamps have contents of these digests."""
+        self._known = stamps, digests
+
+    def digest(self, path: str) -> str:
+        """What stands for the content of a file; the same for one that is empty and one that is not there."""
+        known = self._digests.get(path)
+        if known is None:
+            stamps, digests = self._known
+            stamp = None if path in self._changed else self.stamp(path)
+            if stamp is not None and stamps.get(path) == stamp:
+                known = digests[path]
+            else:
+                known = blake2b(self.peek(path), digest_size=16).hexdigest()
+            self._digests[path] = known
+        return known
+
+    def stamp(self, path: str) -> Stamp:
+        """The stamp of a file when it was first asked for."""
+        if path not in self._stamps:
+            self._stamps[path] = self._stamp(path)
+        return self._stamps[path]
 
     def is_current(self) -> bool:
         """Whether every file that was read from the disk is still what it was then."""
@@ -80,6 +129,7 @@ class Modules:
 
     def failed(self, path: str, during: str, error: Exception) -> None:
         """Note that the program itself failed on a file, and how to see it again."""
+        self.is_passing = True
         self.problem(path, 0, f"{failure(during, error)}; `poolhold check {path}` shows it again, for a report")
 
     def _extract(self, path: str) -> Module | None:
@@ -91,33 +141,28 @@ class Modules:
         try:
             return extract(path, source.text)
         except FactsError as error:
-            valid = is_valid(source.text)
-            self.problem(path, error.line, f"valid, but beyond the parser: {error.reason}" if valid else error.reason)
+            self.problem(path, error.line, error.reason)
         except (RecursionError, MemoryError):
             self.problem(path, 0, "nested too deep to be analysed")
         except Exception as error:
             self.failed(path, "reading the syntax", error)
         return None
 
-    def _stamp(self, path: str) -> _Stamp:
+    def _stamp(self, path: str) -> Stamp:
         try:
-            status = os.stat(self.root / path)
+            status = os.stat(os.path.join(self.root, path))
         except OSError:
             return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
-def is_valid(text: str) -> bool:
-    """Whether the running interpreter reads this text. It knows no syntax that is newer than itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            compile(text, "<text>", "exec", PyCF_ONLY_AST, dont_inherit=True)
-        except (SyntaxError, ValueError):
-            return False
-        except (RecursionError, MemoryError):
-            return True  # it nests deep, which is no error
-    return True
+def _keep(cache: Cache, key: str, module: Module) -> None:
+    from flake8_poolhold import facts
+
+    try:
+        cache.put(key, facts.dump(module))
+    except RecursionError:
+        return  # it nests deeper than the encoder goes: it is read from the text again
 
 
 def failure(during: str, error: Exception) -> str:

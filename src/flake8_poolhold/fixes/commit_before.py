@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError
 from flake8_poolhold.fixes._places import (
@@ -19,7 +18,6 @@ from flake8_poolhold.fixes._places import (
     Position,
     Waiting,
     below,
-    column_of,
     contains,
     enclosing,
     find,
@@ -29,6 +27,7 @@ from flake8_poolhold.fixes._places import (
     parsed,
     plain,
 )
+from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 
 
@@ -61,7 +60,6 @@ def before(finding: Finding, text: str, statements: Sequence[str]) -> tuple[Edit
             line -= 1
         behind = f"{newline(source, module)}{plain(indent)}"
         return inserted(finding.path, line, len(indent) + 1, "".join(f"{one}{behind}" for one in statements))
-    column = column_of(source, column, indent, module.code_for_node(waiting.node))
     return inserted(finding.path, line, column, "".join(f"{one}; " for one in statements))
 
 

@@ -1,4 +1,4 @@
-"""The functions of a file, each analysed on its own: handlers with their dependencies, others for any caller."""
+"""The analysis of a file: of each of its functions on its own, for any caller."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from flake8_poolhold.flow.naming import names
 
 
 def analyse(analysis: Analysis, path: str) -> None:
-    """Analyse every function of a file, once; what was found is added to the events of the analysis."""
-    if path in analysis.analysed:
-        return
-    analysis.analysed.add(path)
+    """Analyse every function of a file, once: handlers with their dependencies, others for any caller."""
+    with analysis.tracker.finding(node(path)):
+        if path not in analysis.analysed:
+            analysis.analysed.add(path)
+            _analyse(analysis, path)
+
+
+def node(path: str) -> tuple[str, str]:
+    """The tracker's node for what is found about a file."""
+    return ("root", path)
+
+
+def _analyse(analysis: Analysis, path: str) -> None:
     scope = analysis.project.scope(path)
     analysis.events.process_wide.extend(singletons.of_module(analysis, path))
     for outer in scope.functions:

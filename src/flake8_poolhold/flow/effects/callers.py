@@ -92,7 +92,7 @@ def resolvers_context(analysis: Analysis, info: FunctionInfo) -> Shared | None:
 def _is_context_getter(analysis: Analysis, info: FunctionInfo) -> bool:
     name = info.name
     for path in analysis.project.naming("context_getter"):
-        if name.encode() not in analysis.project.bytes_of(path):
+        if not analysis.project.names_word(path, name):
             continue
         module = analysis.project.module(path)
         for node in walk(module.body if module is not None else []):

@@ -65,8 +65,8 @@ def made(
     if frame.function is not None:
         state.holders[place] = HolderState(frozenset({FRESH}), bound=bound)
         frame.made.setdefault(place, (span, ""))
-    if not frame.muted:
-        frame.analysis.events.holders.add((frame.path, span[0], span[1]))
+    if frame.reporting and not frame.muted:
+        frame.analysis.events.holders.setdefault(frame.path, set()).add(span[:2])
     return holder
 
 
@@ -82,6 +82,7 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
                 return Suspended("coroutine", method, arguments)
             return run(frame, state, target, method.name, arguments, span)
         case Engine():
+            engines.connects(frame, target)
             if method.name in ("dispose", "close", "aclose", "terminate", "sync_engine"):
                 engines.kept(frame, target)
             if method.name in ("release", "putconn"):
@@ -89,6 +90,7 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
                     release(state, holder.place, closed=True)
             return _engine(frame, state, target, method.name, span)
         case Factory() if method.name == "begin":
+            engines.connects(frame, target)
             holder = made(frame, state, target.kind, span, keeps=target.keeps_loaded, bound=target.bound)
             return Opening(holder, acquires=False, transaction=True, owned=True)
         case QueryOf(holder=holder):
@@ -216,7 +218,7 @@ def _apply(
     span: tree.Span,
 ) -> None:
     if effect in ("acquires", "may_acquire") or name in _WRITING or name == "commit":
-        waits.used(frame, state, place)
+        waits.used(frame, state, place, raced=name not in _PLAIN)
     before = state.holder(place)
     match effect:
         case "acquires":

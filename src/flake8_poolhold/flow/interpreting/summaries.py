@@ -77,7 +77,7 @@ def summary(analysis: Analysis, context: Context) -> Summary:
     if known is not None:
         return known
     info = analysis.functions[context.function]
-    return recursion.solve(analysis, context, lambda: _interpret(analysis, info, context))
+    return recursion.solve(analysis, context, context.function, lambda: _interpret(analysis, info, context))
 
 
 def parameter_place(function: str, name: str) -> Place:

@@ -34,8 +34,9 @@ def holder_kind(analysis: Analysis, info: FunctionInfo, name: str) -> str:
     key = (info.id, name)
     known = analysis.untyped.get(key)
     if known is None:
-        analysis.untyped[key] = ""
-        known = analysis.untyped[key] = _used_as(info, name) or _passed_on(analysis, info, name)
+        with analysis.tracker.finding(("untyped", *key)):
+            analysis.untyped[key] = ""
+            known = analysis.untyped[key] = _used_as(info, name) or _passed_on(analysis, info, name)
     return known
 
 

@@ -43,7 +43,7 @@ def module_name(analysis: Analysis, path: str, name: str) -> Value:
 
 
 def _module_name(analysis: Analysis, path: str, name: str) -> Value:
-    scope = analysis.project.scope(path)
+    scope = analysis.project.binding(path, name)
     bindings = scope.names.get(name)
     if bindings:
         # The first and the last bindings matter: try/except imports, platform branches, a later override.
@@ -149,7 +149,7 @@ def member_of_module(analysis: Analysis, module: Value, name: str) -> Value:
             return objects.registry(analysis, f"{path}.{name}") or Library(f"{path}.{name}")
         case ModuleOf(path=path):
             if path.endswith((".py", ".pyi")):
-                scope = analysis.project.scope(path)
+                scope = analysis.project.binding(path, name)
                 if name in scope.names or name in scope.globals:
                     return module_name(analysis, path, name)
             child = analysis.project.child(path, name)
@@ -204,6 +204,11 @@ def mro(analysis: Analysis, key: str) -> tuple[tuple[str, ...], tuple[str, ...]]
     known = analysis.mros.get(key)
     if known is not None:
         return known
+    with analysis.tracker.finding(("mro", key)):
+        return _mro(analysis, key)
+
+
+def _mro(analysis: Analysis, key: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     analysis.mros[key] = ((key,), ())
     info = analysis.classes[key]
     classes, libraries = [key], list[str]()

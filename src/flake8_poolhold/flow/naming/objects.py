@@ -138,6 +138,8 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str, 
         receiver: Value = ClassOf(value.cls) if "builtins.classmethod" in decorators else value
         if hierarchy.is_abstract(node):
             found_below = hierarchy.implementations(analysis, info, name)
+            if _is_receiver(frame, value):
+                found_below = [below for below in found_below if hierarchy.runs(frame, below.owner)]
             if found_below:
                 return join(FunctionOf(below.id, Instance(below.owner, value.place)) for below in found_below)
         return _decorated(frame, info, node, FunctionOf(function.id, receiver))
@@ -150,6 +152,15 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str, 
     if names.is_mapped(analysis, value.cls) or not outside:
         return UNKNOWN
     return registry(analysis, f"{outside[0]}.{name}") or Library(f"{outside[0]}.{name}")
+
+
+def _is_receiver(frame: Frame, value: Instance) -> bool:
+    """Whether a value is the object whose method is interpreted."""
+    info = frame.function
+    if info is None or not info.owner or not info.node.parameters or value.place.path:
+        return False
+    origin = value.place.origin
+    return origin.how == "param" and origin.where == info.id and origin.name == info.node.parameters[0].name
 
 
 def registry(analysis: Analysis, path: str) -> Holder | None:
@@ -201,8 +212,9 @@ def aliases(analysis: Analysis, cls: str) -> tuple[Alias, ...]:
     """The holders that the constructor of `cls` puts into several objects."""
     known = analysis.aliases.get(cls)
     if known is None:
-        analysis.aliases[cls] = ()
-        known = analysis.aliases[cls] = tuple(_aliases(analysis, cls))
+        with analysis.tracker.finding(("aliases", cls)):
+            analysis.aliases[cls] = ()
+            known = analysis.aliases[cls] = tuple(_aliases(analysis, cls))
     return known
 
 

@@ -92,7 +92,8 @@ def _calls(analysis: Analysis, function: FunctionInfo) -> list[Met] | Unmet:
         return Unmet(f"who calls {function.name} is not known")
     known = analysis.met.get(function.id)
     if known is None:
-        known = analysis.met[function.id] = _find(analysis, function, name)
+        with analysis.tracker.finding(("met", function.id)):
+            known = analysis.met[function.id] = _find(analysis, function, name)
     return known
 
 

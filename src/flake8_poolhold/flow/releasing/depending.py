@@ -23,7 +23,7 @@ NAME = "commit-in-dependency"
 MOST_NAMES = 6
 
 _MARKERS = frozenset({"Depends", "Security"})
-_ROUTERS = ("APIRouter", "FastAPI(")
+_ROUTERS = ("APIRouter", "FastAPI(", "@router.")
 _NO_SESSION = "no dependency of the handler has queried with a session that it names"
 
 
@@ -34,9 +34,9 @@ def inside(analysis: Analysis, hold: Hold, *, is_async: bool) -> Remedy:
     if asked is None or not name:
         return Remedy(NAME, refused=_NO_SESSION)
     info = asked.function
-    for path in sorted(_routed(analysis) - analysis.analysed):
-        roots.analyse(analysis, path)
-    states = [after for _, after in analysis.events.asked.get(info.id, {}).values()]
+    routed = _routed(analysis, hold)
+    users = analysis.events.asked.get(info.id, {}).values()
+    states = [after for handler, after in users if handler.path in routed]
     state = asked.after
     for other in states:
         state = join_states(state, other)
@@ -46,17 +46,12 @@ def inside(analysis: Analysis, hold: Hold, *, is_async: bool) -> Remedy:
     what = f"insert `{statement}` at the end of {info.name} ({info.path}:{info.node.span[0]})"
     return Remedy(
         NAME,
-        f"{what}, which frees {_handlers(analysis, asked, hold)}",
+        f"{what}, which frees {_handlers(analysis, asked, hold, routed)}",
         statement,
         doubts=tuple(_doubts(analysis, asked, hold, state)),
         path=info.path,
         start=info.node.span[:2],
     )
-
-
-def _routed(analysis: Analysis) -> set[str]:
-    """The files whose handlers may ask for the dependency."""
-    return {path for word in _ROUTERS for path in analysis.project.naming(word)}
 
 
 def _last(hold: Hold) -> Asked | None:
@@ -121,10 +116,21 @@ def _is_called(analysis: Analysis, asked: Asked) -> bool:
     return False
 
 
-def _handlers(analysis: Analysis, asked: Asked, hold: Hold) -> str:
+def _routed(analysis: Analysis, hold: Hold) -> frozenset[str]:
+    """The files that may have handlers, all of them analysed, whichever are reported on."""
+    found = frozenset(path for word in _ROUTERS for path in analysis.project.naming(word)) | {hold.function.path}
+    with analysis.tracker.finding(("routed",)):
+        for path in sorted(found - {hold.function.path}):
+            roots.analyse(analysis, path)
+    return found
+
+
+def _handlers(analysis: Analysis, asked: Asked, hold: Hold, routed: frozenset[str]) -> str:
     """The handlers that hold for no other reason."""
     names = {hold.function.name}
     for other in analysis.events.holds:
+        if other.function.path not in routed:
+            continue
         last = _last(other) if not other.expression else None
         if last is not None and last.function.id == asked.function.id:
             names.add(other.function.name)

@@ -38,9 +38,10 @@ class Habits(msgspec.Struct, frozen=True):
 
 def habits(analysis: Analysis) -> Habits:
     """The habits of the project, found out once."""
-    if analysis.habits is None:
-        analysis.habits = Habits(tuple(_doubts(analysis)), _lazy_attributes(analysis))
-    return analysis.habits
+    with analysis.tracker.finding(("habits",)):
+        if analysis.habits is None:
+            analysis.habits = Habits(tuple(_doubts(analysis)), _lazy_attributes(analysis))
+        return analysis.habits
 
 
 def mentions(analysis: Analysis, path: str, wanted: Callable[[tree.Node], bool]) -> bool:
@@ -103,7 +104,7 @@ def _expires_afterwards(node: tree.Node) -> bool:
 def _own_commit(analysis: Analysis) -> bool:
     """Whether a subclass of a session in the project has its own `commit` or constructor."""
     for path in sorted({*analysis.project.naming("def commit"), *analysis.project.naming("def __init__")}):
-        if b"Session" not in analysis.project.bytes_of(path):
+        if not analysis.project.names_word(path, "Session"):
             continue
         for name, node in analysis.project.scope(path).classes.items():
             own = {one.name for one in node.body if isinstance(one, tree.Function)}
