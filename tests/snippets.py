@@ -15,7 +15,8 @@ from flake8_poolhold.facts import extract
 from flake8_poolhold.finding import CheckResult
 from flake8_poolhold.flow.analysis import Flow
 from flake8_poolhold.flow.model.frames import Hold
-from flake8_poolhold.flow.model.project import PROJECT_FILES, Project
+from flake8_poolhold.flow.model.project import Project
+from flake8_poolhold.source.discovery import PROJECT_FILES
 
 CODES = ("PHL101", "PHL104", "PHL201", "PHL401")
 """The rules that the snippets are checked with when they name no others."""

@@ -820,9 +820,9 @@ def test_what_was_recognised_is_counted(tmp_path: Path) -> None:
     assert flow.recognised == (2, 2)  # the sessions of `get_db` and `f`; the calls of `ask` and `f`
     flow.analyse("app.py")
     assert flow.recognised == (2, 2)
-    flow.report(())
-    assert flow.recognised == (0, 0)
-    assert flow.holds == []
+    with flow.about("other.py"):
+        assert flow.recognised == (0, 0)
+        assert flow.holds == []
     assert flow.function("nothing") is None
 
 

@@ -331,6 +331,367 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
         """,
             select=ALL,
         ),
+        case(
+            "a cached function makes one engine for all its callers",
+            """
+            @functools.lru_cache(maxsize=1)
+            def sessions():
+                return sessionmaker(create_engine("postgresql://localhost/app"))
+
+            def sessions_anew():
+                return sessionmaker(create_engine("postgresql://localhost/app"))
+
+            def count():
+                with sessions()() as db:
+                    return db.scalar(select(1))
+
+            def count_anew():
+                with sessions_anew()() as db:  # error: PHL406
+                    return db.scalar(select(1))
+        """,
+            select=ALL,
+        ),
+        case(
+            "an engine of which only the dialect is asked for",
+            """
+            def dialect(url: str):
+                return create_engine(url).dialect.name
+
+            def tables(url: str):
+                own = create_engine(url)  # error: PHL406
+                with own.connect() as connection:
+                    return connection.execute(text("select 1")).all()
+        """,
+            select=ALL,
+        ),
+        case(
+            "a log line before the close",
+            """
+            import logging
+            from app.logs import report
+
+            log = logging.getLogger(__name__)
+
+            def count():
+                db = sync_maker()
+                try:
+                    return db.scalar(select(1))
+                finally:
+                    try:
+                        report("counted")
+                    except Exception:
+                        log.exception("not reported")
+                    log.info("counted")
+                    db.close()
+
+            def count_and_report():
+                db = sync_maker()  # error: PHL401
+                try:
+                    return db.scalar(select(1))
+                finally:
+                    report("counted")
+                    db.close()
+        """,
+            select=ALL,
+        ),
+        case(
+            "a default method that those which have the rest of it do not run",
+            """
+            from abc import ABC, abstractmethod
+
+            class Items(ABC):
+                @abstractmethod
+                async def one(self, key: int): ...
+
+                async def all(self, keys: list[int]):
+                    return await asyncio.gather(*[self.one(key) for key in keys])
+
+            class StoredItems(Items):
+                def __init__(self, db: AsyncSession) -> None:
+                    self.db = db
+
+                async def one(self, key: int):
+                    return await self.db.scalar(select(key))
+
+                async def all(self, keys: list[int]):
+                    return [await self.one(key) for key in keys]
+
+            class Parts(ABC):
+                @abstractmethod
+                async def one(self, key: int): ...
+
+                async def all(self, keys: list[int]):
+                    return await asyncio.gather(*[self.one(key) for key in keys])  # error: PHL203
+
+            class StoredParts(Parts):
+                def __init__(self, db: AsyncSession) -> None:
+                    self.db = db
+
+                async def one(self, key: int):
+                    return await self.db.scalar(select(key))
+        """,
+            select=ALL,
+        ),
+        case(
+            "branches that only add",
+            """
+            async def note(db: AsyncSession, text: str):
+                await asyncio.sleep(0)
+                db.add(text)
+
+            async def store(db: AsyncSession, text: str):
+                db.add(text)
+                await db.flush()
+
+            async def both(db: AsyncSession):
+                await asyncio.gather(note(db, "a"), note(db, "b"))
+                await asyncio.gather(store(db, "a"), store(db, "b"))  # error: PHL203
+        """,
+            select=("PHL203",),
+        ),
+        case(
+            "a provider that may leave its session to a task",
+            """
+            from fastapi import Request
+
+            async def get_session(request: Request):
+                db = maker()
+                try:
+                    yield db
+                finally:
+                    if not getattr(request.state, "keep_open", False):
+                        await db.close()
+
+            async def work(db: AsyncSession):
+                await db.execute(select(1))
+
+            @app.post("/")
+            async def start(request: Request, db: AsyncSession = Depends(get_session)):
+                request.state.keep_open = True
+                asyncio.create_task(work(db))
+
+            @app.post("/closed")
+            async def start_on_closed(db: AsyncSession = Depends(get_db)):
+                asyncio.create_task(work(db))  # error: PHL202
+        """,
+            select=ALL,
+        ),
+        case(
+            "a field that is filled under the condition that the task is not started under",
+            """
+            class Agent:
+                def __init__(self, db: AsyncSession, inline: bool) -> None:
+                    self.db = db
+                    self.inline = inline
+                    self.shared: AsyncSession | None = None
+
+                def is_inline(self) -> bool:
+                    return self.inline
+
+                @contextlib.asynccontextmanager
+                async def session(self):
+                    if self.shared is not None:
+                        yield self.shared
+                    else:
+                        async with maker() as db:
+                            yield db
+
+                async def store(self):
+                    async with self.session() as db:
+                        await db.execute(select(1))
+
+                async def store_shared(self):
+                    if self.shared is not None:
+                        await self.shared.execute(select(1))
+
+                async def run(self):
+                    if self.is_inline():
+                        self.shared = self.db
+                    if self.is_inline():
+                        await self.store()
+                        await self.store_shared()
+                    else:
+                        asyncio.create_task(self.store())
+                        asyncio.create_task(self.store_shared())
+
+                async def run_beside(self):
+                    if self.is_inline():
+                        self.shared = self.db
+                    asyncio.create_task(self.store_shared())  # error: PHL202
+        """,
+            select=("PHL202",),
+        ),
+        case(
+            "next of an async generator is a TypeError",
+            """
+            async def get_session():
+                async with maker() as session:
+                    yield session
+
+            def count():
+                db = next(get_session())
+                db.commit()
+
+            async def count_async():
+                db = await anext(get_session())  # error: PHL403
+                return await db.scalar(select(1))
+        """,
+            select=ALL,
+        ),
+        case(
+            "tools that a loop runs one after the other",
+            """
+            from langchain_core.tools import StructuredTool
+
+            def make(db: AsyncSession):
+                async def count():
+                    return await db.scalar(select(1))
+
+                return StructuredTool.from_function(coroutine=count)
+        """,
+            select=ALL,
+        ),
+        case(
+            "tools that a node runs at once",
+            """
+            from langchain_core.tools import StructuredTool
+            from langgraph.prebuilt import ToolNode
+
+            def make(db: AsyncSession):
+                async def count():
+                    return await db.scalar(select(1))  # error: PHL203
+
+                return ToolNode([StructuredTool.from_function(coroutine=count)])
+        """,
+            select=ALL,
+        ),
+        case(
+            "a command of a command line ends with its process",
+            """
+            import click
+            import typer
+
+            shell = typer.Typer()
+
+            @click.group()
+            def cli(): ...
+
+            @cli.group("notes")
+            def notes(): ...
+
+            @notes.command("count")
+            def count():
+                db = sync_maker()
+                print(db.scalar(select(1)))
+
+            @shell.command()
+            def count_too():
+                db = sync_maker()
+                print(db.scalar(select(1)))
+
+            def total():
+                db = sync_maker()
+                return db.scalar(select(1))
+
+            @notes.command("total")
+            def print_total():
+                print(total())
+
+            def total_too():
+                db = sync_maker()  # error: PHL401
+                return db.scalar(select(1))
+
+            @shell.command()
+            def print_total_too():
+                print(total_too())
+
+            @app.get("/total")
+            def get_total():
+                return total_too()
+
+            @notes.command("watch")
+            def watch():
+                db = sync_maker()  # error: PHL401
+                db.scalar(select(1))
+                while True:
+                    pass
+
+            @notes.result_callback()
+            def after(result):
+                db = sync_maker()  # error: PHL401
+                print(db.scalar(select(1)))
+        """,
+            select=ALL,
+        ),
+        case(
+            "objects that stay readable",
+            """
+            from sqlalchemy.orm import DeclarativeBase, Mapped, make_transient, mapped_column, relationship
+
+            class Base(DeclarativeBase): ...
+
+            class Note(Base):
+                __tablename__ = "notes"
+                id: Mapped[int] = mapped_column(primary_key=True)
+                body: Mapped[str]
+                tags: Mapped[list["Tag"]] = relationship()
+
+            class Tag(Base):
+                __tablename__ = "tags"
+                id: Mapped[int] = mapped_column(primary_key=True)
+
+            async def shout(note: Note):
+                print(note.body)
+
+            async def list_tags(note: Note):
+                print(note.tags)
+
+            @app.post("/refreshed")
+            async def refreshed(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                await db.commit()
+                await db.refresh(note)
+                tasks.add_task(shout, note)
+                tasks.add_task(list_tags, note)  # error: PHL205
+
+            async def get_expiring():
+                async with async_sessionmaker(engine)() as session:
+                    yield session
+
+            @app.post("/kept")
+            async def kept(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                await db.commit()
+                tasks.add_task(shout, note)
+
+            @app.post("/rolled-back")
+            async def rolled_back(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                await db.rollback()
+                tasks.add_task(shout, note)  # error: PHL205
+
+            @app.post("/expired")
+            async def expired(tasks: BackgroundTasks, db: AsyncSession = Depends(get_expiring)):
+                note = await db.get_one(Note, 1)
+                await db.refresh(note)
+                await db.commit()
+                tasks.add_task(shout, note)  # error: PHL205
+
+            @app.post("/refreshed-again")
+            async def refreshed_again(tasks: BackgroundTasks, db: AsyncSession = Depends(get_expiring)):
+                note = await db.get_one(Note, 1)
+                await db.commit()
+                await db.refresh(note)
+                tasks.add_task(shout, note)
+
+            @app.post("/transient")
+            async def transient(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                make_transient(note)
+                tasks.add_task(shout, note)
+        """,
+            select=("PHL205",),
+        ),
     ],
 )
 def test_lifetimes(tmp_path: Path, files: str, select: tuple[str, ...]) -> None:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from flake8_poolhold.cache import Cache
 from flake8_poolhold.config import ConfigError, Settings, find_project_root
 from flake8_poolhold.engine.run import Run
+from flake8_poolhold.engine.stores import stores_of
 from flake8_poolhold.finding import CheckResult, Counts
 from flake8_poolhold.source import deep, discovery
 from flake8_poolhold.source.paths import relative
@@ -24,24 +24,17 @@ def check(
 ) -> CheckResult:
     """Check files and folders. With `stdin`, these bytes stand for the content of the one path given.
 
-    `cache` keeps the facts of files in `.poolhold_cache` in the project root. Raises ConfigError for paths of several
+    `cache` keeps facts and findings in `.poolhold_cache` in the project root. Raises ConfigError for paths of several
     projects.
     """
     root = root or project_root(paths)
-    store = cache_of(root) if cache else None
+    stores = stores_of(root) if cache else None
     if stdin is None:
-        return deep.run(lambda: Run(root, settings, {}, store).check(paths))
+        return deep.run(lambda: Run(root, settings, {}, stores).check(paths))
     if settings.force_exclude and discovery.is_excluded(paths[0], settings, root):
         return CheckResult((), (), Counts(), {"excluded": 1})
     path = relative(paths[0], root)
-    return deep.run(lambda: Run(root, settings, {path: stdin}, store).files([path]))
-
-
-def cache_of(root: Path) -> Cache:
-    """The store of the facts of a project's files."""
-    from flake8_poolhold import facts
-
-    return Cache(root / ".poolhold_cache", facts.version())
+    return deep.run(lambda: Run(root, settings, {path: stdin}, stores).files([path]))
 
 
 def project_root(paths: Sequence[Path]) -> Path:

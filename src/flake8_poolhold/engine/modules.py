@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,21 +13,27 @@ from flake8_poolhold.source.text import Source, SourceError, decode, read_bytes
 
 if TYPE_CHECKING:
     from flake8_poolhold.cache import Cache
+    from flake8_poolhold.engine.stores import Stores
     from flake8_poolhold.facts.tree import Module
 
-_Stamp = tuple[int, int, int] | None
+Stamp = tuple[int, int, int, int] | None
+"""When a file and its entry were changed (ns), its size and number; `None`: there is none, or nobody knows."""
 
 
 class Modules:
     """Files by their path relative to the root. `changed` gives the content of some, instead of the disk."""
 
-    def __init__(self, root: Path, changed: Mapping[str, bytes], cache: Cache | None) -> None:
+    def __init__(self, root: Path, changed: Mapping[str, bytes], stores: Stores | None) -> None:
         self.root = root
         self.problems: dict[str, Problem] = {}
-        self._changed, self._cache = changed, cache
+        self.is_passing = False
+        """Whether something failed that may not fail again: what was found is not to be relied on later."""
+        self._changed, self._stores = changed, stores
         self._bytes: dict[str, bytes] = {}
         self._sources: dict[str, Source | None] = {}
-        self._stamps: dict[str, _Stamp] = {}
+        self._stamps: dict[str, Stamp] = {}
+        self._digests: dict[str, str] = {}
+        self._known: tuple[Mapping[str, Stamp], Mapping[str, str]] = {}, {}
 
     def read(self, path: str) -> bytes:
         """The bytes of a file; none, and a problem, when it cannot be read."""
@@ -34,14 +41,21 @@ class Modules:
             return self._changed[path]
         data = self._bytes.get(path)
         if data is None:
-            self._stamps[path] = self._stamp(path)
+            self.stamp(path)
             try:
                 data = read_bytes(self.root / path)
             except SourceError as error:
                 self.problem(path, error.line, error.reason)
+                self.is_passing = True
                 data = b""
             self._bytes[path] = data
         return data
+
+    def peek(self, path: str) -> bytes:
+        """The bytes of a file that need not exist: there is no problem if it does not."""
+        if path not in self._changed and path not in self._bytes and self.stamp(path) is None:
+            return b""
+        return self.read(path)
 
     def source(self, path: str) -> Source | None:
         """The text of a file, or `None` and a problem."""
@@ -57,15 +71,16 @@ class Modules:
         """The facts of a file, or `None` and a problem."""
         from flake8_poolhold import facts
 
-        if self._cache is None:
+        if self._stores is None:
             return self._extract(path)
-        key = self._cache.key(self.read(path))
-        kept = self._cache.get(key)
+        cache = self._stores.facts
+        key = cache.key(self.read(path))
+        kept = cache.get(key)
         module = facts.load(path, kept) if kept is not None else None
         if module is None:
             module = self._extract(path)
             if module is not None:
-                _keep(self._cache, key, module)
+                _keep(cache, key, module)
         return module
 
     def check_syntax(self, path: str) -> None:
@@ -81,6 +96,29 @@ class Modules:
             except (RecursionError, MemoryError):
                 return  # it nests deep, which is no error
 
+    def remember(self, stamps: Mapping[str, Stamp], digests: Mapping[str, str]) -> None:
+        """Take it that files with these stamps have contents of these digests."""
+        self._known = stamps, digests
+
+    def digest(self, path: str) -> str:
+        """What stands for the content of a file; the same for one that is empty and one that is not there."""
+        known = self._digests.get(path)
+        if known is None:
+            stamps, digests = self._known
+            stamp = None if path in self._changed else self.stamp(path)
+            if stamp is not None and stamps.get(path) == stamp:
+                known = digests[path]
+            else:
+                known = blake2b(self.peek(path), digest_size=16).hexdigest()
+            self._digests[path] = known
+        return known
+
+    def stamp(self, path: str) -> Stamp:
+        """The stamp of a file when it was first asked for."""
+        if path not in self._stamps:
+            self._stamps[path] = self._stamp(path)
+        return self._stamps[path]
+
     def is_current(self) -> bool:
         """Whether every file that was read from the disk is still what it was then."""
         return all(self._stamp(path) == stamp for path, stamp in self._stamps.items())
@@ -91,6 +129,7 @@ class Modules:
 
     def failed(self, path: str, during: str, error: Exception) -> None:
         """Note that the program itself failed on a file, and how to see it again."""
+        self.is_passing = True
         self.problem(path, 0, f"{failure(during, error)}; `poolhold check {path}` shows it again, for a report")
 
     def _extract(self, path: str) -> Module | None:
@@ -109,12 +148,12 @@ class Modules:
             self.failed(path, "reading the syntax", error)
         return None
 
-    def _stamp(self, path: str) -> _Stamp:
+    def _stamp(self, path: str) -> Stamp:
         try:
-            status = os.stat(self.root / path)
+            status = os.stat(os.path.join(self.root, path))
         except OSError:
             return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _keep(cache: Cache, key: str, module: Module) -> None:

@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from flake8_poolhold.config import Settings, selected
+from flake8_poolhold.engine.kept import FileResult
 from flake8_poolhold.engine.modules import Modules, failure
 from flake8_poolhold.engine.silencing import filtered
+from flake8_poolhold.engine.stores import Stores
+from flake8_poolhold.engine.view import View
 from flake8_poolhold.finding import CheckResult, Counts, Finding, Gap
 from flake8_poolhold.registry import Rule, rules
 from flake8_poolhold.source import discovery, relevance
 from flake8_poolhold.source.paths import relative
 
 if TYPE_CHECKING:
-    from flake8_poolhold.cache import Cache
     from flake8_poolhold.flow.analysis import Flow
+
 
 _COMMENT = re.compile(rb"noqa", re.IGNORECASE)
 
 
 class Run:
-    """One analysis of a project. `changed` gives the content of some files, in place of what is on the disk."""
+    """One analysis of a project. `changed` gives the content of some files, in place of what is on the disk.
 
-    def __init__(self, root: Path, settings: Settings, changed: Mapping[str, bytes], cache: Cache | None) -> None:
-        self.modules = Modules(root, changed, cache)
+    `stores` are those of facts and of results, `None` for neither. `beside` are files that will be checked with others,
+    one by one: they see each other even outside of the project.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        changed: Mapping[str, bytes],
+        stores: Stores | None,
+        beside: Collection[str] = (),
+    ) -> None:
+        self.modules = Modules(root, changed, stores)
         self._root, self._settings, self._changed = root, settings, changed
-        self._flow: Flow | None = None
+        self._beside, self._results = beside, stores.results if stores is not None else None
+        self._view: View | None = None
         self.reported: frozenset[str] = frozenset()
         """The files that were checked last."""
 
@@ -39,6 +54,7 @@ class Run:
         found = discovery.discover(paths, self._settings, self._root)
         wanted = sorted({relative(path, self._root) for path in found.files})
         result = self.files(wanted)
+        self.save()
         return msgspec.structs.replace(
             result,
             problems=tuple(sorted((*found.problems, *result.problems), key=lambda one: (one.path, one.line))),
@@ -48,86 +64,108 @@ class Run:
     def files(self, wanted: Sequence[str], *, comments: bool = True, edits: bool = True) -> CheckResult:
         """Check these files. Without `comments` nothing is silenced by them; without `edits` there are no fixes."""
         self.reported = frozenset(wanted)
-        relevant = [path for path in wanted if relevance.relevant(self.modules.read(path))]
-        findings: list[Finding] = []
-        gaps: list[Gap] = []
-        holders = waits = suppressed = 0
-        if relevant:
-            flow = self._flow_of(wanted)
-            flow.repairs = edits
-            for path in relevant:
-                try:
-                    flow.analyse(path)
-                except Exception as error:
-                    self.modules.failed(path, "analysing it", error)
-            flow.report(relevant)
-            for code, rule in rules().items():
-                if selected(self._settings, code):
-                    findings += self._ask(rule, flow, relevant)
-            holders, waits = flow.recognised
-            gaps = flow.gaps
-        by_path: dict[str, list[Finding]] = {path: [] for path in wanted}
-        for finding in findings:
-            by_path[finding.path].append(finding)
-        kept: list[Finding] = []
-        for path, here in by_path.items():
-            if path not in relevant:
-                self.modules.check_syntax(path)
-            if here or _COMMENT.search(self.modules.read(path)):
-                left, silenced = self._filter(path, here, comments)
-                kept += (self._with_edits(one) for one in left) if edits else left
-                suppressed += silenced
-        problems = self.modules.problems
+        told: dict[str, FileResult] = {}
+        if wanted:
+            view = self._view_of(wanted)
+            kept = view.kept(comments, edits)
+            known = {path: kept.result(path) for path in wanted} if kept is not None else {}
+            told = {path: result for path, result in known.items() if result is not None}
+            new = [path for path in wanted if path not in told]
+            told |= self._tell(new, view, comments, edits) if new else {}
+            if kept is not None and new and not self.modules.is_passing:
+                kept.keep({path: told[path] for path in new}, view.questions(new))
         return CheckResult(
-            tuple(sorted(kept, key=lambda one: (one.path, one.line, one.column, one.code, one.message))),
-            tuple(problems[path] for path in wanted if path in problems),
-            Counts(len(wanted), holders, waits, suppressed),
-            gaps=tuple(gaps),
+            tuple(
+                sorted(
+                    (finding for path in wanted for finding in told[path].findings),
+                    key=lambda one: (one.path, one.line, one.column, one.code, one.message),
+                )
+            ),
+            tuple(problem for path in wanted if (problem := told[path].problem) is not None),
+            Counts(
+                len(wanted),
+                sum(told[path].holders for path in wanted),
+                sum(told[path].waits for path in wanted),
+                sum(told[path].suppressed for path in wanted),
+            ),
+            gaps=_joined(gap for path in wanted for gap in told[path].gaps),
         )
 
-    def _flow_of(self, wanted: Iterable[str]) -> Flow:
-        """The flow of the project; one that knows all the wanted files serves again."""
-        from flake8_poolhold.flow.analysis import Flow
-        from flake8_poolhold.flow.model.project import PROJECT_FILES, Project
+    def _tell(self, wanted: Sequence[str], view: View, comments: bool, edits: bool) -> dict[str, FileResult]:
+        """Analyse files, and say what there is to tell of each, as if it were the only one."""
+        relevant = {path for path in wanted if relevance.relevant(self.modules.read(path))}
+        flow = view.flow if relevant else None
+        if flow is not None:
+            flow.repairs = edits
+            for path in wanted:
+                if path in relevant:
+                    try:
+                        flow.analyse(path)
+                    except Exception as error:
+                        self.modules.failed(path, "analysing it", error)
+        told = {}
+        for path in wanted:
+            if flow is None or path not in relevant:
+                self.modules.check_syntax(path)
+                told[path] = self._result(path, [], comments, edits, None)
+                continue
+            with flow.about(path):
+                findings = [
+                    finding
+                    for code, rule in rules().items()
+                    if selected(self._settings, code)
+                    for finding in self._ask(rule, flow, path)
+                ]
+                told[path] = self._result(path, findings, comments, edits, flow)
+        return told
 
-        if self._flow is None:
-            found = discovery.project_files(self._root, self._settings)
-            files = {*(relative(path, self._root) for path in found), *wanted}
-            folders = {"" if path == "." else path for path in {str(PurePosixPath(file).parent) for file in files}}
-            starts = {path for path in folders if any((self._root / path / name).is_file() for name in PROJECT_FILES)}
-            self._flow = Flow(Project(files, starts, self.modules.facts, self.modules.read, self._settings))
-        return self._flow
+    def _result(self, path: str, findings: list[Finding], comments: bool, edits: bool, flow: Flow | None) -> FileResult:
+        suppressed = 0
+        if findings or _COMMENT.search(self.modules.read(path)):
+            findings, suppressed = self._filter(path, findings, comments)
+            findings = [self._with_edits(one, flow) for one in findings] if edits else findings
+        holders, waits = flow.recognised if flow is not None else (0, 0)
+        gaps = flow.gaps if flow is not None else []
+        return FileResult(tuple(findings), self.modules.problems.get(path), holders, waits, suppressed, tuple(gaps))
 
-    def _ask(self, rule: Rule, flow: Flow, paths: Sequence[str]) -> list[Finding]:
-        """What a rule finds. When it fails, it is asked about each file by itself, so that only one file is lost."""
+    def save(self) -> None:
+        """Keep what is known for later runs, unless it is about files that nobody has saved."""
+        if self._view is not None and not self._changed:
+            self._view.save()
+
+    def _view_of(self, wanted: Iterable[str]) -> View:
+        if self._view is None:
+            self._view = View(self._root, self._settings, self.modules, self._results)
+        self._view.include({*wanted, *self._beside})
+        return self._view
+
+    def _ask(self, rule: Rule, flow: Flow, path: str) -> list[Finding]:
         try:
             return list(rule.check(flow))
         except Exception as error:
-            if len(paths) == 1:
-                self.modules.failed(paths[0], f"running {rule.code}", error)
-                return []
-        found = []
-        for path in paths:
-            flow.report((path,))
-            found += self._ask(rule, flow, (path,))
-        flow.report(paths)
-        return found
+            self.modules.failed(path, f"running {rule.code}", error)
+            return []
 
     def _filter(self, path: str, findings: list[Finding], comments: bool) -> tuple[list[Finding], int]:
         source = self.modules.source(path)
         return filtered(path, source.text, findings, self._settings, comments=comments) if source else (findings, 0)
 
-    def _with_edits(self, finding: Finding) -> Finding:
+    def _with_edits(self, finding: Finding, flow: Flow | None) -> Finding:
         """The finding with the edits of the first fix that can be made, or without a fix and with the reason."""
         if finding.fix is None:
             return finding
         from flake8_poolhold import fixes
 
+        def text(path: str) -> str:
+            if flow is not None:
+                flow.reads(path)
+            source = self.modules.source(path)
+            return source.text if source is not None else ""
+
         reason = ""
         for offer in (finding.fix, *finding.others):
-            source = self.modules.source(offer.path or finding.path)
             try:
-                edits = fixes.edits(msgspec.structs.replace(finding, fix=offer), source.text if source else "")
+                edits = fixes.edits(msgspec.structs.replace(finding, fix=offer), text)
             except fixes.CannotFixError as error:
                 reason = reason or str(error)
             except Exception as error:
@@ -135,3 +173,13 @@ class Run:
             else:
                 return msgspec.structs.replace(finding, fix=msgspec.structs.replace(offer, edits=edits), others=())
         return msgspec.structs.replace(finding, fix=None, others=(), notes=(*finding.notes, f"no fix: {reason}"))
+
+
+def _joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """The gaps of several files, the most influential first: what one declaration would close is one gap."""
+    found: dict[tuple[str, int, str], Gap] = {}
+    for gap in gaps:
+        key = (gap.path, gap.line, gap.text)
+        known = found.get(key)
+        found[key] = gap if known is None else Gap(*key, known.uses + gap.uses, known.held + gap.held)
+    return tuple(sorted(found.values(), key=lambda gap: (-gap.held, -gap.uses, gap.path, gap.line, gap.text)))

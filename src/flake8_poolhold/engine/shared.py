@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from flake8_poolhold.config import Settings, find_project_root, load
-from flake8_poolhold.engine.checking import cache_of
 from flake8_poolhold.engine.run import Run
+from flake8_poolhold.engine.stores import stores_of
 from flake8_poolhold.finding import CheckResult
 from flake8_poolhold.source import deep, discovery
 from flake8_poolhold.source.paths import relative
 from flake8_poolhold.source.text import unwrapped
+
+PATIENCE = 20
+"""The part of the time that may go into saving: one in so many."""
 
 _NEWLINE = re.compile(r"\r\n?")
 
@@ -24,6 +28,7 @@ class Shared:
     def __init__(self) -> None:
         self._runs: dict[Path, tuple[Settings, Run]] = {}
         self._reported: frozenset[str] | None = None
+        self._saved = self._takes = 0.0
 
     def check(self, path: Path, lines: Sequence[str], settings: Settings, *, comments: bool) -> CheckResult:
         """Check one file. `lines` are its lines as flake8 has read them: where the disk has others, they count.
@@ -46,17 +51,31 @@ class Shared:
             run = self._run(root, settings)
             source = run.modules.source(name)
             if source is None or _NEWLINE.sub("\n", source.text) == _NEWLINE.sub("\n", text):
-                return run.files([name], comments=comments, edits=False)
-        run = Run(root, settings, {name: unwrapped(text)}, cache_of(root))
+                result = run.files([name], comments=comments, edits=False)
+                self._save(run)
+                return result
+        run = Run(root, settings, {name: unwrapped(text)}, stores_of(root), self._beside(root))
         return run.files([name], comments=comments, edits=False)
 
     def _run(self, root: Path, settings: Settings) -> Run:
         known = self._runs.get(root)
         if known is not None and known[0] == settings and known[1].modules.is_current():
             return known[1]
-        run = Run(root, settings, {}, cache_of(root))
+        run = Run(root, settings, {}, stores_of(root), self._beside(root))
         self._runs[root] = settings, run
         return run
+
+    def _beside(self, root: Path) -> list[str]:
+        """The files that are checked too: they see each other, as in `poolhold check`."""
+        return [relative(Path(file), root) for file in self._reported or ()]
+
+    def _save(self, run: Run) -> None:
+        """Write what is known now and then: nobody tells when the last file has been checked."""
+        now = time.monotonic()
+        if now - self._saved > PATIENCE * self._takes:
+            run.save()
+            self._saved = time.monotonic()
+            self._takes = self._saved - now
 
 
 def _discovered(path: Path) -> list[Path]:

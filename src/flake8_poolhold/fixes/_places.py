@@ -21,7 +21,8 @@ LATER: tuple[type, ...] = (cst.Lambda, cst.GeneratorExp)
 _WANTED: frozenset[type] = frozenset(
     {
         cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.With, cst.Try, cst.TryStar, cst.Match, cst.FunctionDef,
-        cst.ClassDef, cst.Attribute, cst.SimpleString, cst.FormattedString, *SMALL, *LATER,
+        cst.ClassDef, cst.Attribute, cst.SimpleString, cst.FormattedString, cst.Await, cst.Call, cst.Arg, cst.Param,
+        *SMALL, *LATER,
     }
 )  # fmt: skip
 _MARGIN = re.compile(r"[ \t\f]*")
@@ -94,6 +95,21 @@ def find(body: Sequence[cst.CSTNode], at: Position, found: Spans) -> Waiting:
                 return find(suite.body, at, found)
         return Waiting(node, True)
     raise CannotFixError("the waiting statement was not found; the file may have changed")
+
+
+def enclosing(body: Sequence[cst.CSTNode], at: Position, found: Spans) -> Iterator[cst.CSTNode]:
+    """The statements around a place, outermost first; of those on one line, the one that has the place."""
+    for node in body:
+        if not contains(found.get(id(node)), at):
+            continue
+        if isinstance(node, cst.SimpleStatementLine):
+            yield from (small for small in node.body if contains(found.get(id(small)), at))
+            return
+        yield node
+        for suite in suites(node):
+            if any(contains(found.get(id(inner)), at) for inner in suite.body):
+                yield from enclosing(suite.body, at, found)
+        return
 
 
 def node_at(root: cst.CSTNode, kind: type[cst.CSTNode], start: Position, found: Spans) -> cst.CSTNode:

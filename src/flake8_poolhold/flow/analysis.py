@@ -1,16 +1,16 @@
-"""The questions that rules ask: what was found in the functions of the files that are reported on."""
+"""The questions that rules ask: what was found in the functions of the file that is reported on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import msgspec
 
 from flake8_poolhold.finding import Gap
+from flake8_poolhold.flow import roots
 from flake8_poolhold.flow.blocking import entries
-from flake8_poolhold.flow.effects import callers, providing, singletons
-from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.model.frames import Analysis, Blocking, FanOut, FunctionInfo, Hold
 from flake8_poolhold.flow.model.lifetimes import (
     Cancellable,
@@ -26,10 +26,14 @@ from flake8_poolhold.flow.model.lifetimes import (
 )
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import join_states
-from flake8_poolhold.flow.naming import names, taught
+from flake8_poolhold.flow.model.tracking import WHOLE, Question
+from flake8_poolhold.flow.model.values import Holder
+from flake8_poolhold.flow.naming import taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
+from flake8_poolhold.flow.repairing import awaiting, background, driving, scopes, sequences
+from flake8_poolhold.flow.repairing import blocks as opening
 
 Event = TypeVar(
     "Event",
@@ -57,36 +61,38 @@ class Flow:
 
     def __init__(self, project: Project) -> None:
         self._analysis = Analysis(project)
-        taught.learn(self._analysis)
+        with project.tracker.finding(WHOLE):
+            taught.learn(self._analysis)
         self._reported: set[str] = set()
+        self._events = _ByFile()
+        self._gaps: dict[str, list[Gap]] | None = None
         self.repairs = True
         """Whether rules look for repairs, which takes the interpretation of callers."""
         self.pools = Pools(self._analysis, lambda: self._reported)
 
-    def report(self, paths: Iterable[str]) -> None:
-        """Answer about these files from now on; what is known of the others stays known."""
-        self._reported = set(paths)
-
     def analyse(self, path: str) -> None:
-        """Analyse every function of a file on its own: handlers with their dependencies, others for any caller."""
+        """Analyse the functions of a file, and answer about it too from now on."""
         self._reported.add(path)
-        analysis = self._analysis
-        if path in analysis.analysed:
-            return
-        analysis.analysed.add(path)
-        scope = analysis.project.scope(path)
-        analysis.events.process_wide.extend(singletons.of_module(analysis, path))
-        for outer in scope.functions:
-            info = names.outer_function(analysis, path, outer)
-            handlers.interpret(analysis, info)
-            shared = callers.resolvers_context(analysis, info)
-            if shared is not None:
-                analysis.events.shared.append(shared)
-            leaking = providing.leaks(analysis, info)
-            if leaking is not None:
-                analysis.events.leaking.append(leaking)
-            elif (cancellable := providing.cancellable(analysis, info)) is not None:
-                analysis.events.cancellable.append(cancellable)
+        roots.analyse(self._analysis, path)
+
+    @contextmanager
+    def about(self, path: str) -> Iterator[None]:
+        """Answer about this file alone, inside."""
+        outside, self._reported = self._reported, {path}
+        try:
+            with self._analysis.tracker.finding(roots.node(path)):
+                yield
+        finally:
+            self._reported = outside
+
+    def reads(self, path: str) -> None:
+        """The text of this file matters for what is said about the one that is reported on."""
+        self._analysis.tracker.ask(("file", path))
+
+    def questions(self, paths: Iterable[str]) -> dict[str, tuple[Question, ...]]:
+        """By file: what was asked about the project to find out what was told about it."""
+        found = self._analysis.tracker.questions(roots.node(path) for path in paths)
+        return {path: found[roots.node(path)] for path in paths}
 
     @property
     def holds(self) -> list[Hold]:
@@ -179,6 +185,10 @@ class Flow:
             }.values()
         )
 
+    def is_sync(self, holder: Holder | None) -> bool:
+        """Whether a holder is known to be a sync one."""
+        return holder is not None and not self._analysis.holders.classes[holder.kind].is_async
+
     @property
     def unclosed(self) -> list[Unclosed]:
         """Holders that some path does not close."""
@@ -196,37 +206,91 @@ class Flow:
 
     @property
     def recognised(self) -> tuple[int, int]:
-        """How many places that make a holder, and how many waits, were recognised in the reported files."""
+        """How many places that make a holder, and how many waits, were recognised in the file."""
         events = self._analysis.events
-        return (
-            sum(path in self._reported for path, _, _ in events.holders),
-            sum(path in self._reported for path, _, _ in events.waits),
+        holders, waits = (
+            [len(group.get(path, ())) for path in self._reported] for group in (events.holders, events.waits)
         )
+        return sum(holders), sum(waits)
 
     @property
     def gaps(self) -> list[Gap]:
-        """What is not understood in the reported files, the most influential first."""
-        found = []
-        for ((path, line, _), text), sites in self._analysis.gaps.items():
-            mine = [held for (file, _, _), held in sites.items() if file in self._reported]
-            if mine:
-                found.append(Gap(path, line, text, len(mine), sum(mine)))
-        return sorted(found, key=lambda gap: (-gap.held, -gap.uses, gap.path, gap.line, gap.text))
+        """What is not understood in the file."""
+        if self._gaps is None:
+            found: dict[str, dict[tuple[str, int, str], list[bool]]] = {}
+            for ((path, line, _), text), sites in self._analysis.gaps.items():
+                for (file, _, _), held in sites.items():
+                    found.setdefault(file, {}).setdefault((path, line, text), []).append(held)
+            self._gaps = {
+                file: [Gap(*place, len(held), sum(held)) for place, held in gaps.items()]
+                for file, gaps in found.items()
+            }
+        return [gap for path in self._reported for gap in self._gaps.get(path, ())]
 
     def function(self, identity: str) -> FunctionInfo | None:
         """A function by its id."""
         return self._analysis.functions.get(identity)
 
+    def openings(self, function: FunctionInfo, holder: Holder | None) -> list[Remedy]:
+        """What would open a session that a function makes so that it is closed; none if no repairs are looked for."""
+        return [opening.around_uses(self._analysis, function, holder)] if self.repairs else []
+
+    def sequences(self, shared: Shared) -> list[Remedy]:
+        """What would keep branches from using one session at once."""
+        return [sequences.one_after_the_other(shared)] if self.repairs else []
+
+    def entries_of(self, driven: Driven) -> list[Remedy]:
+        """What would enter a provider that is driven by hand."""
+        return [driving.entered(self._analysis, driven)] if self.repairs else []
+
+    def awaits(self, event: Unawaited) -> list[Remedy]:
+        """What would await a coroutine that is dropped."""
+        return [awaiting.awaited(event)] if self.repairs else []
+
+    def own_sessions(self, escape: Escape) -> list[Remedy]:
+        """What would give work, which outlives a session, one of its own."""
+        return [background.own_session(self._analysis, escape)] if self.repairs else []
+
+    def scopes(self, hold: Hold) -> list[Remedy]:
+        """What would close the request's session before the response is sent."""
+        if not self.repairs:
+            return []
+        bodies = [
+            one
+            for one in self._analysis.events.escapes
+            if one.kind == "stream" and one.function.id == hold.function.id and one.place == hold.place
+        ]
+        own = [background.own_session(self._analysis, one) for one in bodies[:1]]
+        return [*own, scopes.of_session(self._analysis, hold)]
+
     def remedies(self, hold: Hold) -> list[Remedy]:
         """What would end a hold, the best first."""
         return choosing.remedies(self._analysis, hold)
 
-    def _counted(self, holds: Iterable[Hold]) -> list[Hold]:
+    def remedies_inside(self, hold: Hold) -> tuple[Hold, list[Remedy]] | None:
+        """What would end a hold in the callee that checks out again, the best first, with the hold there."""
+        return choosing.inside(self._analysis, hold)
+
+    def _counted(self, holds: list[Hold]) -> list[Hold]:
         settings = self._analysis.project.settings
         return [hold for hold in self._mine(holds) if settings.counts(hold.waiting.wait)]
 
-    def _mine(self, events: Iterable[Event]) -> list[Event]:
-        return [event for event in events if event.function.path in self._reported]
+    def _mine(self, events: list[Event]) -> list[Event]:
+        return [event for path in sorted(self._reported) for event in self._events.of(events, path)]
+
+
+class _ByFile:
+    """Lists of events that grow, by the file of the function."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, dict[str, list[Any]]]] = {}
+
+    def of(self, events: list[Event], path: str) -> list[Event]:
+        seen, groups = self._known.get(id(events), (0, {}))
+        for event in events[seen:]:
+            groups.setdefault(event.function.path, []).append(event)
+        self._known[id(events)] = len(events), groups
+        return groups.get(path, [])
 
 
 def _distinct(holds: list[Hold]) -> list[Hold]:

@@ -16,6 +16,9 @@ from flake8_poolhold.finding import Problem
 from flake8_poolhold.source.ignorefiles import IgnoreFiles
 from flake8_poolhold.source.paths import relative
 
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+"""A folder with one of these is a place that imports start from."""
+
 _CHECKED = (".py", ".pyi")
 _INDEXED = (".py",)
 _ENVIRONMENTS = frozenset({".venv", "venv"})

@@ -22,12 +22,17 @@ TOOLS = {
 }
 """Library callables that run a given async function as often at once as they like, and what their users call that."""
 
+_RUNS_TOOLS = ("ToolNode", "create_react_agent", "create_agent", "AgentExecutor", "initialize_agent")
+"""What calls langchain's tools, several at once; a loop over `tool_calls` need not."""
+
 _STARTERS = ("asyncio.gather(", "create_task(", "TaskGroup(")
 
 
 def given(frame: Frame, state: State, path: str, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
     """A library gets a function to run at will: report what it uses of the holders that are there."""
     if frame.muted or not frame.reporting or frame.function is None:
+        return
+    if path.startswith("langchain") and not any(map(frame.analysis.project.naming, _RUNS_TOOLS)):
         return
     for argument in arguments:
         for option in options(argument.value):
@@ -92,7 +97,7 @@ def resolvers_context(analysis: Analysis, info: FunctionInfo) -> Shared | None:
 def _is_context_getter(analysis: Analysis, info: FunctionInfo) -> bool:
     name = info.name
     for path in analysis.project.naming("context_getter"):
-        if name.encode() not in analysis.project.bytes_of(path):
+        if not analysis.project.names_word(path, name):
             continue
         module = analysis.project.module(path)
         for node in walk(module.body if module is not None else []):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.effects import ending
 from flake8_poolhold.flow.effects.origins import is_script
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.lifetimes import PoolPerCall
@@ -66,6 +67,12 @@ def received(frame: Frame, sites: frozenset[str], span: tree.Span) -> None:
         frame.engines.setdefault(min(sites), (span, sites))
 
 
+def connects(frame: Frame, value: Value) -> None:
+    """Something is done with the value that may make its pool connect; to read its dialect or URL does not."""
+    if not isinstance(value, Unknown | Literally | Library | Instance | Holder):
+        frame.connecting.update(_sites(value))
+
+
 def kept(frame: Frame, value: Value) -> None:
     """The value goes where it outlives the call: into an object, a global, a container, an unknown function."""
     if not isinstance(value, Unknown | Literally | Library | Instance | Holder):
@@ -74,6 +81,8 @@ def kept(frame: Frame, value: Value) -> None:
 
 def returned(frame: Frame, returns: Value) -> frozenset[str]:
     """The sites, of engines and sessionmakers on them, that the function made, returns, and has not kept."""
+    if frame.function is not None and _is_cached(frame.function.node):
+        return frozenset()  # one for all callers
     sites = set(_sites(returns))
     found = [known for _, known in frame.engines.values() if known & sites and not known & frame.kept_engines]
     return frozenset().union(*found)
@@ -89,7 +98,7 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     for yielded in frame.yields:
         alive |= set(_sites(yielded))
     for span, sites in frame.engines.values():
-        if not sites & alive:
+        if sites & frame.connecting and not sites & alive and not ending.ends(frame.analysis, frame.function):
             frame.analysis.events.engines.append(PoolPerCall(frame.function, span))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import instances, uses, waits
+from flake8_poolhold.flow.effects.closing import gives_up
 from flake8_poolhold.flow.fastapi.versions import exits_early
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.lifetimes import Escape, Owner, Started
@@ -57,7 +58,7 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
                 continue
             seen.add(place)
             started = Started(argument.value, span, "background", frozenset(used), frozenset(), into)
-            _add(frame, state, started, place, carrier)
+            _add(frame, state, started, place, carrier, run)
 
 
 def is_queue(path: str) -> bool:
@@ -89,7 +90,7 @@ def stream(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], spa
             for place in sorted(used, key=str):
                 if place in frame.providers and not used[place].closes:
                     body = Started(option, span, "stream", frozenset(used), frozenset(), task_name(frame, option))
-                    _add(frame, state, body, place, "")
+                    _add(frame, state, body, place, "", option)
 
 
 def found(frame: Frame, state: State, place: Place, started: Started) -> None:
@@ -97,10 +98,10 @@ def found(frame: Frame, state: State, place: Place, started: Started) -> None:
     if _owner(frame, place) is None:
         return
     carriers = [carrier for carrier, held in carried(frame, state, started.value) if held == place]
-    _add(frame, state, started, place, carriers[0] if carriers else "")
+    _add(frame, state, started, place, carriers[0] if carriers else "", started.value)
 
 
-def _add(frame: Frame, state: State, started: Started, place: Place, carrier: str) -> None:
+def _add(frame: Frame, state: State, started: Started, place: Place, carrier: str, run: Value | None = None) -> None:
     owner = _owner(frame, place)
     if frame.function is None or owner is None:
         return
@@ -118,6 +119,9 @@ def _add(frame: Frame, state: State, started: Started, place: Place, carrier: st
             owner,
             early,
             used=place in started.uses,
+            run=run,
+            provider=frame.providers.get(place, ""),
+            unsaved=bool(state.holder(place).dirty or state.holder(place).unsure),
         )
     )
 
@@ -125,7 +129,8 @@ def _add(frame: Frame, state: State, started: Started, place: Place, carrier: st
 def _owner(frame: Frame, place: Place) -> Owner | None:
     """Who closes the holder before the task is done; `None` when nobody does, as far as the function tells."""
     if place in frame.providers:
-        return "request"
+        provider = frame.analysis.functions.get(frame.providers[place])
+        return "request" if provider is None or not gives_up(provider) else None
     if place.origin.how == "param":
         return "caller"
     return "block" if place in frame.managed else None

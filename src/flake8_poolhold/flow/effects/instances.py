@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.effects import staying
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import InstanceEscape, Into
 from flake8_poolhold.flow.model.states import State
@@ -77,7 +78,7 @@ def _in_call(
         if state.env.get(name) != value or not _is_entity(frame, state, value):
             continue
         read = _first_read(info.node, name)
-        if read is not None:
+        if read is not None and not staying.stays(frame, state, name, info, name, span):
             is_nested = task.function in frame.nested and not info.name.endswith("<lambda>")
             function, where = (info, read) if is_nested else (frame.function, span)
             return InstanceEscape(function, where, name, kind, into)
@@ -86,8 +87,13 @@ def _in_call(
         if field is not None:
             return _of_field(frame, state, info, task.receiver, field, span, kind, into)
     for parameter, value in _parameters(info, task, arguments):
-        if _is_entity(frame, state, value) and _first_read(info.node, parameter) is not None:
-            return InstanceEscape(frame.function, span, _name_of(state, value), kind, into)
+        name = _name_of(state, value)
+        if (
+            _is_entity(frame, state, value)
+            and _first_read(info.node, parameter) is not None
+            and not staying.stays(frame, state, name, info, parameter, span)
+        ):
+            return InstanceEscape(frame.function, span, name, kind, into)
     return None
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.effects import cancelling
+from flake8_poolhold.flow.effects import cancelling, ending
+from flake8_poolhold.flow.effects.closing import closes_by_flag
 from flake8_poolhold.flow.effects.origins import is_made, is_script
-from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
+from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.lifetimes import Unclosed
 from flake8_poolhold.flow.model.states import HELD, State
 from flake8_poolhold.flow.model.values import Holder, Place, Value, holders_in, options
@@ -24,18 +24,18 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
             continue  # its provider's, see `providing`
         if place in frame.managed or place in given or place in driven or _stored(place, normal, frame.raised):
             continue
-        flagged = _closes_by_flag(frame.function, name)
+        flagged = closes_by_flag(frame.function, name)
         if flagged == "finally":
             continue
         on_return = is_open(normal, place) and not flagged
         on_raise = is_open(frame.raised, place) and not is_script(frame)
-        if on_return or on_raise:
+        if (on_return or on_raise) and not ending.ends(frame.analysis, frame.function):
             state = normal if on_return else frame.raised
             steps = state.holder(place).since if state is not None else ()
             used = steps[0] if steps else None
-            event = Unclosed(frame.function, span, name or "the session", not on_return, used)
+            event = Unclosed(frame.function, span, name or "the session", not on_return, used, frame.known.get(place))
             frame.analysis.events.unclosed.append(event)
-        elif not flagged:
+        elif not flagged and not on_return and not on_raise:
             sound[place] = (span, name)
     cancelling.at_exit(frame, sound)
 
@@ -45,45 +45,6 @@ def received(frame: Frame, value: Value, span: tree.Span) -> None:
     for option in options(value):
         if isinstance(option, Holder) and option.place not in frame.made and is_made(option.place):
             frame.received.setdefault(option.place, (span, ""))
-
-
-def _closes_by_flag(info: FunctionInfo, name: str) -> str:
-    """Where `name` is closed under a condition: in a `finally`, on the `way`, or nowhere (empty).
-
-    `if owns_session:` stands for a condition that the analysis does not follow.
-    """
-    if not name:
-        return ""
-    finals = [node.final for node in walk(info.node.body) if isinstance(node, tree.Try)]
-    if _closes_under_flag(finals, name) or hands_on(finals, name):
-        return "finally"
-    return "way" if _closes_under_flag(info.node.body, name) else ""
-
-
-def hands_on(finals: object, name: str) -> bool:
-    """Whether a `finally` gives the variable to some function: to close it, however that does so."""
-    return any(
-        isinstance(argument.value, tree.Name) and argument.value.id == name
-        for node in walk(finals)
-        if isinstance(node, tree.Call)
-        for argument in node.arguments
-    )
-
-
-def _closes_under_flag(body: object, name: str) -> bool:
-    arms = [arm for node in walk(body) if isinstance(node, tree.If) for arm in node.arms]
-    return any(_closes(inner, name) for test, inner in arms if isinstance(test, tree.Name | tree.Attribute))
-
-
-def _closes(body: list[tree.Statement], name: str) -> bool:
-    for node in walk(body):
-        match node:
-            case tree.Call(function=tree.Attribute(value=tree.Name(id=owner), name="close" | "aclose")):
-                if owner == name:
-                    return True
-            case _:
-                pass
-    return False
 
 
 def is_open(state: State | None, place: Place) -> bool:

@@ -17,7 +17,7 @@ def is_made(place: Place) -> bool:
 
 def is_script(frame: Frame) -> bool:
     """Whether the module is run by itself: when it fails, or ends, its connections end with it."""
-    return frame.path in frame.analysis.project.scripts
+    return frame.analysis.project.names_word(frame.path, "__name__ ==")
 
 
 def is_property(node: tree.Function) -> bool:

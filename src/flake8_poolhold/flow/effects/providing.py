@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import cancelling
-from flake8_poolhold.flow.effects.lifetimes import hands_on
+from flake8_poolhold.flow.effects.closing import gives_up, hands_on, yielded
 from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import summaries
 from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo
@@ -37,18 +37,16 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
         finished = _kinds(left.normal, holder.place)
         failed = thrown.holder(holder.place).kinds if thrown is not None else frozenset()
         if own and finished & {GIVEN, HELD}:
-            return Leaking(info, span, "never")
+            return Leaking(info, span, "never", holder)
         # A session that belongs to somebody else may well be given back by them; one that is closed here is ours.
         if (own or finished == {CLOSED}) and failed & {GIVEN, HELD}:
-            return Leaking(info, span, "failing")
+            return Leaking(info, span, "failing", holder)
     return None
 
 
 def _is_handed_on(info: FunctionInfo) -> bool:
-    """Whether a `finally` gives the variable that is yielded to a function that may close it."""
-    finals = [node.final for node in walk(info.node.body) if isinstance(node, tree.Try)]
-    yielded = [node.value for node in walk(info.node.body) if isinstance(node, tree.Yield)]
-    return any(isinstance(value, tree.Name) and hands_on(finals, value.id) for value in yielded)
+    """Whether a `finally` gives the variable that is yielded to a function that may close it, or closes it perhaps."""
+    return gives_up(info) or any(hands_on(finals, name) for finals, name in yielded(info))
 
 
 def cancellable(analysis: Analysis, info: FunctionInfo) -> Cancellable | None:
@@ -59,7 +57,7 @@ def cancellable(analysis: Analysis, info: FunctionInfo) -> Cancellable | None:
     span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
     for option in options(entered.returns):
         if isinstance(option, Holder) and is_made(option.place) and span is not None and entered.normal is not None:
-            found = cancelling.of_provider(analysis, info, option.place, span)
+            found = cancelling.of_provider(analysis, info, option, span)
             if found is not None and option.place in entered.normal.holders:
                 return found
     return None

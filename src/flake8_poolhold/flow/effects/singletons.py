@@ -51,8 +51,7 @@ def assigned(frame: Frame, state: State, target: tree.Expression, value: Value, 
 
 
 def _is_module_global(frame: Frame, name: str) -> bool:
-    scope = frame.analysis.project.scope(frame.path)
-    return name in scope.globals
+    return name in frame.analysis.project.binding(frame.path, name).globals
 
 
 def _is_app(frame: Frame, state: State, owner: tree.Expression) -> bool:

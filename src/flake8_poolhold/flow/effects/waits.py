@@ -17,7 +17,8 @@ def reach(frame: Frame, state: State, wait: Wait, path: str, span: tree.Span) ->
     """The library call `path` at `span` waits."""
     if frame.muted:
         return
-    frame.analysis.events.waits.add((frame.path, span[0], span[1]))
+    if frame.reporting:
+        frame.analysis.events.waits.setdefault(frame.path, set()).add(span[:2])
     step = frame.step(span, f"waits: {display(path)}", "wait")
     meet(frame, state, Waiting(wait, (step,), (), frozenset()), span)
 
@@ -99,7 +100,15 @@ def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
     for place, met in inner.items():
         if place not in touched and place.origin.how != "new":
             touched[place] = met
+    if frame.mode == "call":
+        touched = {place: now for place, now in touched.items() if HELD in now.kinds or not _is_own(frame, place)}
+        reported = {place for place in reported if not _is_own(frame, place)}
     remember(frame, msgspec.structs.replace(waiting, touched=tuple(touched.items()), reported=frozenset(reported)))
+
+
+def _is_own(frame: Frame, place: Place) -> bool:
+    """Whether a holder was made here, so that no caller has it at a wait in the middle of the function."""
+    return place.origin.how == "new" and frame.function is not None and place.origin.where == frame.function.id
 
 
 def _held_before(outer: HolderState, met: HolderState | None, span: tree.Span) -> bool:

@@ -100,17 +100,18 @@ def _inherited(analysis: Analysis, router: Router) -> tuple[Depends, ...]:
 
 def inclusions(analysis: Analysis) -> dict[str, list[Depends]]:
     """By router: the dependencies that `include_router` calls anywhere in the project add to it."""
-    if analysis.inclusions is None:
-        found: dict[str, list[Depends]] = {}
-        outer: dict[str, list[Router]] = {}
-        analysis.inclusions = found
-        for path in analysis.project.naming("include_router"):
-            _inclusions_in(analysis, path, found, outer)
-        for site in list(outer):
-            found.setdefault(site, [])
-            above = _above(site, outer, found, frozenset())
-            found[site] = above + found[site]
-    return analysis.inclusions
+    with analysis.tracker.finding(("inclusions",)):
+        if analysis.inclusions is None:
+            found: dict[str, list[Depends]] = {}
+            outer: dict[str, list[Router]] = {}
+            analysis.inclusions = found
+            for path in analysis.project.naming("include_router"):
+                _inclusions_in(analysis, path, found, outer)
+            for site in list(outer):
+                found.setdefault(site, [])
+                above = _above(site, outer, found, frozenset())
+                found[site] = above + found[site]
+        return analysis.inclusions
 
 
 def _above(

@@ -38,12 +38,13 @@ def interpret(analysis: Analysis, info: FunctionInfo, around: tuple[tuple[str, V
 
 def added(analysis: Analysis) -> dict[str, dependencies.Route]:
     """By the id of a function: the route that `router.add_api_route(path, function)` makes of it."""
-    if analysis.added is None:
-        analysis.added = {}
-        for word in _ADDING:
-            for path in analysis.project.naming(word):
-                _add_routes(analysis, path, word, analysis.added)
-    return analysis.added
+    with analysis.tracker.finding(("added",)):
+        if analysis.added is None:
+            analysis.added = {}
+            for word in _ADDING:
+                for path in analysis.project.naming(word):
+                    _add_routes(analysis, path, word, analysis.added)
+        return analysis.added
 
 
 def _add_routes(analysis: Analysis, path: str, word: str, found: dict[str, dependencies.Route]) -> None:

@@ -80,6 +80,9 @@ _ENDINGS = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "buil
 _CONTAINER = (".get", ".resolve", ".create_object", ".get_instance")
 """Methods of dependency containers: given a class, they return an instance of it, the same for everybody."""
 
+_LOGGING = ("logging.", "structlog.", "loguru.")
+"""Loggers swallow what goes wrong in them."""
+
 _QUIET = (
     "builtins.",
     "logging.",
@@ -172,7 +175,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
     if path.startswith(_QUIET):
         for argument in arguments:  # a named tuple keeps them
             frame.escaped.update(holder.place for holder in holders_in(argument.value))
-        frame.may_raise(state)
+        if not path.startswith(_LOGGING):
+            frame.may_raise(state)
         return Library(f"{path}()") if not path.startswith("builtins.") else UNKNOWN
     return _ordinary(frame, state, callee, arguments, span)
 
@@ -188,8 +192,9 @@ def _stack_callbacks(frame: Frame, arguments: Arguments) -> None:
 
 def _ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments, span: tree.Span) -> Value:
     path = callee.path
-    if not path.startswith(engines.USERS):
-        for argument in arguments:
+    for argument in arguments:
+        engines.connects(frame, argument.value)
+        if not path.startswith(engines.USERS):
             engines.kept(frame, argument.value)
     is_class = path.rpartition(".")[2][:1].isupper()
     held = list(callee.holders)
@@ -203,7 +208,8 @@ def _ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments,
         held += holding.touched_by_unknown(frame, state, arguments, span, path)
         for place in callee.holders:  # a method of a library's object that has the session
             if place in state.holders:
-                state.holders[place] = msgspec.structs.replace(state.holders[place], unsure=True)
+                unsure = (frame.step(span, f"{waits.display(path)}, which is not understood", "note"),)
+                state.holders[place] = msgspec.structs.replace(state.holders[place], unsure=unsure)
     frame.may_raise(state)
     if path.endswith(_CONTAINER) and len(arguments) == 1 and isinstance(arguments[0].value, ClassOf):
         wanted = arguments[0].value
@@ -316,6 +322,8 @@ def _maker(frame: Frame, state: State, path: str, arguments: Arguments, span: tr
         if "scoped" in found[0]:
             return _scoped(frame, found[0], arguments, span)
         bound = any(isinstance(v, Holder) and known.classes[v.kind].kind == "connection" for v in _binds(arguments))
+        for bind in _binds(arguments):
+            engines.connects(frame, bind)
         keeps = keyword(arguments, "expire_on_commit")
         return holding.made(
             frame, state, found[0], span, keeps=keeps_loaded(keeps) if keeps is not None else False, bound=bound
@@ -408,6 +416,10 @@ def _next(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> 
     """`next(get_db())`: the generator is driven by hand up to its `yield`."""
     values = positional(arguments)
     if values and isinstance(values[0], Suspended) and values[0].kind == "generator":
+        target = values[0].target
+        if isinstance(target, FunctionOf) and frame.analysis.functions[target.function].node.is_async:
+            frame.may_raise(state)
+            return UNKNOWN  # a TypeError, whatever was meant
         return contexts.drive(frame, state, values[0], "__next__", span)
     return contexts.element(values[0]) if values else UNKNOWN
 
@@ -440,7 +452,7 @@ def _changed(frame: Frame, state: State, arguments: Arguments, span: tree.Span) 
     """`setattr(note, name, value)`"""
     for value in positional(arguments)[:1]:
         for option in options(value):
-            objects.change(frame, state, option)
+            objects.change(state, option, frame.step(span, "setattr()", "note"))
     return UNKNOWN
 
 

@@ -9,7 +9,6 @@ from flake8_poolhold.flow.model.frames import Block, Frame, Waiting
 from flake8_poolhold.flow.model.states import HolderState, State
 from flake8_poolhold.flow.model.values import (
     UNKNOWN,
-    BoundArgument,
     Choice,
     FunctionOf,
     Holder,
@@ -25,6 +24,9 @@ from flake8_poolhold.flow.model.values import (
     Suspended,
     Table,
     Value,
+    each,
+    each_argument,
+    each_named,
     join,
     options,
 )
@@ -144,19 +146,21 @@ class Mapping:
         return msgspec.structs.replace(block, steps=(step, *block.steps), holder=mine[0] if mine else None)
 
     def value(self, value: Value) -> Value:
-        """A value of the callee, as the caller sees it."""
+        """A value of the callee, as the caller sees it; the same object when nothing in it is the callee's."""
         match value:
             case Holder(place=place):
                 mapped = self._place(place)
                 if mapped is None:
                     return self._behind(place) or UNKNOWN
-                made = msgspec.structs.replace(value, place=mapped)
+                made = value if mapped is place else msgspec.structs.replace(value, place=mapped)
                 self._kinds[mapped] = made
                 self._frame.known.setdefault(mapped, made)
                 return made
             case Instance(place=place):
                 mapped = self._place(place)
-                return self._behind(place) or UNKNOWN if mapped is None else Instance(value.cls, mapped)
+                if mapped is None:
+                    return self._behind(place) or UNKNOWN
+                return value if mapped is place else Instance(value.cls, mapped)
             case Loaded(place=place):
                 mine = self.holders(place)
                 return Loaded(mine[0], value.entity) if mine else UNKNOWN
@@ -173,27 +177,25 @@ class Mapping:
                     value, holders=tuple(mine for place in held for mine in self.holders(place))
                 )
             case Series(items=items):
-                return msgspec.structs.replace(value, items=tuple(self.value(item) for item in items))
+                mine_too = each(items, self.value)
+                return value if mine_too is items else msgspec.structs.replace(value, items=mine_too)
             case Table(items=pairs):
-                return Table(tuple((name, self.value(item)) for name, item in pairs))
+                named = each_named(pairs, self.value)
+                return value if named is pairs else Table(named)
             case Choice(options=inner):
-                return join(self.value(option) for option in inner)
+                several = each(inner, self.value)
+                return value if several is inner else join(several)
             case FunctionOf(receiver=receiver, captured=captured, bound=bound):
-                return FunctionOf(
-                    value.function,
-                    self.value(receiver) if receiver is not None else None,
-                    tuple((name, self.value(item)) for name, item in captured),
-                    self._arguments(bound),
-                )
+                owned = self.value(receiver) if receiver is not None else None
+                closed, given = each_named(captured, self.value), each_argument(bound, self.value)
+                if owned is receiver and closed is captured and given is bound:
+                    return value
+                return FunctionOf(value.function, owned, closed, given)
             case Suspended(kind=kind, target=target, arguments=arguments):
-                return Suspended(kind, self.value(target), self._arguments(arguments))
+                run, given = self.value(target), each_argument(arguments, self.value)
+                return value if run is target and given is arguments else Suspended(kind, run, given)
             case _:
                 return value
-
-    def _arguments(self, arguments: tuple[BoundArgument, ...]) -> tuple[BoundArgument, ...]:
-        return tuple(
-            BoundArgument(self.value(argument.value), argument.keyword, argument.star) for argument in arguments
-        )
 
 
 def is_foreign(place: Place, function: str) -> bool:

@@ -25,17 +25,29 @@ _NEVER_RETURNS = Summary(UNKNOWN, None, None, ())
 _NO_EFFECT = Summary(UNKNOWN, Effects({}, {}), None, ())
 
 
-def solve(analysis: Analysis, context: Hashable, interpret: Callable[[], Summary]) -> Summary:
-    """The summary for `context`, which is not known yet; `interpret` derives it, asking for others on the way."""
-    return _solve(analysis, context, interpret, rounds=MOST_ROUNDS)
+def solve(analysis: Analysis, context: Hashable, function: str, interpret: Callable[[], Summary]) -> Summary:
+    """The summary of a function for `context`, not known yet; `interpret` derives it, asking for others on the way."""
+    return _tracked(analysis, context, function, interpret, rounds=MOST_ROUNDS)
 
 
 def value(analysis: Analysis, key: Hashable, find: Callable[[], Value]) -> Value:
     """A value that summaries are needed to find, and that they may ask for."""
     known = analysis.summaries.get(key)
     if known is None:
-        known = _solve(analysis, key, lambda: Summary(find(), None, None, ()), rounds=1)
+        known = _tracked(analysis, key, key, lambda: Summary(find(), None, None, ()), rounds=1)
     return known.returns
+
+
+def _tracked(
+    analysis: Analysis, context: Hashable, node: Hashable, interpret: Callable[[], Summary], rounds: int
+) -> Summary:
+    """What is assumed of a derivation, or was put aside, belongs to the node of that derivation as well."""
+    tracker = analysis.tracker
+    outer = tracker.enter(node)
+    try:
+        return _solve(analysis, context, interpret, rounds)
+    finally:
+        tracker.leave(outer)
 
 
 def _solve(analysis: Analysis, context: Hashable, interpret: Callable[[], Summary], rounds: int) -> Summary:
@@ -62,7 +74,8 @@ def _solve(analysis: Analysis, context: Hashable, interpret: Callable[[], Summar
         pending.rests_on(lowest, unfound)
     else:
         analysis.summaries[context] = result
-        analysis.summaries.update(pending.settled(position))
+        for other, summary in pending.settled(position).items():
+            analysis.summaries[other] = summary
     return result
 
 

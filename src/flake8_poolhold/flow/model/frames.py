@@ -26,12 +26,13 @@ from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.reach import Reach
 from flake8_poolhold.flow.model.scopes import Scope
 from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge
+from flake8_poolhold.flow.model.tracking import Memo
 from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place, Value
 from flake8_poolhold.knowledge import Wait
 
 if TYPE_CHECKING:
     from flake8_poolhold.flow.fastapi.dependencies import Route
-    from flake8_poolhold.flow.interpreting.watching import Met, Watch
+    from flake8_poolhold.flow.interpreting.watching import Met, Unmet, Watch
     from flake8_poolhold.flow.releasing.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
@@ -202,8 +203,9 @@ class Events(msgspec.Struct):
     instances: list[InstanceEscape] = []
     process_wide: list[ProcessWide] = []
     engines: list[PoolPerCall] = []
-    holders: set[tuple[str, int, int]] = set()
-    waits: set[tuple[str, int, int]] = set()
+    holders: dict[str, set[tuple[int, int]]] = {}
+    """By file: the places where a function that is reported on makes a holder."""
+    waits: dict[str, set[tuple[int, int]]] = {}
     asked: dict[str, dict[str, tuple[FunctionInfo, HolderState]]] = {}
     """By the ids of a dependency and of a handler that asks for it: the handler, and its session afterwards."""
 
@@ -294,14 +296,15 @@ class Analysis:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.tracker = project.tracker
         self.knowledge = project.knowledge
         self.holders = project.holders
         self.functions: dict[str, FunctionInfo] = {}
         self.classes: dict[str, ClassInfo] = {}
-        self.implementations: dict[tuple[str, str], list[FunctionInfo]] = {}
-        self.mros: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-        self.aliases: dict[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = {}
-        self.summaries: dict[object, Summary] = {}
+        self.implementations: Memo[tuple[str, str], list[FunctionInfo]] = Memo(self.tracker)
+        self.mros: Memo[str, tuple[tuple[str, ...], tuple[str, ...]]] = Memo(self.tracker)
+        self.aliases: Memo[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = Memo(self.tracker)
+        self.summaries: Memo[object, Summary] = Memo(self.tracker)
         self.pending = Pending()
         self.reach = Reach(project)
         self.contexts: dict[tuple[str, str], set[object]] = {}
@@ -309,21 +312,22 @@ class Analysis:
         """The files whose functions have been analysed on their own."""
         self.habits: Habits | None = None
         self.watch: Watch | None = None
-        self.met: dict[str, list[Met] | None] = {}
-        """By the id of a function: all calls of it, `None` when some are not known."""
+        self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
+        """By the id of a function: all calls of it, or why some are not known."""
         self.inclusions: dict[str, list[Depends]] | None = None
         self.added: dict[str, Route] | None = None
         self.tested: dict[str, frozenset[str]] = {}
-        self.kinds: dict[Place, str] = {}
+        self.kinds: Memo[Place, str] = Memo(self.tracker)
         """The kinds of the holders that any function has used."""
         self.captures: dict[str, frozenset[str]] = {}
         self.awaited_calls: dict[str, frozenset[tree.Span]] = {}
-        self.untyped: dict[tuple[str, str], str] = {}
+        self.untyped: Memo[tuple[str, str], str] = Memo(self.tracker)
         self.roles: dict[str, Role] = {}
         """By the id of a function, the key of a class."""
         self.events = Events()
         self.gaps: Gaps = {}
         self.awaited: dict[str, frozenset[str]] = {}
+        self.guarded: dict[tuple[str, str], frozenset[str]] = {}
         self.locals: dict[str, dict[str, list[object]]] = {}
 
 
@@ -376,6 +380,8 @@ class Frame:
         self.engines: dict[str, tuple[tree.Span, frozenset[str]]] = {}
         """Engines made here, by site, each with its own site and those of the sessionmakers on it."""
         self.kept_engines: set[str] = set()
+        self.connecting: set[str] = set()
+        """Sites of engines and sessionmakers that something was done with."""
         self.nested: dict[str, FunctionOf] = {}
         self.providers: dict[Place, str] = {}
         self.known: dict[Place, Holder] = {}

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import sys
 from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from posixpath import dirname, join
+
+import msgspec
 
 from flake8_poolhold.config import Settings
 from flake8_poolhold.facts.tree import Module
 from flake8_poolhold.flow.model.indexes import Index, index
 from flake8_poolhold.flow.model.scopes import Scope, module_scope
+from flake8_poolhold.flow.model.tracking import Question, Tracker
 from flake8_poolhold.knowledge import load as load_knowledge
 from flake8_poolhold.knowledge.holders import load_holders
 
-PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+IMPORT = re.compile(
+    rb"^[ \t]*(?:from[ \t]+(?P<origin>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]+)"
+    rb"|import[ \t]+(?P<modules>[^\n#]+))",
+    re.MULTILINE,
+)
 
 FEW_NAMES = 32
 """Up to so many identifiers are searched for in all files; for more, the words of the files are indexed."""
 
-_IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _SPACED = bytes(byte if (chr(byte).isalnum() and byte < 128) or byte == 95 else 32 for byte in range(256))
 
 Loader = Callable[[str], Module | None]
@@ -32,6 +38,9 @@ class Project:
 
     `load` gives the facts of a file, or `None` when it cannot be analysed; `read` gives its bytes, empty when it is
     gone. Both are called at most once a file. The settings name import roots, and libraries and holders of the user's.
+    `known` tells which files contain a word, where that is known without reading them.
+
+    Whatever is asked about files is noted in `tracker`; `answer` answers it again.
     """
 
     def __init__(
@@ -41,14 +50,16 @@ class Project:
         load: Loader,
         read: Reader,
         settings: Settings,
+        known: Callable[[str], list[str] | None] = lambda _: None,
     ) -> None:
         self.settings = settings
+        self.tracker = Tracker()
         self.holders = load_holders().with_own(settings.holders)
         self.knowledge = load_knowledge(settings.own_libraries())
         self._libraries = {path.partition(".")[0] for path in self.holders.by_path} | {"fastapi", "starlette"}
         self.files = frozenset(files)
         self._folders = _folders(self.files)
-        self._load, self._read = load, read
+        self._load, self._read, self._known = load, read, known
         self._modules: dict[str, Module | None] = {}
         self._scopes: dict[str, Scope] = {}
         self._indexes: dict[str, Index] = {}
@@ -68,29 +79,38 @@ class Project:
 
     def module(self, path: str) -> Module | None:
         """The facts of the file at `path`."""
+        self.tracker.ask(("file", path))
+        return self._module(path)
+
+    def _module(self, path: str) -> Module | None:
         if path not in self._modules:
             self._modules[path] = self._load(path) if path in self.files else None
         return self._modules[path]
 
     def scope(self, path: str) -> Scope:
         """The names that the module at `path` binds; empty when it cannot be analysed."""
+        self.tracker.ask(("file", path))
+        return self._scope(path)
+
+    def binding(self, path: str, name: str) -> Scope:
+        """The same, for who looks at one of its names only, and perhaps at the star imports."""
+        self.tracker.ask(("name", path, name))
+        return self._scope(path)
+
+    def _scope(self, path: str) -> Scope:
         scope = self._scopes.get(path)
         if scope is None:
-            module = self.module(path)
+            module = self._module(path)
             scope = module_scope(module.body if module is not None else [])
             self._scopes[path] = scope
         return scope
 
-    @functools.cached_property
-    def scripts(self) -> frozenset[str]:
-        """The files that can be run by themselves."""
-        return frozenset(self.naming("__name__ =="))
-
     def index(self, path: str) -> Index:
         """What the module at `path` mentions, by name; empty when it cannot be analysed."""
+        self.tracker.ask(("file", path))
         found = self._indexes.get(path)
         if found is None:
-            found = self._indexes[path] = index(self.module(path), self.scope(path))
+            found = self._indexes[path] = index(self._module(path), self._scope(path))
         return found
 
     def is_library(self, name: str) -> bool:
@@ -103,27 +123,66 @@ class Project:
         With `name`, an identifier in `word`, only files that have it as a whole word: of these, a project asks about
         as many as it has functions.
         """
-        known = self._naming.get(word)
+        wanted = f"{word}\0{name}" if name else word
+        self.tracker.ask(("word", wanted))
+        known = self._naming.get(wanted)
         if known is None:
-            wanted = word.encode()
-            files = self._spelling(name.encode()) if name else self._sorted
-            known = [path for path in files if wanted in self.bytes_of(path)]
-            self._naming[word] = known
+            known = self._known(wanted)
+            if known is None:
+                files = self._spelling(name) if name else self._sorted
+                known = [path for path in files if contains(self._bytes_of(path), wanted)]
+            self._naming[wanted] = known
         return known
 
-    def _spelling(self, name: bytes) -> list[str]:
-        """The files that have this identifier; found by an index as soon as that is cheaper than to search them."""
+    def _spelling(self, name: str) -> list[str]:
+        """The files that may have this identifier; by an index, as soon as that is cheaper than to search them all."""
         self._asked += 1
-        if self._asked <= FEW_NAMES or not _IDENTIFIER.fullmatch(name):
+        if self._asked <= FEW_NAMES or not name.isascii():
             return self._sorted
         if self._words is None:
             self._words = {}
             for path in self._sorted:
-                for word in set(self.bytes_of(path).translate(_SPACED).split()):
+                for word in set(self._bytes_of(path).translate(_SPACED).split()):
                     self._words.setdefault(word, []).append(path)
-        return self._words.get(name, [])
+        return self._words.get(name.encode(), [])
+
+    def names_word(self, path: str, word: str) -> bool:
+        """Whether the bytes of the file at `path` contain `word`."""
+        self.tracker.ask(("in", path, word))
+        return word.encode() in self._bytes_of(path)
+
+    def imports(self, path: str) -> list[tuple[bytes, bytes, bytes]]:
+        """What the lines of a file import, as it is spelled: origin and names, or modules; the others are empty."""
+        self.tracker.ask(("imports", path))
+        return IMPORT.findall(self._bytes_of(path))
 
     def bytes_of(self, path: str) -> bytes:
+        """The bytes of any file of the project, a Python file or not; empty when there is none."""
+        self.tracker.ask(("file", path))
+        return self._bytes_of(path)
+
+    def answer(self, question: Question) -> str:
+        """What stands for the answer to a question: it changes whenever the answer does."""
+        match question:
+            case ("file", path):
+                return _digest((path in self.files, self._bytes_of(path)))
+            case ("name", path, name):
+                scope = self._scope(path)
+                return _digest((scope.names.get(name), scope.globals.get(name), scope.stars))
+            case ("in", path, word):
+                return str(word.encode() in self._bytes_of(path))
+            case ("imports", path):
+                return _digest(IMPORT.findall(self._bytes_of(path)))
+            case ("word", word):
+                return _digest(self.naming(*word.split("\0")))
+            case ("find", module, folder):
+                return self._search(module, folder) or ""
+            case ("at", target):
+                return self._at(target) or ""
+            case _:
+                return _digest(sorted(self.files))
+
+    def _bytes_of(self, path: str) -> bytes:
         data = self._bytes.get(path)
         if data is None:
             data = self._bytes[path] = self._read(path)
@@ -132,6 +191,7 @@ class Project:
     def find(self, module: str, importer: str) -> str | None:
         """The file (or folder, for a package without `__init__`) that `import module` in `importer` leads to."""
         key = (module, dirname(importer))
+        self.tracker.ask(("find", *key))
         if key not in self._found:
             self._found[key] = self._search(module, dirname(importer))
         found = self._found[key]
@@ -143,14 +203,19 @@ class Project:
         folder = dirname(importer)
         for _ in range(level - 1):
             folder = dirname(folder)
-        return self._at(join(folder, module.replace(".", "/")) if module else folder)
+        return self._asked_at(join(folder, module.replace(".", "/")) if module else folder)
 
     def child(self, package: str, name: str) -> str | None:
         """The submodule `name` of the package at `package`."""
         folder = dirname(package) if package.endswith(".py") else package
         if package.endswith(".py") and not package.endswith("__init__.py"):
             return None
-        return self._at(join(folder, name) if folder else name)
+        return self._asked_at(join(folder, name) if folder else name)
+
+    def all_files(self) -> frozenset[str]:
+        """All files, for who must look at each."""
+        self.tracker.ask(("files",))
+        return self.files
 
     def _search(self, module: str, folder: str) -> str | None:
         target = module.replace(".", "/")
@@ -178,6 +243,10 @@ class Project:
         elsewhere = [root for root in self._roots if root not in above]
         return [*outside, *elsewhere, *inside]
 
+    def _asked_at(self, target: str) -> str | None:
+        self.tracker.ask(("at", target))
+        return self._at(target)
+
     def _at(self, target: str) -> str | None:
         for candidate in (f"{target}.py", f"{target}/__init__.py", f"{target}.pyi"):
             if candidate in self.files:
@@ -185,6 +254,14 @@ class Project:
         if target in self._folders and target:
             return target
         return None
+
+
+def contains(data: bytes, wanted: str) -> bool:
+    """Whether a file with these bytes contains what `Project.naming` was asked for: a word, and a name after a zero."""
+    word, _, name = wanted.partition("\0")
+    if word.encode() not in data:
+        return False
+    return not name or re.search(rb"(?<![A-Za-z0-9_])" + name.encode() + rb"(?![A-Za-z0-9_])", data) is not None
 
 
 def _folders(files: Iterable[str]) -> frozenset[str]:
@@ -195,3 +272,7 @@ def _folders(files: Iterable[str]) -> frozenset[str]:
             folders.add(folder)
             folder = dirname(folder)
     return frozenset(folders)
+
+
+def _digest(answer: object) -> str:
+    return blake2b(msgspec.msgpack.encode(answer), digest_size=12).hexdigest()

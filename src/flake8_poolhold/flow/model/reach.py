@@ -10,12 +10,8 @@ import re
 from collections.abc import Iterator
 
 from flake8_poolhold.flow.model.project import Project
+from flake8_poolhold.flow.model.tracking import Memo
 
-_IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+(?P<origin>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]+)"
-    rb"|import[ \t]+(?P<modules>[^\n#]+))",
-    re.MULTILINE,
-)
 _NAME = re.compile(rb"[\w.*]+(?=[ \t]*(?:,|\)|as\b|$|\r|\n|#|;))")
 
 
@@ -24,13 +20,16 @@ class Reach:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._known: dict[str, bool] = {}
+        self._known: Memo[str, bool] = Memo(project.tracker)
 
     def matters(self, path: str) -> bool:
         """Whether the module at `path` can lead to a holder or a wait."""
-        if path not in self._known:
-            self._search(path)
-        return self._known[path]
+        known = self._known.get(path)
+        if known is None:
+            with self._project.tracker.finding(("reach", path)):
+                self._search(path)
+            known = self._known[path]
+        return known
 
     def _search(self, path: str) -> None:
         """Walk the imports until one matters; if none does, none of the modules met on the way does."""
@@ -48,17 +47,17 @@ class Reach:
 
     def imports(self, path: str) -> Iterator[str | None]:
         """The project's modules that a module imports; `None` for a library that matters."""
-        for match in _IMPORT.finditer(self._project.bytes_of(path)):
-            if match["modules"] is not None:
-                for name in _NAME.findall(match["modules"]):
+        for spelled, names, modules in self._project.imports(path):
+            if modules:
+                for name in _NAME.findall(modules):
                     yield from self._module(path, name.decode(errors="replace"), 0)
                 continue
-            origin = match["origin"].decode(errors="replace")
+            origin = spelled.decode(errors="replace")
             level = len(origin) - len(origin.lstrip("."))
             for target in self._module(path, origin.lstrip("."), level):
                 yield target
                 if target is not None:
-                    for name in _NAME.findall(match["names"]):
+                    for name in _NAME.findall(names):
                         child = self._project.child(target, name.decode(errors="replace"))
                         if child is not None:
                             yield child

@@ -7,7 +7,8 @@ objects without knowing the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -66,12 +67,16 @@ class Library(msgspec.Struct, frozen=True):
 
 
 class Factory(msgspec.Struct, frozen=True):
-    """A callable that makes holders of `kind`, a sessionmaker. `keeps_loaded`: `expire_on_commit=False`, if known."""
+    """A callable that makes holders of `kind`, a sessionmaker. `keeps_loaded`: `expire_on_commit=False`, if known.
+
+    `declared`: the annotation of a variable that is still to be set speaks, as long as nothing else does.
+    """
 
     kind: str
     keeps_loaded: bool | None = None
     bound: bool = False
     site: str = ""
+    declared: bool = False
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -276,7 +281,10 @@ def options(value: Value) -> tuple[Value, ...]:
 
 
 def join(values: Iterable[Value]) -> Value:
-    """The choice of all `values`. Literals and the unknown give way to anything that is known."""
+    """The choice of all `values`. Literals and the unknown give way to anything that is known.
+
+    Of one holder that keeps what it has loaded on some way only it is not known whether it does.
+    """
     found: dict[Value, None] = {}
     plain: dict[Value, None] = {}
     for value in values:
@@ -284,11 +292,45 @@ def join(values: Iterable[Value]) -> Value:
             (plain if isinstance(option, Unknown | Literally | Words) else found)[option] = None
     if not found:
         return next(iter(plain)) if len(plain) == 1 else UNKNOWN
+    if len(found) > 1:
+        found = _told_apart(found)
     if len(found) == 1:
         return next(iter(found))
     if len(found) > MOST_OPTIONS and not all(isinstance(option, _ALIKE) for option in found):
         return UNKNOWN
     return Choice(tuple(found)[:MOST_OPTIONS])
+
+
+def _told_apart(found: dict[Value, None]) -> dict[Value, None]:
+    """The options without those that others make up for."""
+    made = any(isinstance(option, Factory) and not option.declared for option in found)
+    holders: dict[tuple[str, Place, str], Holder] = {}
+    kept: dict[Value, None] = {}
+    for option in found:
+        if isinstance(option, Factory) and option.declared and made:
+            continue
+        if isinstance(option, Holder):
+            key = (option.kind, option.place, option.cls)
+            other = holders.get(key)
+            if other is not None:
+                kept.pop(other, None)
+                keeps = False if False in (other.keeps_loaded, option.keeps_loaded) else None
+                option = msgspec.structs.replace(option, keeps_loaded=keeps)
+            holders[key] = option
+        kept[option] = None
+    return kept
+
+
+def placeholder(value: Value) -> Value:
+    """What the annotation of a variable says that is not set yet."""
+    return join(
+        msgspec.structs.replace(option, declared=True) if isinstance(option, Factory) else option
+        for option in options(value)
+    )
+
+
+def is_placeholder(value: Value) -> bool:
+    return any(isinstance(option, Factory) and option.declared for option in options(value))
 
 
 MOST_WORDS = 64
@@ -314,35 +356,63 @@ DEEPEST_VALUE = 4
 
 
 def bounded(value: Value, depth: int = DEEPEST_VALUE) -> Value:
-    """`value`, cut to a size that a summary can carry."""
+    """`value`, cut to a size that a summary can carry; the same object when it fits."""
+
+    def inside(one: Value) -> Value:
+        return bounded(one, depth - 1)
+
     match value:
         case Series(items=items):
             if not depth:
                 return UNKNOWN
             if len(items) > MOST_ITEMS:
                 return Series((join(bounded(item, depth - 1) for item in items),), exact=False, few=value.few)
-            return msgspec.structs.replace(value, items=tuple(bounded(item, depth - 1) for item in items))
+            kept = each(items, inside)
+            return value if kept is items else msgspec.structs.replace(value, items=kept)
         case Table(items=pairs):
             if not depth or len(pairs) > MOST_ITEMS:
                 return UNKNOWN
-            return Table(tuple((name, bounded(item, depth - 1)) for name, item in pairs))
+            named = each_named(pairs, inside)
+            return value if named is pairs else Table(named)
         case Choice(options=inner):
-            return join(bounded(option, depth) for option in inner)
+            several = each(inner, lambda one: bounded(one, depth))
+            return value if several is inner else join(several)
         case Suspended(kind=kind, target=target, arguments=arguments):
             if not depth:
                 return UNKNOWN
-            kept = tuple(BoundArgument(bounded(one.value, depth - 1), one.keyword, one.star) for one in arguments)
-            return Suspended(kind, bounded(target, depth - 1), kept)
+            run, given = bounded(target, depth - 1), each_argument(arguments, inside)
+            return value if run is target and given is arguments else Suspended(kind, run, given)
         case FunctionOf(captured=captured, bound=bound) if captured or bound:
             if not depth:
                 return UNKNOWN
-            return msgspec.structs.replace(
-                value,
-                captured=tuple((name, bounded(item, depth - 1)) for name, item in captured),
-                bound=tuple(BoundArgument(bounded(one.value, depth - 1), one.keyword, one.star) for one in bound),
-            )
+            closed, given = each_named(captured, inside), each_argument(bound, inside)
+            if closed is captured and given is bound:
+                return value
+            return msgspec.structs.replace(value, captured=closed, bound=given)
         case _:
             return value
+
+
+def each(values: tuple[Value, ...], change: Callable[[Value], Value]) -> tuple[Value, ...]:
+    """All values changed; the same tuple when that leaves all of them as they are."""
+    changed = tuple([change(one) for one in values])
+    return values if all(map(operator.is_, changed, values)) else changed
+
+
+def each_named(pairs: tuple[tuple[str, Value], ...], change: Callable[[Value], Value]) -> tuple[tuple[str, Value], ...]:
+    """The same for named values."""
+    changed = [change(one) for _, one in pairs]
+    if all(new is old for new, (_, old) in zip(changed, pairs, strict=True)):
+        return pairs
+    return tuple((name, new) for new, (name, _) in zip(changed, pairs, strict=True))
+
+
+def each_argument(arguments: tuple[BoundArgument, ...], change: Callable[[Value], Value]) -> tuple[BoundArgument, ...]:
+    """The same for arguments."""
+    changed = [change(one.value) for one in arguments]
+    if all(new is old.value for new, old in zip(changed, arguments, strict=True)):
+        return arguments
+    return tuple(BoundArgument(new, old.keyword, old.star) for new, old in zip(changed, arguments, strict=True))
 
 
 def holders_in(value: Value, depth: int = 4) -> list[Holder]:

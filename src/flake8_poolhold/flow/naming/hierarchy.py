@@ -33,8 +33,9 @@ def implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Func
     key = (base.key, name)
     known = analysis.implementations.get(key)
     if known is None:
-        analysis.implementations[key] = []
-        known = analysis.implementations[key] = _implementations(analysis, base, name)
+        with analysis.tracker.finding(("implementations", *key)):
+            analysis.implementations[key] = []
+            known = analysis.implementations[key] = _implementations(analysis, base, name)
     return known
 
 
@@ -54,6 +55,13 @@ def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Fun
                 method = names.function_info(analysis, path, f"{class_name}.{name}", binding, info.key)
                 found[method.id] = method
     return list(found.values())[:MOST_OPTIONS]
+
+
+def runs(frame: Frame, cls: str) -> bool:
+    """Whether objects of a class run the method that is interpreted, and have none of their own in its place."""
+    info = frame.function
+    found = names.method(frame.analysis, cls, info.node.name) if info is not None else None
+    return found is None or info is None or found.id == info.id
 
 
 def always_has(analysis: Analysis, cls: str, name: str) -> bool:

@@ -56,7 +56,7 @@ def _member(analysis: Analysis, owner: Value, name: str) -> Value:
             method = names.method(analysis, cls, name)
             return FunctionOf(method.id) if method is not None else UNKNOWN
         case ModuleOf(path=path):
-            binding = analysis.project.scope(path).names.get(name, [None])[-1] if path.endswith(".py") else None
+            binding = analysis.project.binding(path, name).names.get(name, [None])[-1] if path.endswith(".py") else None
             if isinstance(binding, tree.Function):
                 return FunctionOf(names.function_info(analysis, path, name, binding, "").id)
             return names.member_of_module(analysis, owner, name)

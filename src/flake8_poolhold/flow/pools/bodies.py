@@ -8,6 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.model.frames import Analysis
+from flake8_poolhold.flow.model.tracking import Memo
 from flake8_poolhold.flow.model.values import UNKNOWN
 from flake8_poolhold.flow.pools.values import Options, Setting
 from flake8_poolhold.flow.pools.worlds import TooManyWorldsError, World
@@ -38,7 +39,7 @@ class Reader:
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
-        self._known: dict[object, list[Setting]] = {}
+        self._known: Memo[object, list[Setting]] = Memo(analysis.tracker)
         self._running: set[object] = set()
         self._cuts = 0
 
@@ -55,7 +56,8 @@ class Reader:
         before = self._cuts
         self._running.add(guard)
         try:
-            found = find()
+            with self.analysis.tracker.finding(("setting", key)):
+                found = find()
         except TooManyWorldsError:
             found = [UNKNOWN]
         finally:

@@ -42,7 +42,7 @@ def distinct(values: Iterable[Setting]) -> list[Setting]:
 def variable(body: Body, name: str) -> list[Setting]:
     """What a name that the body has not bound may be."""
     if body.is_module and name in body.names:  # a module that reads a name before it assigns it
-        bindings = body.reader.analysis.project.scope(body.path).names.get(name, [])
+        bindings = body.reader.analysis.project.binding(body.path, name).names.get(name, [])
         if any(isinstance(binding, tree.Assign) for binding in bindings):
             return [names.module_name(body.reader.analysis, body.path, name)]
     return global_values(body, body.path, name)
@@ -56,7 +56,7 @@ def global_values(body: Body, path: str, name: str) -> list[Setting]:
 
 def _global_values(body: Body, path: str, name: str) -> list[Setting]:
     analysis = body.reader.analysis
-    bindings = analysis.project.scope(path).names.get(name, [])
+    bindings = analysis.project.binding(path, name).names.get(name, [])
     if any(isinstance(binding, tree.Assign) for binding in bindings):
         found = _run_module(body, path, name) if body.depth < DEEPEST else body.reader.cut()
         if any(not isinstance(value, Unknown) for value in found):
@@ -74,7 +74,7 @@ def _origin(body: Body, path: str, binding: tree.ImportFrom) -> str | None:
     found = (
         project.relative(binding.module, binding.level, path) if binding.level else project.find(binding.module, path)
     )
-    if found is None or not found.endswith(".py") or binding.symbol not in project.scope(found).names:
+    if found is None or not found.endswith(".py") or binding.symbol not in project.binding(found, binding.symbol).names:
         return None
     return found
 
@@ -88,14 +88,16 @@ def _run_module(body: Body, path: str, name: str) -> list[Setting]:
     worlds = running.run(inner, [World()], module.body)
     found = distinct(world.env.get(name, UNKNOWN) for world in worlds)
     # `engine = None` at import is filled in later, by a function.
-    filled = name in body.reader.analysis.project.scope(path).globals
+    filled = name in body.reader.analysis.project.binding(path, name).globals
     return [UNKNOWN] if filled and found == [NONE] else found
 
 
 def attribute(body: Body, owner: Setting, name: str) -> list[Setting]:
     """What `owner.name` may be."""
     match certain(owner):
-        case ModuleOf(path=path) if path.endswith(".py") and name in body.reader.analysis.project.scope(path).names:
+        case ModuleOf(path=path) if (
+            path.endswith(".py") and name in body.reader.analysis.project.binding(path, name).names
+        ):
             return global_values(body, path, name)
         case ModuleOf() as module:
             return [names.member_of_module(body.reader.analysis, module, name)]

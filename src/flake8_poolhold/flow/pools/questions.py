@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import msgspec
@@ -11,6 +10,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.expiry.reads import Read, in_file
 from flake8_poolhold.flow.model import versions
 from flake8_poolhold.flow.model.frames import Analysis
+from flake8_poolhold.flow.model.tracking import Memo, once
 from flake8_poolhold.flow.pools import deployment, habits, services, sessions, sizes, statements
 from flake8_poolhold.flow.pools.addresses import address
 from flake8_poolhold.flow.pools.bodies import Arguments, Reader
@@ -39,10 +39,10 @@ class Pools:
 
     def __init__(self, analysis: Analysis, reported: Callable[[], set[str]]) -> None:
         self._analysis, self._reported = analysis, reported
-        self._project = analysis.project
+        self._project, self.tracker = analysis.project, analysis.tracker
         self._reader = Reader(analysis)
-        self._made: dict[str, list[Made]] = {}
-        self._expired: dict[str, list[Read]] = {}
+        self._made: Memo[str, list[Made]] = Memo(self.tracker)
+        self._expired: Memo[str, list[Read]] = Memo(self.tracker)
 
     @property
     def made(self) -> list[Made]:
@@ -54,9 +54,11 @@ class Pools:
 
     def makes(self, path: str) -> list[Made]:
         """Such calls in one file."""
-        if path not in self._made:
-            self._made[path] = makers(self._reader, path)
-        return self._made[path]
+        known = self._made.get(path)
+        if known is None:
+            with self.tracker.finding(("made", path)):
+                known = self._made[path] = makers(self._reader, path)
+        return known
 
     def newest(self, path: str, package: str) -> versions.Version | None:
         """The newest version of a package that the code at `path` may run on; `None` where nothing bounds it."""
@@ -66,7 +68,7 @@ class Pools:
         """What a plain `sessionmaker` with these arguments makes."""
         return sessions.kind(self._analysis, given)
 
-    @functools.cached_property
+    @once
     def model_library(self) -> str:
         """A library of language models that the project imports; empty if it imports none."""
         return services.model_library(self._analysis)
@@ -76,7 +78,7 @@ class Pools:
         found = self._serverless.get(path)
         return found if found is not None and not deployment.serves(self._project, path) else None
 
-    @functools.cached_property
+    @once
     def _serverless(self) -> dict[str, tuple[str, tree.Span, str]]:
         return services.serverless_modules(self._analysis)
 
@@ -92,7 +94,7 @@ class Pools:
         drivers = {url.driver for way in made.ways if (url := address(way.arguments.get("url", 0))) is not None}
         return drivers == {"asyncpg"} or (drivers <= {"", "?"} and self._names_asyncpg)
 
-    @functools.cached_property
+    @once
     def _names_asyncpg(self) -> bool:
         files = [path for path in self._project.naming("asyncpg") if not is_test(path)]
         return bool(files) and not self._project.naming("postgresql+psycopg:")
@@ -111,7 +113,7 @@ class Pools:
             return None
         return self._committed if self._all_expire else None
 
-    @functools.cached_property
+    @once
     def _all_expire(self) -> bool:
         files = [path for path in self._project.naming("sessionmaker") if path.endswith(".py") and not is_test(path)]
         return all(
@@ -121,7 +123,7 @@ class Pools:
             if sessions.makes_async(self._analysis, made)
         )
 
-    @functools.cached_property
+    @once
     def _committed(self) -> Read | None:
         """The first read in the project of an object that a commit has expired."""
         files = [path for path in self._project.naming(".commit(") if path.endswith(".py") and not is_test(path)]
@@ -130,7 +132,8 @@ class Pools:
     def _reads(self, path: str) -> list[Read]:
         known = self._expired.get(path)
         if known is None:
-            known = self._expired[path] = in_file(self._analysis, path)
+            with self.tracker.finding(("expired", path)):
+                known = self._expired[path] = in_file(self._analysis, path)
         return known
 
     def excess(self, made: Made) -> Excess | None:
@@ -164,14 +167,14 @@ class Pools:
         name, default = server
         return f"the {default} that {name} takes by default", default
 
-    def cached_statements(self, made: Made) -> tuple[Way, str, str] | None:
+    def cached_statements(self, made: Made) -> tuple[Way, str, list[str]] | None:
         """The way in which asyncpg's statement cache is on behind PgBouncer: what says so, and what is missing."""
         if made.kind not in ("async engine", "asyncpg pool"):
             return None
         version = versions.newest(self._project, made.path, "asyncpg")
         for way in made.ways:
             evidence = statements.pooled(self._project, made, way.arguments)
-            missing = statements.cached(made, way.arguments, version) if evidence else ""
+            missing = statements.cached(made, way.arguments, version) if evidence else []
             if missing and not deployment.keeps_statements(self._project, made.path):
                 return way, evidence, missing
         return None

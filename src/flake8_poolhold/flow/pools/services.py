@@ -36,7 +36,7 @@ def model_library(analysis: Analysis) -> str:
         for root in roots
     )
     imports = re.compile(rb"(?m)^[ \t]*(?:%b)" % spelled)
-    for path in sorted(analysis.project.files):
+    for path in sorted(analysis.project.all_files()):
         if path.endswith(".py") and not is_test(path):
             match = imports.search(analysis.project.bytes_of(path))
             if match is not None:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow import roots
 from flake8_poolhold.flow.model.frames import Analysis, Asked, Hold
 from flake8_poolhold.flow.model.states import HELD, HolderState, join_states
 from flake8_poolhold.flow.model.values import Holder
 from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, STARTS_TASKS, habits, name_of
+from flake8_poolhold.flow.releasing.releases import doubts_of_writes
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.uses import rebinds
 
@@ -21,7 +23,7 @@ NAME = "commit-in-dependency"
 MOST_NAMES = 6
 
 _MARKERS = frozenset({"Depends", "Security"})
-_ROUTERS = ("APIRouter", "FastAPI(")
+_ROUTERS = ("APIRouter", "FastAPI(", "@router.")
 _NO_SESSION = "no dependency of the handler has queried with a session that it names"
 
 
@@ -32,7 +34,9 @@ def inside(analysis: Analysis, hold: Hold, *, is_async: bool) -> Remedy:
     if asked is None or not name:
         return Remedy(NAME, refused=_NO_SESSION)
     info = asked.function
-    states = [after for _, after in analysis.events.asked.get(info.id, {}).values()]
+    routed = _routed(analysis, hold)
+    users = analysis.events.asked.get(info.id, {}).values()
+    states = [after for handler, after in users if handler.path in routed]
     state = asked.after
     for other in states:
         state = join_states(state, other)
@@ -42,7 +46,7 @@ def inside(analysis: Analysis, hold: Hold, *, is_async: bool) -> Remedy:
     what = f"insert `{statement}` at the end of {info.name} ({info.path}:{info.node.span[0]})"
     return Remedy(
         NAME,
-        f"{what}, which frees {_handlers(analysis, asked, hold)}",
+        f"{what}, which frees {_handlers(analysis, asked, hold, routed)}",
         statement,
         doubts=tuple(_doubts(analysis, asked, hold, state)),
         path=info.path,
@@ -84,19 +88,13 @@ def _refusal(asked: Asked, hold: Hold, state: HolderState, name: str) -> str:
 
 
 def _doubts(analysis: Analysis, asked: Asked, hold: Hold, state: HolderState) -> Iterator[str]:
-    if state.dirty:
-        yield "writes before the call would be committed even when the rest fails"
-    if state.unsure:
-        yield "code that was not understood may have written"
+    yield from doubts_of_writes(state)
     if hold.keeps_loaded is None:
         yield "`expire_on_commit=False` is not proved"
     if any(name_of(node) in STARTS_TASKS | LOOKS_AT_TRANSACTION for node in walk(asked.function.node.body)):
         yield "a task that runs beside this code may use the session"
     if _is_called(analysis, asked):
         yield "the dependency is also called directly"
-    routed = {path for word in _ROUTERS for path in analysis.project.naming(word)}
-    if not routed <= analysis.analysed:
-        yield "handlers in files that were not checked may use it"
     yield from habits(analysis).doubts
 
 
@@ -118,10 +116,21 @@ def _is_called(analysis: Analysis, asked: Asked) -> bool:
     return False
 
 
-def _handlers(analysis: Analysis, asked: Asked, hold: Hold) -> str:
+def _routed(analysis: Analysis, hold: Hold) -> frozenset[str]:
+    """The files that may have handlers, all of them analysed, whichever are reported on."""
+    found = frozenset(path for word in _ROUTERS for path in analysis.project.naming(word)) | {hold.function.path}
+    with analysis.tracker.finding(("routed",)):
+        for path in sorted(found - {hold.function.path}):
+            roots.analyse(analysis, path)
+    return found
+
+
+def _handlers(analysis: Analysis, asked: Asked, hold: Hold, routed: frozenset[str]) -> str:
     """The handlers that hold for no other reason."""
     names = {hold.function.name}
     for other in analysis.events.holds:
+        if other.function.path not in routed:
+            continue
         last = _last(other) if not other.expression else None
         if last is not None and last.function.id == asked.function.id:
             names.add(other.function.name)
