@@ -139,6 +139,15 @@ def test_the_version_is_stable() -> None:
     assert len(facts.version()) == 32
 
 
+def test_the_version_tells_interpreters_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = facts.version()
+    monkeypatch.setattr(facts, "_VERSION", "3.99")
+    facts.version.cache_clear()
+    there = facts.version()
+    facts.version.cache_clear()
+    assert here != there
+
+
 @pytest.mark.parametrize(
     ("source", "line"),
     [
@@ -216,6 +225,12 @@ def test_pep_695() -> None:
     assert plain(alias) == plain(tree.Assign([tree.Name("A")], tree.Name("B"), None))
     assert plain(generic) == plain(tree.Assign([tree.Name("C")], tree.Subscript(tree.Name("D"), tree.Name("T")), None))
     assert function("def f[T](x: T) -> T: ...\n").parameters[0].name == "x"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="syntax of Python 3.14")
+def test_what_is_put_into_a_template_string_is_evaluated() -> None:
+    call = tree.Call(tree.Name("f"), [], (1, 9, 1, 12))
+    assert plain(expression("t'a{f()}{b!r}'")) == plain(tree.Compute([call]))
 
 
 def test_match() -> None:
