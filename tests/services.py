@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from oracle.runner import Run
@@ -12,6 +13,10 @@ from oracle.runner import Run
 from flake8_poolhold import engine
 from flake8_poolhold.config import Settings
 from flake8_poolhold.finding import Finding, FixResult
+
+Case = TypeVar("Case")
+
+DATABASES = ("sqlite", "postgres")
 
 HOLDS = ("PHL101", "PHL103", "PHL104", "PHL105", "PHL106", "PHL107")
 
@@ -33,6 +38,22 @@ def skip_without_postgres(fixture: Path, database_url: str) -> None:
         pytest.skip("the fixture needs PostgreSQL")
 
 
+def on_databases(cases: Sequence[Case], name: Callable[[Case], str], *, both: bool) -> list[Any]:
+    """Test parameters: each case with the name of a database, or with both names."""
+    return [
+        pytest.param(case, backend, id=f"{name(case)} on {backend}")
+        for number, case in enumerate(cases)
+        for backend in (DATABASES if both else (DATABASES[number % 2],))
+    ]
+
+
+def database(backend: str, folder: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database."""
+    if backend == "sqlite":
+        return f"sqlite+aiosqlite:///{folder / 'service.db'}"
+    return str(request.getfixturevalue("postgres"))
+
+
 def root_of(entry: Path) -> Path:
     return entry if entry.is_dir() else entry.parent
 
@@ -48,9 +69,9 @@ def findings(entry: Path) -> list[Finding]:
     return [one for one in engine.check([root], Settings(), root=root).findings if not one.advisory]
 
 
-def fixed(entry: Path, *, unsafe: bool) -> FixResult:
+def fixed(entry: Path, *, unsafe: bool, select: tuple[str, ...] | None = None) -> FixResult:
     root = root_of(entry)
-    return engine.fix([root], Settings(), unsafe=unsafe, write=True, root=root)
+    return engine.fix([root], Settings(select=select), unsafe=unsafe, write=True, root=root)
 
 
 def unexplained_holds(run: Run, remaining: Iterable[Finding]) -> list[str]:

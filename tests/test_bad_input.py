@@ -63,11 +63,11 @@ BAD = {
     "syntax error": (b"async def f(db):\n    return (\n", 2, "syntax error: "),
     "syntax error in a file of no interest": (b"x = (\n", 1, "syntax error: "),
     "NUL": (b"x = 1\n\0\n", 2, "contains a NUL byte"),
-    "brackets": (f"x = {'[' * 250}{']' * 250}\n".encode(), 1, "brackets nested more than 200 deep at line 1"),
+    "brackets": (f"x = {'[' * 250}{']' * 250}\n".encode(), 1, "syntax error: too many nested parentheses"),
     "indented too deep": (
         "".join(f"{' ' * depth}if session:\n" for depth in range(120)).encode() + b" " * 120 + b"pass\n",
-        1,
-        "syntax error: tokenizer error: too many indentation levels",
+        101,
+        "syntax error: too many levels of indentation",
     ),
 }
 
@@ -109,12 +109,16 @@ FINE = {
     + "".join(f"    elif x == {number}:\n        await db.commit()\n" for number in range(500)),
     "3000 elif": f"{HEAD}    if x:\n        pass\n"
     + "".join(f"    elif x == {n}:\n        pass\n" for n in range(3000)),
-    "a sum": chain(500, " + "),
-    "a concatenation": chain(1500, " + ", "'a{}'"),
+    "a sum": chain(5000, " + "),
+    "a sum of calls": chain(5000, " + ", "a{}()"),
+    "a concatenation": chain(5000, " + ", "'a{}'"),
+    "strings side by side": chain(5000, " ", "'a{}'"),
+    "a union": chain(5000, " | "),
+    "an assignment": chain(5000, " = "),
     "and": chain(5000, " and "),
     "or": chain(5000, " or ", "a{}()"),
-    "a chain of calls": f"{HEAD}    y = db{''.join(f'.m{number}()' for number in range(500))}\n",
-    "a chain of attributes": f"{HEAD}    y = db{''.join(f'.m{number}' for number in range(500))}\n",
+    "a chain of calls": f"{HEAD}    y = db{''.join(f'.m{number}()' for number in range(2000))}\n",
+    "a chain of attributes": f"{HEAD}    y = db{''.join(f'.m{number}' for number in range(2000))}\n",
     "conditional expressions": f"{HEAD}    y = {''.join(f'a{n} if b{n} else ' for n in range(300))}c\n",
     "lambdas": f"{HEAD}    y = {'lambda: ' * 300}c\n",
     "not": f"{HEAD}    y = {'not ' * 300}c\n",
@@ -136,12 +140,47 @@ def test_long_and_deep_files_are_analysed(project: Path, name: str) -> None:
     assert shown.stdout.startswith("good.py:7:5: PHL101")
 
 
-def test_what_only_the_parser_cannot_read_is_said_so(project: Path) -> None:
-    text = "\n".join(f"'a{number}'" for number in range(5000))
-    (project / "long.py").write_text(f"{HEAD}    y = ({text})\n")
+DEEP = {
+    "not": f"{HEAD}    y = {'not ' * 50_000}c\n",
+    "minus": f"{HEAD}    y = {'-' * 50_000}c\n",
+    "lambdas": f"{HEAD}    y = {'lambda: ' * 50_000}c\n",
+    "powers": chain(20_000, "**"),
+    "a chain of calls": f"{HEAD}    y = db{'.m()' * 100_000}\n",
+    "a chain of attributes": f"{HEAD}    y = db{'.m' * 100_000}\n",
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_what_nests_too_deep_is_said_so(project: Path, name: str) -> None:
+    (project / "deep.py").write_text(DEEP[name])
+    result = engine.check([Path()], Settings(), cache=False)
+    assert [(one.path, one.reason) for one in result.problems] == [("deep.py", "nested too deep to be analysed")]
+    assert [one.path for one in result.findings] == ["good.py"]
+
+
+def test_a_syntax_that_the_interpreter_does_not_know(project: Path) -> None:
+    (project / "newer.py").write_text(f"{HEAD}    await db.lazily = 1\n")
     (problem,) = engine.check([Path()], Settings(), cache=False).problems
-    assert problem.path == "long.py"
-    assert problem.reason.startswith("valid, but beyond the parser: syntax error: ")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert (problem.path, problem.line) == ("newer.py", 5)
+    assert problem.reason.endswith(
+        f"(read as Python {version}; run poolhold with the Python that the code is written for)"
+    )
+
+
+@pytest.mark.parametrize("text", ["y = '\\d'\n", "y = x is 'a'\n", "y = 1if x else 2\n", "y: '\\\\d'\n"])
+def test_warnings_of_the_parser_are_not_shown(project: Path, text: str) -> None:
+    (project / "warns.py").write_text(f"session = 1\n{text}")
+    (project / "irrelevant.py").write_text(text)
+    shown = poolhold("check", "--no-cache")
+    assert (shown.returncode, shown.stderr) == (1, "")
+
+
+def test_no_fix_beside_an_expression_that_its_parser_is_slow_on(project: Path) -> None:
+    (project / "good.py").write_text(f"{GOOD}\n\ny = {' + '.join(['a'] * 5000)}\n")
+    (finding,) = engine.check([Path()], Settings(), cache=False).findings
+    assert finding.fix is None
+    assert finding.notes[-1] == "no fix: an expression of the file has more than 500 operands or levels; take it apart"
 
 
 def test_a_coding_comment_is_followed(project: Path) -> None:

@@ -1,16 +1,16 @@
-"""Facts: the spans of calls, awaits, blocks and loops are those that the interpreter's own parser sees."""
+"""Facts: the spans of calls, awaits, blocks and loops are those that libcst sees, and in the file as it stands."""
 
 from __future__ import annotations
 
-import ast
-import sys
 from collections import Counter
 from collections.abc import Iterator
 
+import libcst as cst
 import pytest
 
 from flake8_poolhold import facts
 from flake8_poolhold.facts import tree
+from flake8_poolhold.fixes._positions import spans
 from flake8_poolhold.flow.naming.evidence import walk
 
 ODD = {
@@ -18,6 +18,8 @@ ODD = {
     "tabs": "async def f():\n\tif x:\n\t\tawait g(\n\t\t\th()\n\t\t)\n",
     "CRLF": "async def f():\r\n    await g()\r\n    with a() as b:\r\n        c()\r\n",
     "form feed": "x()\n\x0c\nasync def f():\n    await g()\n",
+    "form feed in a margin": "async def f():\n    a()\n  \x0c    b(); await g()\n"
+    "\x0c    with b():\n        await g()\n\x0cf()\n",
     "wide characters": "é = f('日本', g())\nasync def h():\n    '\U0001d4b3'; await é(f(), '🎉', g())\n",
     "combining characters": "x = f('e\u0301'), g()\n",
     "decorators": "@a()\n@b(\n    c(),\n)\nasync def f():\n    await d()\n",
@@ -39,59 +41,67 @@ ODD = {
     "class": "@a()\nclass C(b(), metaclass=c()):\n    x = d()\n    def f(self): return e()\n",
     "try and match": "try:\n    f()\nexcept g():\n    h()\nfinally:\n    i()\nmatch j():\n    case 1 if k(): l()\n",
     "blank lines and spaces": "\n\n   \nf()\n   \n\n  # x\ng()\n",
-    "byte order mark": "\ufefff()\ng()\n",
     "walrus, ternary, subscript": "x = (y := f()) if g() else h()[i():j()]\n",
     "yield": "def f():\n    x = yield g()\n    yield from h()\n",
     "mixed newlines": "f()\r\ng()\nh()\r\n",
     "continuation at the start": "x = 1\nif a and \\\n   f():\n    g()\n",
+    "attributes": "x = (a.b).c()\ny = (  a . b)\n(é.b).c = a.é.d, 'é', b.c\n",
+    "multi-line f-strings": "x = f'''é {\n  a.b} {f(1)}\n  {g(2)!r:>{h(3)}}''' f'{i(4)}' 'é'\n"
+    "y = (\n    'a'\n    f'é{b.c}'\n    rf\"{f'{d.e}'}\"\n)\n",
+    "with items": "with (a()) as b, (c()) as (d), (e) as (f, g), (h()): pass\nwith (a() as b, (c.d) as d,): pass\n"
+    "with ((a())): pass\nwith (a()): pass\nwith (a()).b(): pass\nwith (a(), b()) as c: pass\nwith (x := a()): pass\n"
+    "with ((x := a()), b()): pass\nwith ((a()) as b): pass\nwith (a,): pass\nwith (b for b in c), (d): pass\n"
+    "with (yield): pass\n",
+    "with items over lines": "with (  # (\n    # )\n    (  # é(\n        a()  # )\n    ) as b,  # (\n"
+    "    é() as (  # )\n        d\n    ),\n    ('é', (c())\n     ),\n):\n    pass\n"
+    "with \\\n  (a()) \\\n  as b: pass\n",
+    "starred": "f(*a.b, c=d.e, *g.h, **i.j)\n[*a.b, *(c.d)]\nx[a.b:c.d, ...] = y\n",
+    "nested places": "class A(B.c, metaclass=D.e):\n    @f.g\n    class H: pass\n    async def i(self):\n"
+    "        return lambda: j.k()\n",
     "annotations": "def f(a: g() = h(), *b: i()) -> j():\n    x: k() = l()\n",
 }
 
-NAMES = {ast.Call: "Call", ast.Await: "Await", ast.For: "For", ast.AsyncFor: "For", ast.With: "With",
-         ast.AsyncWith: "With",
-         ast.Yield: "Yield", ast.YieldFrom: "Yield", ast.Return: "Return", ast.Raise: "Raise"}  # fmt: skip
-BLOCKS = frozenset({"For", "With"})
+KINDS: dict[type[cst.CSTNode], str] = {
+    cst.Assign: "Assign", cst.Attribute: "Attribute", cst.Await: "Await", cst.Call: "Call", cst.ClassDef: "Class",
+    cst.For: "For", cst.FunctionDef: "Function", cst.Lambda: "Lambda", cst.Raise: "Raise", cst.Return: "Return",
+    cst.With: "With", cst.WithItem: "WithItem", cst.Yield: "Yield",
+}  # fmt: skip
+BLOCKS = {"Class", "For", "Function", "With"}
+"""Of these only the start is compared: for libcst a block ends on the next line that is not empty."""
 
 
-def by_parser(source: str) -> Iterator[tuple[str, int, int]]:
-    """What the interpreter's parser says: kind, line, column, all 1-based, columns in code points."""
-    text = source.removeprefix("\ufeff")
-    lines = text.replace("\r\n", "\n").split("\n")
-    for node in ast.walk(ast.parse(text)):
-        name = NAMES.get(type(node))
-        if name is not None:
-            line: int = node.lineno  # type: ignore[attr-defined]
-            encoded = lines[line - 1].encode()
-            column = len(encoded[: node.col_offset].decode()) + 1  # type: ignore[attr-defined]
-            yield name, line, column
+def by_libcst(source: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Where libcst sees the nodes that have a place: the codemods find them there."""
+    module = cst.parse_module(source)
+    found = spans(module, frozenset(KINDS), source)
+    waiting: list[cst.CSTNode] = [module]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(node.children)
+        kind = KINDS.get(type(node))
+        if kind is not None:
+            yield kind, found[id(node)][: 2 if kind in BLOCKS else 4]
 
 
-def by_facts(source: str) -> Iterator[tuple[str, int, int]]:
-    body = facts.extract("x.py", source).body
-    implied = {id(node.function.body[0]) for node in walk(body) if isinstance(node, tree.Lambda)}
-    for node in walk(body):
-        if id(node) in implied:  # what a lambda returns
-            continue
-        name = type(node).__name__
-        span = getattr(node, "span", None)
-        if name in NAMES.values() and span is not None:
-            yield name, span[0], span[1]
+def by_facts(source: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    lambdas = set()
+    for node in walk(facts.extract("x.py", source).body):
+        kind, span = type(node).__name__, getattr(node, "span", ())
+        if isinstance(node, tree.Lambda):
+            lambdas |= {id(node.function), id(node.function.body[0])}  # the function, and what it returns
+            yield kind, node.function.span
+        elif kind in KINDS.values() and id(node) not in lambdas and getattr(node, "annotation", None) is None:
+            yield kind, span[: 2 if kind in BLOCKS else 4]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="columns inside f-strings are known since Python 3.12")
-def test_columns_inside_f_strings() -> None:
-    source = ODD["nested f-string"]
-    assert Counter(by_facts(source)) == Counter(by_parser(source))
-
-
-@pytest.mark.parametrize("name", [name for name in ODD if name != "nested f-string"])
-def test_places_are_those_of_the_parser(name: str) -> None:
-    assert Counter(by_facts(ODD[name])) == Counter(by_parser(ODD[name]))
+@pytest.mark.parametrize("name", ODD)
+def test_places_are_those_where_the_codemods_look(name: str) -> None:
+    assert Counter(by_facts(ODD[name])) == Counter(by_libcst(ODD[name]))
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_calls_end_where_their_bracket_closes(name: str) -> None:
-    source = ODD[name].removeprefix("\ufeff")
+    source = ODD[name]
     lines = source.replace("\r\n", "\n").split("\n")
     calls = [node for node in walk(facts.extract("x.py", ODD[name]).body) if isinstance(node, tree.Call)]
     assert calls
@@ -104,11 +114,11 @@ def test_calls_end_where_their_bracket_closes(name: str) -> None:
 @pytest.mark.parametrize("indent", ["\t", " ", "  ", "        ", "\t  "])
 def test_every_indent_counts(indent: str) -> None:
     source = f"async def f():\n{indent}if x:\n{indent * 2}await g()\n"
-    assert ("Await", 3, len(indent) * 2 + 1) in set(by_facts(source))
+    assert ("Await", (3, len(indent) * 2 + 1, 3, len(indent) * 2 + 10)) in set(by_facts(source))
 
 
 def test_a_file_of_bare_carriage_returns() -> None:
-    assert set(by_facts("f()\rg()\r")) == {("Call", 1, 1), ("Call", 2, 1)}
+    assert set(by_facts("f()\rg()\r")) == {("Call", (1, 1, 1, 4)), ("Call", (2, 1, 2, 4))}
 
 
 def test_names_and_lines_of_functions_and_classes() -> None:

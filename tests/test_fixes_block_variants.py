@@ -1,6 +1,7 @@
 """Generated services with their own blocks: a safe fix ends the hold on a real pool and changes nothing else.
 
-A part of them runs here; `POOLHOLD_VARIANTS=700` makes and runs that many, `POOLHOLD_SEED` chooses others.
+A part of them runs here, each on one of the databases; `POOLHOLD_VARIANTS=700` makes that many and runs all of them on
+both, `POOLHOLD_SEED` chooses others.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from block_variants import BlockVariant, drawn, source
 from oracle.runner import run_fixture, same_behaviour
-from services import contents, findings, fixed, unexplained_holds
+from services import contents, database, findings, fixed, on_databases, unexplained_holds
 
 EVERYTHING = int(os.environ.get("POOLHOLD_VARIANTS", "0"))
 SEED = int(os.environ.get("POOLHOLD_SEED", "1"))
@@ -19,8 +20,10 @@ ALL = drawn(SEED, EVERYTHING)
 CHOSEN = ALL if EVERYTHING else ALL[SEED % 5 :: 5]
 
 
-@pytest.mark.parametrize("variant", CHOSEN, ids=str)
-def test_a_safe_fix_is_harmless(variant: BlockVariant, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("variant", "backend"), on_databases(CHOSEN, str, both=bool(EVERYTHING)))
+def test_a_safe_fix_is_harmless(
+    variant: BlockVariant, backend: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     entry = tmp_path / "service" / "service.py"
     entry.parent.mkdir()
     entry.write_text(source(variant))
@@ -31,7 +34,7 @@ def test_a_safe_fix_is_harmless(variant: BlockVariant, tmp_path: Path) -> None:
         assert contents(entry) == original
         return
 
-    database_url = f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
+    database_url = database(backend, tmp_path, request)
     before = run_fixture(entry, database_url)
     result = fixed(entry, unsafe=False)
     after = run_fixture(entry, database_url)

@@ -76,6 +76,13 @@ WORSE = {
 }  # fmt: skip
 
 
+def test_a_function_that_is_imported_under_another_name_has_other_callers(tmp_path: Path) -> None:
+    other = "from app import maker, work as job\n\nasync def writes():\n    async with maker() as db:\n        db.add(1)\n        await job(db)\n"
+    assert verdicts(tmp_path, other=other)["work"] == (
+        "unsafe", "`expire_on_commit=False` is not proved; the callers' transactions are not known: work goes by another name in other.py",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("case", WORSE)
 def test_one_caller_that_is_not_clean_spoils_it(case: str, tmp_path: Path) -> None:
     body, grade, reason = WORSE[case]

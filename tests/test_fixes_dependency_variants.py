@@ -1,6 +1,6 @@
 """Generated services with a dependency that queries: a safe fix of it changes nothing but the holds.
 
-A part of them runs here; with `POOLHOLD_VARIANTS=1` all of them.
+A part of them runs here, each on one of the databases; with `POOLHOLD_VARIANTS=1` all of them on both.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dependency_variants import Parts, every, source
 from oracle.runner import run_fixture, same_behaviour
-from services import contents, findings, fixed, unexplained_holds
+from services import contents, database, findings, fixed, on_databases, unexplained_holds
 
 CHOSEN = every() if os.environ.get("POOLHOLD_VARIANTS") else every()[::5]
 
@@ -22,8 +22,10 @@ def name(parts: Parts) -> str:
     )
 
 
-@pytest.mark.parametrize("parts", CHOSEN, ids=name)
-def test_a_safe_fix_is_harmless(parts: Parts, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("parts", "backend"), on_databases(CHOSEN, name, both=bool(os.environ.get("POOLHOLD_VARIANTS")))
+)
+def test_a_safe_fix_is_harmless(parts: Parts, backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     entry = tmp_path / "service" / "service.py"
     entry.parent.mkdir()
     entry.write_text(source(parts))
@@ -33,7 +35,7 @@ def test_a_safe_fix_is_harmless(parts: Parts, tmp_path: Path) -> None:
         fixed(entry, unsafe=False)
         assert contents(entry) == original
         return
-    database_url = f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
+    database_url = database(backend, tmp_path, request)
     before = run_fixture(entry, database_url)
     result = fixed(entry, unsafe=False)
     after = run_fixture(entry, database_url)

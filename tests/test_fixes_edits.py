@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from flake8_poolhold.facts.positions import spans
 from flake8_poolhold.finding import Edit, Finding, FixOffer, Step
 from flake8_poolhold.fixes import CannotFixError, apply, edits
+from flake8_poolhold.fixes._positions import spans
 from flake8_poolhold.source.text import decode, encode
 
 COMMIT = "await db.commit()"
@@ -24,7 +24,7 @@ HEAD = "async def work(db, a, b):\n"
 def finding_in(text: str, *trail: Step, statement: str = COMMIT) -> Finding:
     """A finding on the only call of `ask` in `text`, where the facts would place it."""
     module = cst.parse_module(text)
-    found = spans(module, frozenset({cst.Await, cst.Call, cst.For, cst.With}))
+    found = spans(module, frozenset({cst.Await, cst.Call, cst.For, cst.With}), text)
     best: list[tuple[int, int, int, int]] = []
 
     def visit(node: cst.CSTNode) -> None:
@@ -43,7 +43,7 @@ def finding_in(text: str, *trail: Step, statement: str = COMMIT) -> Finding:
 
 def repaired(text: str) -> str:
     """`text` with the fix made, checked to be `text` with one insertion and one more statement."""
-    (change,) = edits(finding_in(text), text)
+    (change,) = edits(finding_in(text), lambda _: text)
     assert (change.line, change.column) == (change.end_line, change.end_column)
     after = apply(text, (change,))
     begin = after.index(change.content)
@@ -102,6 +102,15 @@ PLACES = {
     "body of while": "    while a:\n        |await ask()\n",
     "with header": "    |async with ask() as x:\n        b()\n",
     "handler": "    try: a()\n    except a as e:\n        |await ask()\n",
+    "first of a try": "    |try:\n        await ask()\n    except a: b()\n",
+    "first of nested tries": "    |try:\n      try:\n        x = await ask()\n      except a: b()\n    except b: a()\n",
+    "first of a commented try": "    |# why\n    try:\n      # what\n      await ask()\n    except a: b()\n",
+    "a comment right above": "    a()\n    |# first\n    # second\n    await ask()\n",
+    "a comment of the block around": "    if a:\n    # first\n        |await ask()\n",
+    "second of a try": "    try:\n        a()\n        |await ask()\n    except a: b()\n",
+    "try with a finally": "    try:\n        |await ask()\n    finally: b()\n",
+    "try that looks after the session": "    try:\n        |await ask()\n    except a: db.rollback()\n",
+    "else of a try": "    try: a()\n    except a: b()\n    else:\n        |await ask()\n",
     "list comprehension": "    |return [await ask() for x in a]\n",
     "nested function": "    async def inner():\n        |await ask()\n",
     "decorated method": "    @a\n    class K:\n        @b\n        async def k(self): !await ask()\n",
@@ -145,21 +154,21 @@ def test_a_statement_that_checks_out_itself_is_refused() -> None:
     text = f"{HEAD}    return await ask(await db.scalar(a))\n"
     step = Step("service.py", 2, 22, "connection checked out", "checkout")
     with pytest.raises(CannotFixError, match="checks the connection out itself"):
-        edits(finding_in(text, step), text)
+        edits(finding_in(text, step), lambda _: text)
     earlier = Step("service.py", 1, 5, "connection checked out", "checkout")
-    assert edits(finding_in(text, earlier), text)
+    assert edits(finding_in(text, earlier), lambda _: text)
 
 
 def test_a_finding_without_an_offer_has_no_edits() -> None:
     finding = Finding("PHL101", "n", "m", "service.py", 1, 1, 1, 2)
     with pytest.raises(CannotFixError, match="no fix is offered"):
-        edits(finding, "ask()\n")
+        edits(finding, lambda _: "ask()\n")
 
 
 def test_a_file_that_has_changed_is_refused() -> None:
     text = f"{HEAD}    await ask()\n"
     with pytest.raises(CannotFixError, match="may have changed"):
-        edits(finding_in(text), "x = 1\n")
+        edits(finding_in(text), lambda _: "x = 1\n")
 
 
 def test_edits_are_made_from_the_end() -> None:

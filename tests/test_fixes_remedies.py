@@ -6,8 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from services import findings
 from snippets import HEAD, flow_of
+
+from flake8_poolhold import engine
+from flake8_poolhold.config import Settings
 
 MODELS = """
 from sqlalchemy.orm import DeclarativeBase, relationship
@@ -210,12 +212,20 @@ def test_commit_in_dependency(case: str, tmp_path: Path) -> None:
     assert reason in one.refused or reason in one.what or any(reason in doubt for doubt in one.doubts)
 
 
-def test_a_dependency_of_files_that_are_not_checked_is_unsafe(tmp_path: Path) -> None:
-    text = HEAD + DEPENDENCY.format(before="pass", more="")
-    flow = flow_of(tmp_path, {"app.py": text, "more.py": "from fastapi import APIRouter\nfrom app import user\n"})
-    hold = next(hold for hold in flow.holds if hold.function.name == "handler")
-    assert flow.remedies(hold)[0].doubts == ()
-    (tmp_path / "service").mkdir()
-    service = tmp_path / "service" / "app.py"
-    service.write_text(text)
-    assert [one.fix.applicability for one in findings(service) if one.fix is not None] == ["safe", "safe"]
+OTHERS = {
+    "handlers that only read": ("async def more(user=Depends(user)): ...", "safe"),
+    "a handler that has written before": ("async def more(first=Depends(first), user=Depends(user)): ...", "unsafe"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_handlers_in_files_that_are_not_checked_count_too(case: str, tmp_path: Path) -> None:
+    more, grade = OTHERS[case]
+    (tmp_path / "app.py").write_text(HEAD + DEPENDENCY.format(before="pass", more=""))
+    (tmp_path / "more.py").write_text(
+        "from app import *\n\nrouter = APIRouter()\n\n\n"
+        "async def first(db: AsyncSession = Depends(get_db)):\n    db.add(object())\n\n\n"
+        f'@router.get("/more")\n{more}\n'
+    )
+    checked = engine.check([tmp_path / "app.py"], Settings(), root=tmp_path, cache=False).findings
+    assert {one.fix.applicability for one in checked if one.fix is not None} == {grade}

@@ -1,6 +1,7 @@
 """Generated services: where a fix is offered as safe, it ends the hold on a real pool and changes nothing else.
 
-A part of them runs here; `POOLHOLD_VARIANTS=500` makes and runs that many, `POOLHOLD_SEED` chooses others.
+A part of them runs here, each on one of the databases; `POOLHOLD_VARIANTS=500` makes that many and runs all of them on
+both, `POOLHOLD_SEED` chooses others.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from oracle.runner import run_fixture, same_behaviour
-from services import contents, findings, fixed, unexplained_holds
+from services import contents, database, findings, fixed, on_databases, unexplained_holds
 from variants import Variant, drawn, source
 
 EVERYTHING = int(os.environ.get("POOLHOLD_VARIANTS", "0"))
@@ -19,8 +20,8 @@ ALL = drawn(SEED, EVERYTHING)
 CHOSEN = ALL if EVERYTHING else ALL[SEED % 4 :: 4]
 
 
-@pytest.mark.parametrize("variant", CHOSEN, ids=str)
-def test_a_safe_fix_is_harmless(variant: Variant, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("variant", "backend"), on_databases(CHOSEN, str, both=bool(EVERYTHING)))
+def test_a_safe_fix_is_harmless(variant: Variant, backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     entry = tmp_path / "service" / "service.py"
     entry.parent.mkdir()
     entry.write_text(source(variant))
@@ -31,7 +32,7 @@ def test_a_safe_fix_is_harmless(variant: Variant, tmp_path: Path) -> None:
         assert contents(entry) == original
         return
 
-    database_url = f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
+    database_url = database(backend, tmp_path, request)
     before = run_fixture(entry, database_url)
     result = fixed(entry, unsafe=False)
     after = run_fixture(entry, database_url)

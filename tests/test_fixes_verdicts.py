@@ -86,10 +86,37 @@ SAFE = {
     "listener of something else": (MODULE, '@event.listens_for(Note, "load")\ndef seen(target, context): ...\n'),
     "a word in a string": (MODULE, 'HELP = "before_commit of the document"\n'),
     "write behind the call": (AFTER, "    note.body = answer\n    await db.commit()\n"),
+    "listener that works off a queue": (
+        MODULE,
+        "@event.listens_for(AsyncSession, 'after_commit')\ndef send(session):\n    jobs = session.info.pop('jobs', [])\n"
+        "    for job in jobs:\n        publish(job)\n",
+    ),
+    "listener that looks for a queue": (
+        MODULE,
+        "@event.listens_for(AsyncSession, 'after_commit')\ndef send(session):\n    jobs = session.info.get('jobs')\n"
+        "    if not jobs:\n        return\n    publish(jobs)\n",
+    ),
+    "listener that an insert registers": (
+        MODULE,
+        "@event.listens_for(Note, 'after_insert')\ndef inserted(mapper, connection, target):\n"
+        "    @event.listens_for(object_session(target), 'after_commit', once=True)\n    def send(session):\n        publish(target)\n",
+    ),
+    "change that its helper commits": (
+        MODULE, "async def archive(db: AsyncSession, note: Note) -> None:\n    note.body = ''\n    await db.commit()\n    await db.refresh(note)\n",
+        BEFORE, "    await archive(db, note)\n",
+    ),
+    "row that could be locked": (
+        MODULE, "async def load(db: AsyncSession, lock: bool = False) -> Note:\n    return await db.get(Note, 2, with_for_update=lock)\n",
+        BEFORE, "    await load(db)\n",
+    ),
     "read of a column": (BEFORE, "    title = note.body.strip().lower()\n"),
     "own object changed": (BEFORE, "    box = {}\n    box['body'] = note.body\n"),
     "commit of something else": (MODULE, "class Unit:\n    async def commit(self) -> None: ...\n"),
     "engine that commits each statement": ('os.environ["DATABASE_URL"])', 'os.environ["DATABASE_URL"], isolation_level="AUTOCOMMIT")'),
+    "factory that is set later": (
+        MAKER, "maker: async_sessionmaker[AsyncSession] | None = None\ndef start() -> None:\n    global maker\n"
+        "    maker = async_sessionmaker(engine, expire_on_commit=False)\n",
+    ),
     "same method name elsewhere": (MODULE, "class Job:\n    def run(self) -> None: ...\ndef start(job: Job) -> None:\n    job.run()\n"),
     "savepoint that has ended": (BEFORE, "    async with db.begin_nested():\n        await db.scalar(select(Note.id))\n"),
 }  # fmt: skip
@@ -97,7 +124,8 @@ SAFE = {
 
 @pytest.mark.parametrize("case", SAFE)
 def test_harmless_neighbours_keep_it_safe(case: str, tmp_path: Path) -> None:
-    assert verdict(tmp_path, SAFE[case]) == ("safe", verdict(tmp_path, SAFE[case])[1])
+    texts: tuple[str, ...] = SAFE[case]
+    assert verdict(tmp_path, *zip(texts[::2], texts[1::2], strict=True)) == ("safe", "")
 
 
 UNSAFE = {
@@ -133,7 +161,35 @@ UNSAFE = {
     "called directly": (MODULE, "async def twice() -> str:\n    return await run()\n", "", "", "callers' transactions"),
     "registered by hand": ("    return answer + note.body\n", "    return answer\napp.add_api_route('/b', run)\n", "", "", "called directly"),
     "registered twice": ('@app.post("/run")\n', '@app.get("/run")\n@app.post("/run")\n', "", "", "more than once"),
-    "listener": (MODULE, "@event.listens_for(AsyncSession, 'before_commit')\ndef seen(session): ...\n", "", "", "listens to commits"),
+    "listener": (MODULE, "@event.listens_for(AsyncSession, 'before_commit')\ndef seen(session):\n    audit(session)\n", "", "", "listens to commits"),
+    "listener behind its queue": (
+        MODULE,
+        "@event.listens_for(AsyncSession, 'after_commit')\ndef send(session):\n    jobs = session.info.pop('jobs', [])\n"
+        "    for job in jobs:\n        publish(job)\n    audit(session)\n", "", "", "listens to commits",
+    ),
+    "listener that is registered for good": (
+        MODULE,
+        "@event.listens_for(Note, 'after_insert')\ndef inserted(mapper, connection, target):\n"
+        "    @event.listens_for(object_session(target), 'after_commit')\n    def send(session):\n        publish(target)\n",
+        "", "", "listens to commits",
+    ),
+    "change that its helper may commit": (
+        MODULE, "async def archive(db: AsyncSession, note: Note) -> None:\n    note.body = ''\n    if note.answer:\n        await db.commit()\n",
+        BEFORE, "    await archive(db, note)\n    await db.scalar(select(Note.id))\n", "may have written",
+    ),
+    "change that its helper commits elsewhere": (
+        MODULE, "async def archive(db: AsyncSession, note: Note) -> None:\n    note.body = ''\n    async with maker() as other:\n        await other.commit()\n",
+        BEFORE, "    await archive(db, note)\n", "may have written",
+    ),
+    "row that may be locked": (
+        MODULE, "async def load(db: AsyncSession, lock=False) -> Note:\n    return await db.get(Note, 2, with_for_update=lock)\n",
+        BEFORE, "    await load(db, os.environ['L'])\n", "may have written",
+    ),
+    "queue that is filled": (
+        MODULE,
+        "@event.listens_for(AsyncSession, 'after_commit')\ndef send(session):\n    for job in session.info.pop('jobs', []):\n"
+        "        publish(job)\n", BEFORE, "    db.info.setdefault('jobs', []).append(1)\n", "writes before the call",
+    ),
     "listener of the engine": (MODULE, "event.listen(engine, 'commit', print)\n", "", "", "listens to commits"),
     "autobegin": (MODULE, "other = async_sessionmaker(engine, autobegin=False)\n", "", "", "autobegin"),
     "isolation": ('os.environ["DATABASE_URL"])', 'os.environ["DATABASE_URL"], isolation_level="SERIALIZABLE")', "", "", "isolation level"),

@@ -191,7 +191,7 @@ def test_the_place_of_the_wait_is_found_in_every_block(body: str, tmp_path: Path
 
 HABITS = [
     pytest.param(
-        "from sqlalchemy import event\n@event.listens_for(object, 'after_commit')\ndef on(session): ...\n",
+        "from sqlalchemy import event\n@event.listens_for(object, 'after_commit')\ndef on(db):\n    audit(db)\n",
         "listens to commits",
         id="listener",
     ),
@@ -284,7 +284,7 @@ def test_who_else_may_use_the_session(tmp_path: Path) -> None:
     )
     flow = flow_of(tmp_path, {"app.py": source})
     doubts = {hold.function.name: of(flow, hold).doubts for hold in flow.holds}
-    assert "the callers' transactions are not known" in doubts["given"]
+    assert any(one.startswith("the callers' transactions are not known") for one in doubts["given"])
     assert "the handler is also called directly" in doubts["called"]
     assert "the handler is registered more than once" in doubts["twice"]
 

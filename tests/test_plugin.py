@@ -250,15 +250,6 @@ def test_wrong_settings_stop_flake8_with_a_message(project: Path, jobs: int) -> 
     assert "[tool.poolhold] select: unknown code `XYZ`" in shown.stdout + shown.stderr
 
 
-def test_what_only_flake8_can_read_is_told(project: Path) -> None:
-    (project / "a.py").write_text("session = (" + "\n".join(f"'{number}'" for number in range(5000)) + ")\n")
-    (project / "b.py").write_text(GOOD)
-    shown = run("flake8", "--isolated", "--select=PHL", ".")
-    assert shown.stderr.startswith("poolhold: ./a.py:")
-    assert "valid, but beyond the parser" in shown.stderr
-    assert shown.stdout.startswith("./b.py:7:5: PHL101")
-
-
 class TestInOneProcess:
     """Instances of the plugin share what they know, and see what changes."""
 

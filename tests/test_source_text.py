@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flake8_poolhold.source.nesting import LIMIT, too_deep
 from flake8_poolhold.source.text import Source, SourceError, decode, encode, lines, read
 
 
@@ -49,7 +47,6 @@ def test_decodes_and_gives_the_same_bytes_back(data: bytes, source: Source) -> N
         (b"\xef\xbb\xbf# coding: latin-1\n", 1, "coding comment cannot be followed: encoding problem: utf-8"),
         (b"# coding: rot13\n", 1, "cannot be decoded as rot13"),
         (b"# coding: utf-7\n+AGE-\n", 1, "text in utf-7 does not give the same bytes back; save the file as UTF-8"),
-        (b"\n" + b"(" * 201, 2, "brackets nested more than 200 deep at line 2"),
     ],
 )
 def test_refuses_with_line_and_reason(data: bytes, line: int, reason: str) -> None:
@@ -92,51 +89,3 @@ def test_reads_files_and_says_why_not(tmp_path: Path) -> None:
 
 def test_only_newlines_end_lines() -> None:
     assert lines("a\x0cb\r\nc\u2028d\re\n\nf") == ["a\x0cb\r\n", "c\u2028d\r", "e\n", "\n", "f"]
-
-
-DEEP = "(" * LIMIT + "x" + ")" * LIMIT
-TOO_DEEP = "(" * LIMIT + "[x]" + ")" * LIMIT
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        (DEEP, None),
-        (TOO_DEEP, 1),
-        ("\n\r\n\r" + TOO_DEEP, 4),
-        ("(\n" * 300, 201),
-        ("([{" * 67, 1),
-        (f"{DEEP}\n" * 9, None),
-        ("f(1)(2)" * 500, None),
-        ("# ((((\n" * 300, None),
-        ("x = '((((\\'(((('\n" * 300, None),
-        ('"""\n((((" ((((\n"""\n' * 300, None),
-        ("r'((\\\\' + r'\\'(('\n" * 300, None),
-        ("f'((({{((('\n" * 300, None),
-        ("if'((((': pass\n" * 300, None),
-        ("rf'\\{x[0]}((' + f'\\N{LEFT PARENTHESIS}'\n" * 300, None),
-        ("f'{x:((((>{width}}((' + '('\n" * 300, None),
-        ("f'{a['(((']}' + f'{b!r}' + f\"{c['''((''']}\"\n" * 300, None),
-        ("f'{" + TOO_DEEP + "}'", 1),
-        ("f'{x:{" + TOO_DEEP + "}}'", 1),
-        ("f'''{\n" + TOO_DEEP + "}'''", 2),
-        ("f'{f'" + "{f'" * 250, 1),
-        ("x = f'{\n'((' + y}'\n" * 300, None),
-        ("f'unfinished {x:>\n)" * 300, None),
-        ("f'''{x:\n((}((''' + '('\n" * 300, None),
-        ("f'{x:'((\n" * 99, None),
-        ("f'{x:'((\n" * 101, 101),
-        (")" * 500 + DEEP, None),
-    ],
-)
-def test_counts_the_brackets_that_nest(text: str, line: int | None) -> None:
-    assert too_deep(text) == line
-
-
-@pytest.mark.parametrize("unit", ["(a", "f'{", "\"'", "'''", "#(", "f'''{x:", "'\\", "(]", "{{", '((("))"))'])
-def test_counting_takes_linear_time(unit: str) -> None:
-    text = unit.ljust(LIMIT + 1) * 3000
-    start = time.perf_counter()
-    too_deep(text)
-    too_deep("(x)" * LIMIT + unit * 100_000)
-    assert time.perf_counter() - start < 3

@@ -127,6 +127,38 @@ def append_tag(note: Note) -> None:
     return {w}db.get(Note, note_id)
 
 
+{a}def load_for(db: {session}, note_id: int, for_update: bool = False) -> Note | None:
+    return {w}db.get(Note, note_id, with_for_update=for_update)
+
+
+{a}def archive(db: {session}, note: Note) -> None:
+    note.body = "archived"
+    {w}db.commit()
+    {w}db.refresh(note)
+
+
+{a}def archive_some(db: {session}, note: Note, really: bool) -> None:
+    note.body = "archived"
+    if really:
+        {w}db.commit()
+        {w}db.refresh(note)
+
+
+{a}def archive_elsewhere(db: {session}, note: Note) -> None:
+    note.body = "archived"
+    {a}with maker() as other:
+        other.add(Note(body="archived one"))
+        {w}other.commit()
+
+
+{a}def ask_about_first(db: {session}) -> str:
+    found = {w}db.scalar(select(Note.id).order_by(Note.id).limit(1))
+    return {w}ask(found)
+
+
+SENT: list[str] = []
+
+
 class Notes:
     def __init__(self, db: {session}) -> None:
         self.db = db
@@ -192,6 +224,16 @@ PROVIDERS = {
         {a}with {session}(bind=connection, expire_on_commit=False) as session:
             yield session
 """,
+    "works off a queue": """{a}def get_db():
+    {a}with maker() as session:
+        yield session
+
+
+@event.listens_for(Session, "after_commit")
+def send(session) -> None:
+    for body in session.info.pop("later", []):
+        SENT.append(body)
+""",
     "savepoint": """{a}def get_db():
     {a}with maker() as session:
         {a}with session.begin_nested():
@@ -236,6 +278,12 @@ BEFORE = {
     "helper adds": '{w}add_note(db, "by helper")',
     "repository renames": '{w}Notes(db).rename(note, "by repository")',
     "repository remembers": 'Notes(db).remember("by repository")',
+    "helper archives": "{w}archive(db, note)",
+    "helper archives some": "{w}archive_some(db, note, flag)\n{w}db.scalar(select(Note.id).limit(1))",
+    "helper archives elsewhere": "{w}archive_elsewhere(db, note)",
+    "loads without a lock": "same = {w}load_for(db, 1)",
+    "loads with a lock": "same = {w}load_for(db, 1, for_update=True)",
+    "queues": 'db.info.setdefault("later", []).append("queued")',
     "append": 'loaded = {w}db.scalar(select(Note).options(selectinload(Note.tags)).where(Note.id == 1))\nloaded.tags.append(Tag(name="appended"))',
     "append in a helper": "loaded = {w}db.scalar(select(Note).options(selectinload(Note.tags)).where(Note.id == 1))\nappend_tag(loaded)",
     "clear": "loaded = {w}db.scalar(select(Note).options(selectinload(Note.tags)).where(Note.id == 1))\nloaded.tags.clear()",
@@ -282,6 +330,8 @@ WAITS = {
     "finally": "try:\n    {w}db.scalar(select(Note.id).limit(1))\nfinally:\n    answer = {w}ask(note.id)",
     "same statement": "answer = {w}ask({w}db.scalar(select(Note.body).limit(1)))",
     "list": "answer = [{w}ask(number) for number in range(2)][0]",
+    "callee that queries": "answer = {w}ask_about_first(db)",
+    "callee that queries twice": "answer = {w}ask_about_first(db)\nanswer = {w}ask_about_first(db) + answer",
     "savepoint": "{a}with db.begin_nested():\n    answer = {w}ask(note.id)\n    {w}db.scalar(select(Note.id).limit(1))",
     "several": "first = {w}ask(note.body)\nsecond = {w}ask(first)\nanswer = {w}ask(second)",
     "re-reads between": "first = {w}ask(note.body)\nnote = {w}db.get(Note, 1, populate_existing=True)\nanswer = {w}ask(note.body)",
@@ -321,6 +371,7 @@ AFTER = {
     "refresh": "{w}db.refresh(note)",
     "rollback": "{w}db.rollback()",
     "close": "{w}db.close()",
+    "tells what was sent": 'answer = f"{{answer}} {{len(SENT)}}"',
     "in transaction": 'answer = f"{{answer}} {{db.in_transaction()}}"',
     "flush": "db.add(Note(body=str(answer)))\n{w}db.flush()",
     "nested": "{a}with db.begin_nested():\n    db.add(Note(body=str(answer)))\n{w}db.commit()",
@@ -417,6 +468,13 @@ def drawn(seed: int, count: int) -> list[Variant]:
         ]
         found += [_with(plain, is_async=is_async, wait=wait, after=("nothing",)) for wait in waits_of(is_async)]
         found += [_with(plain, is_async=is_async, provider=provider, after=("attribute",)) for provider in PROVIDERS]
+        queue = _with(plain, is_async=is_async, provider="works off a queue", after=("tells what was sent",))
+        found += [_with(queue, before=before) for before in ((), ("queues",), ("add", "queues"), ("committed",))]
+        found += [
+            _with(plain, is_async=is_async, before=before, wait="callee that queries", provider=provider)
+            for before in ((), ("attribute",), ("for update",), ("add and flush",), ("helper archives",))
+            for provider in ("closes", "commits after yield", "queries first", "yields inside begin")
+        ]
         found += [
             _with(
                 plain, is_async=is_async, after=(after,), result=RESULTS[0] if after == "in transaction" else RESULTS[2]

@@ -37,14 +37,26 @@ class Edit(msgspec.Struct, frozen=True):
     content: str
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A piece of code that a fix changes: where it begins, what becomes of it, and a text that belongs to that."""
+
+    path: str
+    line: int
+    column: int
+    role: str
+    text: str = ""
+
+
 class FixOffer(msgspec.Struct, frozen=True):
     """A repair that can be made: which fix, whether it is proved harmless, and its edits.
 
     `statement` is the code that it inserts; `scope` names the function that it changes, so that no two fixes of one
-    round change the same one. `start` is the line and column where the block or function begins that it changes, in
+    round change the same one. `site` is the line and column of the wait that it is made for, in `path`, when it is not
+    that of the finding. `start` is the line and column where the block or function begins that it changes, in
     `path` (empty: the file of the finding), `again` a place in the statement before which the block is opened again;
     `reads` are the attributes that are read into variables beforehand: variable, attribute, new variable; `session` are
-    the variables that lead to the session, `objects` those that are what it has loaded.
+    the variables that lead to the session, `objects` those that are what it has loaded; `parts` are further pieces of
+    code that change, each with a role that the fix knows.
     """
 
     name: str
@@ -54,11 +66,13 @@ class FixOffer(msgspec.Struct, frozen=True):
     statement: str = ""
     scope: str = ""
     path: str = ""
+    site: tuple[int, int] = (0, 0)
     start: tuple[int, int] = (0, 0)
     again: tuple[int, int] = (0, 0)
     reads: tuple[tuple[str, str, str], ...] = ()
     session: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True):

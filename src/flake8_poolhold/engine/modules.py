@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
-from ast import PyCF_ONLY_AST
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +12,7 @@ from flake8_poolhold.finding import Problem
 from flake8_poolhold.source.text import Source, SourceError, decode, read_bytes
 
 if TYPE_CHECKING:
+    from flake8_poolhold.cache import Cache
     from flake8_poolhold.engine.stores import Stores
     from flake8_poolhold.facts.tree import Module
 
@@ -83,8 +82,21 @@ class Modules:
         if module is None:
             module = self._extract(path)
             if module is not None:
-                cache.put(key, facts.dump(module))
+                _keep(cache, key, module)
         return module
+
+    def check_syntax(self, path: str) -> None:
+        """Note a syntax error in a file whose facts nobody asks for."""
+        from flake8_poolhold import facts
+
+        source = self.source(path)
+        if source is not None:
+            try:
+                facts.check(source.text)
+            except facts.FactsError as error:
+                self.problem(path, error.line, error.reason)
+            except (RecursionError, MemoryError):
+                return  # it nests deep, which is no error
 
     def lower(self, paths: Iterable[str], jobs: int) -> None:
         """Find out the facts of these files at once, in several processes, where it is worth it."""
@@ -145,8 +157,7 @@ class Modules:
         try:
             return extract(path, source.text)
         except FactsError as error:
-            valid = is_valid(source.text)
-            self.problem(path, error.line, f"valid, but beyond the parser: {error.reason}" if valid else error.reason)
+            self.problem(path, error.line, error.reason)
         except (RecursionError, MemoryError):
             self.problem(path, 0, "nested too deep to be analysed")
         except Exception as error:
@@ -161,17 +172,13 @@ class Modules:
         return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
-def is_valid(text: str) -> bool:
-    """Whether the running interpreter reads this text. It knows no syntax that is newer than itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            compile(text, "<text>", "exec", PyCF_ONLY_AST, dont_inherit=True)
-        except (SyntaxError, ValueError):
-            return False
-        except (RecursionError, MemoryError):
-            return True  # it nests deep, which is no error
-    return True
+def _keep(cache: Cache, key: str, module: Module) -> None:
+    from flake8_poolhold import facts
+
+    try:
+        cache.put(key, facts.dump(module))
+    except RecursionError:
+        return  # it nests deeper than the encoder goes: it is read from the text again
 
 
 def failure(during: str, error: Exception) -> str:

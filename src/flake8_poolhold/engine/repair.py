@@ -14,7 +14,7 @@ from flake8_poolhold.config import Settings
 from flake8_poolhold.engine.checking import project_root
 from flake8_poolhold.engine.run import Progress, Run, silent
 from flake8_poolhold.engine.stores import stores_of
-from flake8_poolhold.finding import AppliedFix, CheckResult, FileDiff, Finding, FixResult, Problem
+from flake8_poolhold.finding import AppliedFix, CheckResult, Edit, FileDiff, Finding, FixResult, Problem
 from flake8_poolhold.source import deep
 from flake8_poolhold.source.text import SourceError, decode, encode
 from flake8_poolhold.source.writing import Change, ChangeError, replace
@@ -127,7 +127,7 @@ class _Repair:
         while (chosen := self._offered(unsafe)) and self._ask is not None:
             finding = chosen[0]
             changed = dict(self._changed)
-            self._edit(finding, changed)
+            self._edit([finding], changed)
             before = {path: self._changed.get(path, self._originals[path]) for path in changed}
             answer = self._ask(finding, _diffs(before, changed))
             if answer == "accept":
@@ -139,8 +139,12 @@ class _Repair:
         return chosen
 
     def _offered(self, unsafe: bool) -> list[Finding]:
-        """The findings that have a fix: one for each function, as a fix may cure its neighbours too."""
+        """The findings that have a fix: one for each function, as a fix may cure its neighbours too.
+
+        What changes the same text as one before it is left for the next round.
+        """
         chosen: dict[str, Finding] = {}
+        edits: list[Edit] = []
         seen: Counter[tuple[str, ...]] = Counter()
         for finding in self._result.findings:
             offer, identity = finding.fix, _identity(finding)
@@ -152,16 +156,18 @@ class _Repair:
                 or seen[identity] <= self._skipped[identity]
             ):
                 continue
-            if all(edit.path in self._current.reported for edit in offer.edits):
-                chosen.setdefault(offer.scope, finding)
+            if offer.scope in chosen or any(edit.path not in self._current.reported for edit in offer.edits):
+                continue
+            if not any(_overlap(mine, other) for mine in offer.edits for other in edits):
+                chosen[offer.scope] = finding
+                edits += offer.edits
         return list(chosen.values())
 
     def _try(self, batch: Sequence[Finding]) -> str:
         """Make some fixes and keep them when they prove good. Returns what speaks against them."""
         changed = dict(self._changed)
         try:
-            for finding in batch:
-                self._edit(finding, changed)
+            self._edit(batch, changed)
         except SourceError as error:
             return error.reason
         after = self._run(changed)
@@ -172,15 +178,21 @@ class _Repair:
             self._done += [AppliedFix(finding) for finding in batch]
         return objection
 
-    def _edit(self, finding: Finding, changed: dict[str, bytes]) -> None:
-        """Apply the edits of a fix to the bytes that were analysed."""
-        edits = finding.fix.edits if finding.fix is not None else ()
+    def _edit(self, batch: Sequence[Finding], changed: dict[str, bytes]) -> None:
+        """Apply the edits of some fixes to the bytes that were analysed; what several of them write is written once."""
+        edits = dict.fromkeys(edit for finding in batch if finding.fix is not None for edit in finding.fix.edits)
         for path in sorted({edit.path for edit in edits}):
             data = changed.get(path)
             if data is None:
                 data = self._originals[path] = self._current.modules.read(path)
             source = decode(data, path)
             changed[path] = encode(source, fixes.apply(source.text, tuple(edit for edit in edits if edit.path == path)))
+
+
+def _overlap(mine: Edit, other: Edit) -> bool:
+    """Whether two edits change the same lines, as one may indent what the other writes; unless they are one and the
+    same edit."""
+    return mine.path == other.path and mine != other and mine.line <= other.end_line and other.line <= mine.end_line
 
 
 def _identity(finding: Finding) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import msgspec
 
 from flake8_poolhold.config import Settings, selected
 from flake8_poolhold.engine.kept import FileResult
-from flake8_poolhold.engine.modules import Modules, failure, is_valid
+from flake8_poolhold.engine.modules import Modules, failure
 from flake8_poolhold.engine.silencing import filtered
 from flake8_poolhold.engine.stores import Stores
 from flake8_poolhold.engine.view import View
@@ -122,7 +122,7 @@ class Run:
         told = {}
         for path in wanted:
             if flow is None or path not in relevant:
-                self._check_syntax(path)
+                self.modules.check_syntax(path)
                 told[path] = self._result(path, [], comments, edits, None)
                 continue
             with flow.about(path):
@@ -173,13 +173,16 @@ class Run:
             return finding
         from flake8_poolhold import fixes
 
+        def text(path: str) -> str:
+            if flow is not None:
+                flow.reads(path)
+            source = self.modules.source(path)
+            return source.text if source is not None else ""
+
         reason = ""
         for offer in (finding.fix, *finding.others):
-            if flow is not None:
-                flow.reads(offer.path or finding.path)
-            source = self.modules.source(offer.path or finding.path)
             try:
-                edits = fixes.edits(msgspec.structs.replace(finding, fix=offer), source.text if source else "")
+                edits = fixes.edits(msgspec.structs.replace(finding, fix=offer), text)
             except fixes.CannotFixError as error:
                 reason = reason or str(error)
             except Exception as error:
@@ -187,16 +190,6 @@ class Run:
             else:
                 return msgspec.structs.replace(finding, fix=msgspec.structs.replace(offer, edits=edits), others=())
         return msgspec.structs.replace(finding, fix=None, others=(), notes=(*finding.notes, f"no fix: {reason}"))
-
-    def _check_syntax(self, path: str) -> None:
-        """Note a syntax error in a file that is not worth an analysis.
-
-        The interpreter's own parser is asked first, as it is many times faster; it may be older than the file, so what
-        it refuses counts only when the analysis cannot read it either.
-        """
-        source = self.modules.source(path)
-        if source is not None and not is_valid(source.text):
-            self.modules.facts(path)
 
 
 def _joined(gaps: Iterable[Gap]) -> tuple[Gap, ...]:

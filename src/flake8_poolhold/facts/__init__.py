@@ -1,8 +1,11 @@
-"""One libcst tree becomes the facts of one module: a lean event tree, without libcst, serialisable."""
+"""The interpreter's syntax tree becomes the facts of one module: a lean event tree, serialisable."""
 
 from __future__ import annotations
 
+import ast
 import functools
+import sys
+import warnings
 from hashlib import blake2b
 from importlib import resources
 
@@ -12,7 +15,7 @@ from flake8_poolhold.facts.tree import Module, Statement
 
 
 class FactsError(Exception):
-    """The text is not Python that libcst reads. `line` is 1-based, 0 where none is known."""
+    """The text is not Python that the running interpreter reads. `line` is 1-based, 0 where none is known."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}")
@@ -21,20 +24,34 @@ class FactsError(Exception):
 
 
 def extract(path: str, text: str) -> Module:
-    """Return the facts of the module with this source text.
+    """Return the facts of the module with this source text, which has no byte order mark.
 
-    Raises `FactsError` on a syntax error. Deep nesting needs a deep stack: see `flake8_poolhold.deep`.
+    Raises `FactsError` on a syntax error, and `RecursionError` or `MemoryError` on what nests too deep. Deep nesting
+    needs a deep stack: see `flake8_poolhold.source.deep`.
     """
-    import libcst as cst
-
-    from flake8_poolhold.facts.positions import spans
     from flake8_poolhold.facts.statements import lower_module
 
+    with warnings.catch_warnings(action="ignore"):  # of invalid escapes and the like
+        return Module(path, lower_module(_parsed(text), text))
+
+
+def check(text: str) -> None:
+    """Raise what `extract` raises on a text that cannot be parsed."""
+    with warnings.catch_warnings(action="ignore"):
+        _parsed(text)
+
+
+def _parsed(text: str) -> ast.Module:
     try:
-        module = cst.parse_module(text)
-    except cst.ParserSyntaxError as error:
-        raise FactsError(error.raw_line, f"syntax error: {error.message.splitlines()[0]}") from error
-    return Module(path, lower_module(module, spans(module)))
+        return ast.parse(text)
+    except SyntaxError as error:
+        raise FactsError(error.lineno or 0, f"syntax error: {error.msg} ({_READER})") from error
+    except ValueError as error:  # characters that no source may have
+        raise FactsError(0, f"syntax error: {error}") from error
+
+
+_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+_READER = f"read as Python {_VERSION}; run poolhold with the Python that the code is written for"
 
 
 def dump(module: Module) -> bytes:
@@ -52,8 +69,8 @@ def load(path: str, data: bytes) -> Module | None:
 
 @functools.cache
 def version() -> str:
-    """Changes whenever the code that makes facts changes, so that old facts are not taken for new ones."""
-    digest = blake2b(digest_size=16)
+    """Changes with the code that makes facts and with the interpreter, so that old facts are not taken for new ones."""
+    digest = blake2b(_VERSION.encode(), digest_size=16)
     for file in sorted(resources.files(__package__).iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".py"):
             digest.update(file.read_bytes())

@@ -1,46 +1,44 @@
-"""Lowering of expressions: a libcst expression becomes the event tree's expression."""
+"""Lowering of expressions: an expression of the interpreter's syntax tree becomes one of the event tree."""
 
 from __future__ import annotations
 
+import ast
 import re
-from ast import literal_eval
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
-import libcst as cst
-
 from flake8_poolhold.facts import tree
-from flake8_poolhold.facts.positions import Spans
-from flake8_poolhold.facts.tree import Expression, Span
+from flake8_poolhold.facts.places import Places, nowhere
+from flake8_poolhold.facts.tree import Expression
 
-LONGEST_STRING = 400
-"""Longer string literals (prompts, SQL) are not kept: no rule reads them."""
+LONGEST_STRING = 1000
+"""Longer strings, mostly prompts, are not kept: no rule reads them. Strings that stand side by side are one string."""
 
 LONGEST_TEXT = 200
 """Of f-strings, which are mostly messages and prompts, those with more literal text than this are not kept."""
 
-_NOWHERE: Span = (1, 1, 1, 1)
+_LARGEST = 2**63 - 1
+"""What facts can be written with."""
 
-_Lower = Callable[[Any, Spans], Expression]
+_Lower = Callable[[Any, Places], Expression]
 
 
-def lower(node: cst.BaseExpression, spans: Spans) -> Expression:
+def lower(node: ast.expr, places: Places) -> Expression:
     """Lower one expression. Raises `RecursionError` on one nested deeper than the interpreter's stack allows."""
-    handler = _HANDLERS.get(type(node))
-    return handler(node, spans) if handler is not None else tree.Compute([])
+    return _HANDLERS[type(node)](node, places)
 
 
-def lower_annotation(node: cst.BaseExpression, spans: Spans) -> Expression:
+def lower_annotation(node: ast.expr, places: Places) -> Expression:
     """Lower an annotation; string annotations, whole or inside a subscript, are parsed."""
-    return _unquote(lower(node, spans))
+    return _unquote(_HANDLERS[type(node)](node, places))
 
 
 def _unquote(expression: Expression) -> Expression:
     match expression:
         case tree.Constant(value=str(text)):
             try:
-                return lower(cst.parse_expression(text.strip()), Spans())
-            except Exception:  # a quoted annotation that is no expression says nothing; libcst raises several types
+                return lower(ast.parse(text.strip(), mode="eval").body, Places(text, nowhere))
+            except (SyntaxError, ValueError, RecursionError, MemoryError):  # one that is no expression says nothing
                 return expression
         case tree.Subscript(value=tree.Name(id="Literal")):
             return expression
@@ -65,32 +63,33 @@ def _compute(parts: list[Expression]) -> Expression:
     return tree.Compute(kept)
 
 
-def _name(node: cst.Name, spans: Spans) -> Expression:
-    match node.value:
-        case "None":
-            return tree.Constant(None)
-        case "True":
-            return tree.Constant(True)
-        case "False":
-            return tree.Constant(False)
-        case value:
-            return tree.Name(value)
+def _other(node: ast.expr, places: Places) -> Expression:
+    """An expression that is not followed, or newer than this file: its parts are evaluated."""
+    return _compute([lower(part, places) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)])
 
 
-def _attribute(node: cst.Attribute, spans: Spans) -> Expression:
-    return tree.Attribute(lower(node.value, spans), node.attr.value, spans.get(id(node), _NOWHERE))
+def _name(node: ast.Name, places: Places) -> Expression:
+    return tree.Name(node.id)
+
+
+def _attribute(node: ast.Attribute, places: Places) -> Expression:
+    value = node.value
+    return tree.Attribute(_HANDLERS[type(value)](value, places), node.attr, places.span(node))
 
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-def _string(node: cst.SimpleString, spans: Spans) -> Expression:
-    if len(node.value) > LONGEST_STRING or "b" in node.prefix:
-        return tree.Compute([])
-    try:
-        value = literal_eval(node.value)
-    except (SyntaxError, ValueError):  # libcst accepts escapes that this interpreter refuses
-        return tree.Compute([])
+def _constant(node: ast.Constant, places: Places) -> Expression:
+    value = node.value
+    if isinstance(value, str):
+        return _string(value) if len(value) <= LONGEST_STRING else tree.Compute([])
+    if value is None or value is True or value is False:
+        return tree.Constant(value)
+    return tree.Constant(value) if isinstance(value, int) and value <= _LARGEST else tree.Compute([])
+
+
+def _string(value: str) -> Expression:
     # A lone surrogate, "\\ud83d", is text that cannot be written down.
     return tree.Constant(value) if value.isascii() or not _SURROGATE.search(value) else tree.Compute([])
 
@@ -115,270 +114,256 @@ def _is_string(part: Any) -> TypeGuard[tree.Constant]:
     return isinstance(part, tree.Constant) and isinstance(part.value, str)
 
 
-def _concatenated(node: cst.ConcatenatedString, spans: Spans) -> Expression:
+def _formatted(node: ast.JoinedStr, places: Places) -> Expression:
     parts: list[Expression] = []
-    rest: cst.BaseExpression = node
-    while isinstance(rest, cst.ConcatenatedString):
-        parts.append(lower(rest.left, spans))
-        rest = rest.right
-    parts.append(lower(rest, spans))
+    for part in node.values:
+        if isinstance(part, ast.FormattedValue):
+            parts.append(_field(part, places))
+        elif isinstance(part, ast.Constant):
+            parts.append(_string(str(part.value)))
     return _text(parts)
 
 
-def _integer(node: cst.Integer, spans: Spans) -> Expression:
-    return tree.Constant(int(node.value.replace("_", ""), 0)) if len(node.value) < 20 else tree.Compute([])
+def _field(node: ast.FormattedValue, places: Places) -> Expression:
+    value = lower(node.value, places)
+    specification = node.format_spec.values if isinstance(node.format_spec, ast.JoinedStr) else ()
+    inner = [lower(part.value, places) for part in specification if isinstance(part, ast.FormattedValue)]
+    return _compute([value, *inner]) if inner or node.conversion not in _AS_TEXT else value
 
 
-def _formatted(node: cst.FormattedString, spans: Spans) -> Expression:
-    parts: list[Expression] = []
-    for part in node.parts:
-        if not isinstance(part, cst.FormattedStringExpression):
-            parts.append(_piece(part))
-            continue
-        value = lower(part.expression, spans)
-        inner = [
-            lower(field.expression, spans)
-            for field in part.format_spec or ()
-            if isinstance(field, cst.FormattedStringExpression)
-        ]
-        plain = not inner and part.conversion in (None, "s") and part.equal is None
-        parts.append(value if plain else _compute([value, *inner]))
-    return _text(parts)
+_AS_TEXT = (-1, ord("s"))
 
 
-def _piece(part: cst.BaseFormattedStringContent) -> Expression:
-    """A literal piece of an f-string. Escapes are left as they are written: no rule reads text with escapes."""
-    if isinstance(part, cst.FormattedStringText):
-        return tree.Constant(part.value.replace("{{", "{").replace("}}", "}"))
-    return tree.Compute([])
+def _elements(nodes: list[ast.expr], places: Places) -> list[Expression]:
+    return [_HANDLERS[type(node)](node, places) for node in nodes]
 
 
-def _elements(node: cst.Tuple | cst.List | cst.Set, kind: Any, spans: Spans) -> Expression:
-    items: list[Expression] = []
-    for element in node.elements:
-        value = lower(element.value, spans)
-        items.append(tree.Starred(value) if isinstance(element, cst.StarredElement) else value)
-    return tree.Sequence(kind, items)
+def _dict(node: ast.Dict, places: Places) -> Expression:
+    keys = [lower(key, places) if key is not None else None for key in node.keys]
+    return tree.Mapping(keys, _elements(node.values, places))
 
 
-def _dict(node: cst.Dict, spans: Spans) -> Expression:
-    keys: list[Expression | None] = []
-    values: list[Expression] = []
-    for element in node.elements:
-        keys.append(lower(element.key, spans) if isinstance(element, cst.DictElement) else None)
-        values.append(lower(element.value, spans))
-    return tree.Mapping(keys, values)
+def _subscript(node: ast.Subscript, places: Places) -> Expression:
+    return tree.Subscript(lower(node.value, places), lower(node.slice, places))
 
 
-def _subscript(node: cst.Subscript, spans: Spans) -> Expression:
-    indices: list[Expression] = []
-    for element in node.slice:
-        piece = element.slice
-        if isinstance(piece, cst.Index):
-            indices.append(lower(piece.value, spans))
-        elif isinstance(piece, cst.Slice):
-            bounds = (piece.lower, piece.upper, piece.step)
-            parts = _compute([lower(bound, spans) for bound in bounds if bound is not None])
-            indices.append(tree.Slice(parts, piece.upper is not None))
-    index = indices[0] if len(indices) == 1 else tree.Sequence("tuple", indices)
-    return tree.Subscript(lower(node.value, spans), index)
+def _slice(node: ast.Slice, places: Places) -> Expression:
+    bounds = [lower(bound, places) for bound in (node.lower, node.upper, node.step) if bound is not None]
+    return tree.Slice(_compute(bounds), node.upper is not None)
 
 
-def arguments(nodes: Any, spans: Spans, first_line: int = 0) -> list[tree.Argument]:
-    """Lower the arguments of a call, which begins on `first_line`, or the keywords of a class."""
+def _call(node: ast.Call, places: Places) -> Expression:
+    function = node.func
+    return tree.Call(
+        _HANDLERS[type(function)](function, places),
+        arguments(node.args, node.keywords, places, node.lineno),
+        places.span(node),
+    )
+
+
+def arguments(
+    nodes: list[ast.expr], keywords: list[ast.keyword], places: Places, first_line: int = 0
+) -> list[tree.Argument]:
+    """Lower the arguments of a call, which begins on `first_line`, or those of a class, as they stand."""
+    lowered: list[tree.Argument] = []
+    for node in nodes:
+        if type(node) is ast.Starred:
+            lowered.append(tree.Argument(lower(node.value, places), None, "*", None))
+        else:
+            lowered.append(tree.Argument(_HANDLERS[type(node)](node, places), None, "", None))
+    if not keywords:
+        return lowered
+    named = [_keyword(node, places, first_line) for node in keywords]
+    first = _start(keywords[0])
+    if not nodes or _start(nodes[-1]) < first:
+        return lowered + named
+    order = sorted([*zip(map(_start, nodes), lowered, strict=True), *zip(map(_start, keywords), named, strict=True)])
+    return [argument for _, argument in order]
+
+
+def _start(node: ast.expr | ast.keyword) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _keyword(node: ast.keyword, places: Places, first_line: int) -> tree.Argument:
+    value = node.value
+    lowered = _HANDLERS[type(value)](value, places)
+    if node.arg is None:
+        return tree.Argument(lowered, None, "**", None)
+    span = places.span(node) if node.lineno != first_line else None
+    return tree.Argument(lowered, node.arg, "", span[:2] if span is not None else None)
+
+
+def _await(node: ast.Await, places: Places) -> Expression:
+    return tree.Await(lower(node.value, places), places.span(node))
+
+
+def _yield(node: ast.Yield, places: Places) -> Expression:
+    places.yields += 1
+    return tree.Yield(lower(node.value, places) if node.value is not None else None, False, places.span(node))
+
+
+def _yield_from(node: ast.YieldFrom, places: Places) -> Expression:
+    places.yields += 1
+    return tree.Yield(lower(node.value, places), True, places.span(node))
+
+
+def _clauses(nodes: list[ast.comprehension], places: Places) -> list[tree.Generator]:
     return [
-        tree.Argument(
-            lower(argument.value, spans),
-            argument.keyword.value if argument.keyword else None,
-            argument.star,
-            _keyword_at(argument, first_line, spans),
+        tree.Generator(
+            lower(clause.target, places),
+            lower(clause.iter, places),
+            _elements(clause.ifs, places),
+            clause.is_async == 1,
+            places.span(clause.iter),  # there is no place of a `for` clause
         )
-        for argument in nodes
+        for clause in nodes
     ]
 
 
-def _keyword_at(argument: cst.Arg, first_line: int, spans: Spans) -> tuple[int, int] | None:
-    span = spans.get(id(argument)) if argument.keyword is not None else None
-    return span[:2] if span is not None and span[0] != first_line else None
+def _comprehension(kind: Any) -> _Lower:
+    def one(node: ast.ListComp | ast.SetComp | ast.GeneratorExp, places: Places) -> Expression:
+        clauses = _clauses(node.generators, places)
+        return tree.Comprehension(kind, lower(node.elt, places), clauses)
+
+    return one
 
 
-def _call(node: cst.Call, spans: Spans) -> Expression:
-    span = spans.get(id(node), _NOWHERE)
-    return tree.Call(lower(node.func, spans), arguments(node.args, spans, span[0]), span)
+def _dict_comprehension(node: ast.DictComp, places: Places) -> Expression:
+    clauses = _clauses(node.generators, places)
+    return tree.Comprehension("dict", _compute([lower(node.key, places), lower(node.value, places)]), clauses)
 
 
-def _await(node: cst.Await, spans: Spans) -> Expression:
-    return tree.Await(lower(node.expression, spans), spans.get(id(node), _NOWHERE))
-
-
-def _yield(node: cst.Yield, spans: Spans) -> Expression:
-    span = spans.get(id(node), _NOWHERE)
-    spans.yields += 1
-    match node.value:
-        case None:
-            return tree.Yield(None, False, span)
-        case cst.From(item=item):
-            return tree.Yield(lower(item, spans), True, span)
-        case value:
-            return tree.Yield(lower(value, spans), False, span)
-
-
-def _comprehension(node: Any, kind: Any, spans: Spans) -> Expression:
-    clauses: list[tree.Generator] = []
-    clause: cst.CompFor | None = node.for_in
-    while clause is not None:
-        clauses.append(
-            tree.Generator(
-                lower(clause.target, spans),
-                lower(clause.iter, spans),
-                [lower(condition.test, spans) for condition in clause.ifs],
-                clause.asynchronous is not None,
-                spans.get(id(clause.iter), spans.get(id(node), _NOWHERE)),  # libcst tells no place of a `for` clause
-            )
-        )
-        clause = clause.inner_for_in
-    if isinstance(node, cst.DictComp):
-        element = _compute([lower(node.key, spans), lower(node.value, spans)])
-    else:
-        element = lower(node.elt, spans)
-    return tree.Comprehension(kind, element, clauses)
-
-
-def _left_spine(node: cst.BaseExpression) -> list[cst.BaseExpression]:
-    """The operands of a left-nested chain `a + b + c`, left to right, without recursion."""
-    operands = []
-    while isinstance(node, cst.BinaryOperation):
-        operands.append(node.right)
-        node = node.left
-    operands.append(node)
+def _binary(node: ast.BinOp, places: Places) -> Expression:
+    """A chain such as `a + b - c` is left-nested, and walked without recursion."""
+    union = isinstance(node.op, ast.BitOr)
+    only_adds = True
+    operands: list[ast.expr] = []
+    rest: ast.expr = node
+    while isinstance(rest, ast.BinOp) and isinstance(rest.op, ast.BitOr) is union:
+        only_adds = only_adds and isinstance(rest.op, ast.Add)
+        operands.append(rest.right)
+        rest = rest.left
+    operands.append(rest)
     operands.reverse()
-    return operands
-
-
-def _only_adds(node: cst.BaseExpression) -> bool:
-    while isinstance(node, cst.BinaryOperation):
-        if not isinstance(node.operator, cst.Add):
-            return False
-        node = node.left
-    return True
-
-
-def _binary(node: cst.BinaryOperation, spans: Spans) -> Expression:
-    if isinstance(node.operator, cst.BitOr):
+    parts = _elements(operands, places)
+    if union:
         # `X | None` in an annotation is a choice of types; on values it computes. The reader of the tree knows which.
-        return tree.Either("or", [lower(part, spans) for part in _left_spine(node)])
-    parts = [lower(part, spans) for part in _left_spine(node)]
-    if _only_adds(node) and any(_is_string(part) or isinstance(part, tree.Text) for part in parts):
+        return tree.Either("or", parts)
+    if only_adds and any(_is_string(part) or isinstance(part, tree.Text) for part in parts):
         return _text(parts)
     return _compute(parts)
 
 
-def _boolean(node: cst.BooleanOperation, spans: Spans) -> Expression:
-    operator = type(node.operator)
-    parts: list[Any] = []
-    rest: Any = node
-    while isinstance(rest, cst.BooleanOperation) and isinstance(rest.operator, operator):
-        parts.append(rest.right)
-        rest = rest.left
-    parts.append(rest)
-    parts.reverse()
-    return tree.Either("or" if operator is cst.Or else "and", [lower(part, spans) for part in parts])
+def _boolean(node: ast.BoolOp, places: Places) -> Expression:
+    return tree.Either("or" if isinstance(node.op, ast.Or) else "and", _elements(node.values, places))
 
 
-def _comparison(node: cst.Comparison, spans: Spans) -> Expression:
-    first = node.comparisons[0]
-    operator = first.operator
-    if (
-        len(node.comparisons) == 1
-        and isinstance(operator, cst.Is | cst.IsNot)
-        and isinstance(first.comparator, cst.Name)
-        and first.comparator.value == "None"
-    ):
-        return tree.NoneTest(lower(node.left, spans), isinstance(operator, cst.IsNot))
-    kind = _COMPARATORS.get(type(operator))
-    if len(node.comparisons) == 1 and kind is not None:
-        return tree.Compare(*kind, lower(node.left, spans), lower(first.comparator, spans))
-    return _compute([lower(node.left, spans), *(lower(part.comparator, spans) for part in node.comparisons)])
+def _comparison(node: ast.Compare, places: Places) -> Expression:
+    if len(node.ops) > 1:
+        return _compute([lower(node.left, places), *_elements(node.comparators, places)])
+    operator, right = type(node.ops[0]), node.comparators[0]
+    if operator in _IDENTITY and isinstance(right, ast.Constant) and right.value is None:
+        return tree.NoneTest(lower(node.left, places), operator is ast.IsNot)
+    kind = _COMPARATORS.get(operator)
+    left = lower(node.left, places)
+    if kind is None:
+        return _compute([left, lower(right, places)])
+    return tree.Compare(*kind, left, lower(right, places))
 
+
+_IDENTITY = (ast.Is, ast.IsNot)
 
 _COMPARATORS: dict[type, tuple[tree.Comparator, bool]] = {
-    cst.Equal: ("==", False),
-    cst.NotEqual: ("==", True),
-    cst.In: ("in", False),
-    cst.NotIn: ("in", True),
-    cst.Is: ("is", False),
-    cst.IsNot: ("is", True),
+    ast.Eq: ("==", False),
+    ast.NotEq: ("==", True),
+    ast.In: ("in", False),
+    ast.NotIn: ("in", True),
+    ast.Is: ("is", False),
+    ast.IsNot: ("is", True),
 }
 
 
-def _unary(node: cst.UnaryOperation, spans: Spans) -> Expression:
-    inner = lower(node.expression, spans)
-    if isinstance(node.operator, cst.Minus) and isinstance(node.expression, cst.Integer):
-        return (
-            tree.Constant(-inner.value) if isinstance(inner, tree.Constant) and isinstance(inner.value, int) else inner
-        )
-    return tree.Not(inner) if isinstance(node.operator, cst.Not) else _compute([inner])
+def _unary(node: ast.UnaryOp, places: Places) -> Expression:
+    inner = lower(node.operand, places)
+    if isinstance(node.op, ast.Not):
+        return tree.Not(inner)
+    if isinstance(node.op, ast.USub) and isinstance(inner, tree.Constant) and type(inner.value) is int:
+        return tree.Constant(-inner.value)
+    return _compute([inner])
 
 
-def _conditional(node: cst.IfExp, spans: Spans) -> Expression:
-    return tree.Conditional(lower(node.test, spans), lower(node.body, spans), lower(node.orelse, spans))
+def _conditional(node: ast.IfExp, places: Places) -> Expression:
+    return tree.Conditional(lower(node.test, places), lower(node.body, places), lower(node.orelse, places))
 
 
-def _walrus(node: cst.NamedExpr, spans: Spans) -> Expression:
-    return tree.Walrus(lower(node.target, spans), lower(node.value, spans))
+def _walrus(node: ast.NamedExpr, places: Places) -> Expression:
+    return tree.Walrus(lower(node.target, places), lower(node.value, places))
 
 
-def _lambda(node: cst.Lambda, spans: Spans) -> Expression:
-    span = spans.get(id(node), _NOWHERE)
-    body: list[tree.Statement] = [tree.Return(lower(node.body, spans), span)]
-    return tree.Lambda(tree.Function("<lambda>", parameters(node.params, spans), [], None, False, False, body, span))
+def _lambda(node: ast.Lambda, places: Places) -> Expression:
+    span, outside = places.span(node), places.yields
+    body: list[tree.Statement] = [tree.Return(lower(node.body, places), span)]
+    is_generator = places.yields > outside
+    places.yields = outside
+    return tree.Lambda(
+        tree.Function("<lambda>", parameters(node.args, places), [], None, False, is_generator, body, span)
+    )
 
 
-def parameters(node: cst.Parameters, spans: Spans) -> list[tree.Parameter]:
+def parameters(node: ast.arguments, places: Places) -> list[tree.Parameter]:
     """Lower the parameters of a `def` or `lambda`, in the order in which they stand."""
 
-    def one(parameter: cst.Param, kind: tree.ParameterKind) -> tree.Parameter:
+    def one(parameter: ast.arg, kind: tree.ParameterKind, default: ast.expr | None) -> tree.Parameter:
         annotation = parameter.annotation
         return tree.Parameter(
-            parameter.name.value,
+            parameter.arg,
             kind,
-            lower_annotation(annotation.annotation, spans) if annotation is not None else None,
-            lower(parameter.default, spans) if parameter.default is not None else None,
+            lower_annotation(annotation, places) if annotation is not None else None,
+            lower(default, places) if default is not None else None,
         )
 
-    lowered = [one(parameter, "positional") for parameter in (*node.posonly_params, *node.params)]
-    if isinstance(node.star_arg, cst.Param):
-        lowered.append(one(node.star_arg, "star"))
-    lowered += [one(parameter, "keyword") for parameter in node.kwonly_params]
-    if node.star_kwarg is not None:
-        lowered.append(one(node.star_kwarg, "double-star"))
+    positional = node.posonlyargs + node.args
+    without = len(positional) - len(node.defaults)
+    lowered = [
+        one(parameter, "positional", node.defaults[index - without] if index >= without else None)
+        for index, parameter in enumerate(positional)
+    ]
+    if node.vararg is not None:
+        lowered.append(one(node.vararg, "star", None))
+    for parameter, default in zip(node.kwonlyargs, node.kw_defaults, strict=True):
+        lowered.append(one(parameter, "keyword", default))
+    if node.kwarg is not None:
+        lowered.append(one(node.kwarg, "double-star", None))
     return lowered
 
 
 _HANDLERS: dict[type, _Lower] = {
-    cst.Name: _name,
-    cst.Attribute: _attribute,
-    cst.SimpleString: _string,
-    cst.ConcatenatedString: _concatenated,
-    cst.FormattedString: _formatted,
-    cst.Integer: _integer,
-    cst.Tuple: lambda node, spans: _elements(node, "tuple", spans),
-    cst.List: lambda node, spans: _elements(node, "list", spans),
-    cst.Set: lambda node, spans: _elements(node, "set", spans),
-    cst.Dict: _dict,
-    cst.Subscript: _subscript,
-    cst.Call: _call,
-    cst.Await: _await,
-    cst.Yield: _yield,
-    cst.ListComp: lambda node, spans: _comprehension(node, "list", spans),
-    cst.SetComp: lambda node, spans: _comprehension(node, "set", spans),
-    cst.DictComp: lambda node, spans: _comprehension(node, "dict", spans),
-    cst.GeneratorExp: lambda node, spans: _comprehension(node, "generator", spans),
-    cst.BinaryOperation: _binary,
-    cst.BooleanOperation: _boolean,
-    cst.Comparison: _comparison,
-    cst.UnaryOperation: _unary,
-    cst.IfExp: _conditional,
-    cst.NamedExpr: _walrus,
-    cst.Lambda: _lambda,
+    **dict.fromkeys(ast.expr.__subclasses__(), _other),
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.Constant: _constant,
+    ast.JoinedStr: _formatted,
+    ast.Tuple: lambda node, places: tree.Sequence("tuple", _elements(node.elts, places)),
+    ast.List: lambda node, places: tree.Sequence("list", _elements(node.elts, places)),
+    ast.Set: lambda node, places: tree.Sequence("set", _elements(node.elts, places)),
+    ast.Starred: lambda node, places: tree.Starred(lower(node.value, places)),
+    ast.Dict: _dict,
+    ast.Subscript: _subscript,
+    ast.Slice: _slice,
+    ast.Call: _call,
+    ast.Await: _await,
+    ast.Yield: _yield,
+    ast.YieldFrom: _yield_from,
+    ast.ListComp: _comprehension("list"),
+    ast.SetComp: _comprehension("set"),
+    ast.GeneratorExp: _comprehension("generator"),
+    ast.DictComp: _dict_comprehension,
+    ast.BinOp: _binary,
+    ast.BoolOp: _boolean,
+    ast.Compare: _comparison,
+    ast.UnaryOp: _unary,
+    ast.IfExp: _conditional,
+    ast.NamedExpr: _walrus,
+    ast.Lambda: _lambda,
 }

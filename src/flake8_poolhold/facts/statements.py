@@ -1,282 +1,235 @@
-"""Lowering of statements: a libcst module becomes the facts of the module."""
+"""Lowering of statements: the interpreter's syntax tree of a module becomes the facts of the module."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import ast
+import sys
+from collections.abc import Callable
 from typing import Any
-
-import libcst as cst
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.expressions import arguments, lower, lower_annotation, parameters
-from flake8_poolhold.facts.positions import Spans
+from flake8_poolhold.facts.places import Places, with_items
 from flake8_poolhold.facts.tree import Expression, Statement
 
-_NOWHERE: tree.Span = (1, 1, 1, 1)
 _Emit = Callable[[Statement], None]
 
 
-def lower_module(module: cst.Module, spans: Spans) -> list[Statement]:
-    """Lower the body of `module`, whose node positions are `spans`."""
-    return _block(module.body, spans)
+def lower_module(module: ast.Module, text: str) -> list[Statement]:
+    """Lower the body of `module`, which was parsed from `text`."""
+    return _block(module.body, Places(text))
 
 
-def _block(nodes: Iterable[Any], spans: Spans) -> list[Statement]:
+def _block(nodes: list[ast.stmt], places: Places) -> list[Statement]:
     lowered: list[Statement] = []
+    emit = lowered.append
     for node in nodes:
-        if isinstance(node, cst.SimpleStatementLine):
-            for small in node.body:
-                _one(small, spans, lowered.append)
-        else:
-            _one(node, spans, lowered.append)
+        handler = _HANDLERS.get(type(node))
+        if handler is not None:
+            handler(node, places, emit)
     return lowered
 
 
-def _suite(node: cst.BaseSuite | cst.Else | cst.Finally | None, spans: Spans) -> list[Statement]:
-    match node:
-        case None:
-            return []
-        case cst.Else(body=suite) | cst.Finally(body=suite):
-            return _suite(suite, spans)
-        case cst.SimpleStatementSuite(body=body):
-            lowered: list[Statement] = []
-            for small in body:
-                _one(small, spans, lowered.append)
-            return lowered
-        case _:
-            return _block(node.body, spans)
+def _optional(node: ast.expr | None, places: Places) -> Expression | None:
+    return lower(node, places) if node is not None else None
 
 
-def _one(node: cst.CSTNode, spans: Spans, emit: _Emit) -> None:
-    handler = _HANDLERS.get(type(node))
-    if handler is not None:
-        handler(node, spans, emit)
+def _all(nodes: list[ast.expr], places: Places) -> list[Expression]:
+    return [lower(node, places) for node in nodes]
 
 
-def _optional(node: cst.BaseExpression | None, spans: Spans) -> Expression | None:
-    return lower(node, spans) if node is not None else None
-
-
-def _span(node: cst.CSTNode, spans: Spans) -> tree.Span:
-    return spans.get(id(node), _NOWHERE)
-
-
-def _evaluate(node: cst.Expr, spans: Spans, emit: _Emit) -> None:
-    value = lower(node.value, spans)
+def _evaluate(node: ast.Expr, places: Places, emit: _Emit) -> None:
+    value = lower(node.value, places)
     idle = isinstance(value, tree.Constant | tree.Name) or (isinstance(value, tree.Compute) and not value.parts)
     if not idle:  # a docstring or a bare `...` does nothing
         emit(tree.Evaluate(value))
 
 
-def _assign(node: cst.Assign, spans: Spans, emit: _Emit) -> None:
-    targets = [lower(target.target, spans) for target in node.targets]
-    emit(tree.Assign(targets, lower(node.value, spans), None, _span(node, spans)))
+def _assign(node: ast.Assign, places: Places, emit: _Emit) -> None:
+    emit(tree.Assign(_all(node.targets, places), lower(node.value, places), None, places.span(node)))
 
 
-def _annotated(node: cst.AnnAssign, spans: Spans, emit: _Emit) -> None:
-    annotation = lower_annotation(node.annotation.annotation, spans)
-    emit(tree.Assign([lower(node.target, spans)], _optional(node.value, spans), annotation))
+def _annotated(node: ast.AnnAssign, places: Places, emit: _Emit) -> None:
+    annotation = lower_annotation(node.annotation, places)
+    emit(tree.Assign([lower(node.target, places)], _optional(node.value, places), annotation))
 
 
-def _augmented(node: cst.AugAssign, spans: Spans, emit: _Emit) -> None:
-    emit(tree.AugmentedAssign(lower(node.target, spans), lower(node.value, spans)))
+def _augmented(node: ast.AugAssign, places: Places, emit: _Emit) -> None:
+    emit(tree.AugmentedAssign(lower(node.target, places), lower(node.value, places)))
 
 
-def _type_alias(node: cst.TypeAlias, spans: Spans, emit: _Emit) -> None:
-    emit(tree.Assign([tree.Name(node.name.value)], lower_annotation(node.value, spans), None))
+def _type_alias(node: Any, places: Places, emit: _Emit) -> None:
+    emit(tree.Assign([lower(node.name, places)], lower_annotation(node.value, places), None))
 
 
-def _return(node: cst.Return, spans: Spans, emit: _Emit) -> None:
-    emit(tree.Return(_optional(node.value, spans), _span(node, spans)))
+def _return(node: ast.Return, places: Places, emit: _Emit) -> None:
+    emit(tree.Return(_optional(node.value, places), places.span(node)))
 
 
-def _raise(node: cst.Raise, spans: Spans, emit: _Emit) -> None:
-    emit(tree.Raise(_optional(node.exc, spans), _span(node, spans)))
+def _raise(node: ast.Raise, places: Places, emit: _Emit) -> None:
+    emit(tree.Raise(_optional(node.exc, places), places.span(node)))
 
 
-def _assert(node: cst.Assert, spans: Spans, emit: _Emit) -> None:
-    test = lower(node.test, spans)
+def _assert(node: ast.Assert, places: Places, emit: _Emit) -> None:
+    test = lower(node.test, places)
     if isinstance(test, tree.Constant) and test.value is False:
-        emit(tree.Raise(None, _span(node, spans)))
+        emit(tree.Raise(None, places.span(node)))
     else:
         emit(tree.Evaluate(tree.Compute([test])))
 
 
-def _delete(node: cst.Del, spans: Spans, emit: _Emit) -> None:
-    emit(tree.Delete([lower(node.target, spans)]))
+def _delete(node: ast.Delete, places: Places, emit: _Emit) -> None:
+    targets = _all(node.targets, places)
+    emit(tree.Delete(targets if len(targets) == 1 else [tree.Sequence("tuple", targets)]))
 
 
-def _global(node: cst.Global | cst.Nonlocal, spans: Spans, emit: _Emit) -> None:
-    emit(tree.Global([item.name.value for item in node.names]))
+def _global(node: ast.Global | ast.Nonlocal, places: Places, emit: _Emit) -> None:
+    emit(tree.Global(list(node.names)))
 
 
-def _dotted(node: cst.BaseExpression | None) -> str:
-    names: list[str] = []
-    while isinstance(node, cst.Attribute):
-        names.append(node.attr.value)
-        node = node.value
-    if isinstance(node, cst.Name):
-        names.append(node.value)
-    return ".".join(reversed(names))
-
-
-def _alias(alias: cst.ImportAlias) -> str | None:
-    name = alias.asname.name if alias.asname is not None else None
-    return name.value if isinstance(name, cst.Name) else None
-
-
-def _import(node: cst.Import, spans: Spans, emit: _Emit) -> None:
+def _import(node: ast.Import, places: Places, emit: _Emit) -> None:
     for alias in node.names:
-        module = _dotted(alias.name)
-        name = _alias(alias)
-        if name is not None:
-            emit(tree.Import(module, name))
+        if alias.asname is not None:
+            emit(tree.Import(alias.name, alias.asname))
         else:
-            emit(tree.Import(module.partition(".")[0], module.partition(".")[0]))
-            if "." in module:  # `import a.b` also makes sure that `a.b` is loaded, which the resolver wants to know
-                emit(tree.Import(module, module))
+            root, dot, _ = alias.name.partition(".")
+            emit(tree.Import(root, root))
+            if dot:  # `import a.b` also makes sure that `a.b` is loaded, which the resolver wants to know
+                emit(tree.Import(alias.name, alias.name))
 
 
-def _import_from(node: cst.ImportFrom, spans: Spans, emit: _Emit) -> None:
-    module, level = _dotted(node.module), len(node.relative)
-    if isinstance(node.names, cst.ImportStar):
-        emit(tree.ImportFrom(module, level, "*", "*"))
-        return
+def _import_from(node: ast.ImportFrom, places: Places, emit: _Emit) -> None:
     for alias in node.names:
-        symbol = _dotted(alias.name)
-        emit(tree.ImportFrom(module, level, symbol, _alias(alias) or symbol))
+        emit(tree.ImportFrom(node.module or "", node.level, alias.name, alias.asname or alias.name))
 
 
-def _if(node: cst.If, spans: Spans, emit: _Emit) -> None:
-    arms: list[tuple[Expression, list[Statement]]] = []
-    rest: cst.If | cst.Else | None = node
-    while isinstance(rest, cst.If):
-        arms.append((lower(rest.test, spans), _suite(rest.body, spans)))
-        rest = rest.orelse
-    emit(tree.If(arms, _suite(rest, spans)))
+def _if(node: ast.If, places: Places, emit: _Emit) -> None:
+    arms = [(lower(node.test, places), _block(node.body, places))]
+    rest = node
+    while len(rest.orelse) == 1 and isinstance(inner := rest.orelse[0], ast.If) and _is_elif(inner, rest):
+        rest = inner
+        arms.append((lower(rest.test, places), _block(rest.body, places)))
+    emit(tree.If(arms, _block(rest.orelse, places)))
 
 
-def _while(node: cst.While, spans: Spans, emit: _Emit) -> None:
-    emit(tree.While(lower(node.test, spans), _suite(node.body, spans), _suite(node.orelse, spans)))
+def _is_elif(node: ast.If, above: ast.If) -> bool:
+    """An `if` in an `else` is indented, an `elif` is not."""
+    return node.col_offset == above.col_offset
 
 
-def _for(node: cst.For, spans: Spans, emit: _Emit) -> None:
+def _while(node: ast.While, places: Places, emit: _Emit) -> None:
+    emit(tree.While(lower(node.test, places), _block(node.body, places), _block(node.orelse, places)))
+
+
+def _for(node: ast.For | ast.AsyncFor, places: Places, emit: _Emit) -> None:
     emit(
         tree.For(
-            lower(node.target, spans),
-            lower(node.iter, spans),
-            _suite(node.body, spans),
-            _suite(node.orelse, spans),
-            node.asynchronous is not None,
-            _span(node, spans),
+            lower(node.target, places),
+            lower(node.iter, places),
+            _block(node.body, places),
+            _block(node.orelse, places),
+            isinstance(node, ast.AsyncFor),
+            places.span(node),
         )
     )
 
 
-def _try(node: cst.Try | cst.TryStar, spans: Spans, emit: _Emit) -> None:
+def _try(node: ast.Try | ast.TryStar, places: Places, emit: _Emit) -> None:
+    body = _block(node.body, places)
     handlers = [
-        tree.Handler(
-            _optional(handler.type, spans),
-            _dotted(handler.name.name)
-            if handler.name is not None and isinstance(handler.name.name, cst.Name)
-            else None,
-            _suite(handler.body, spans),
-        )
+        tree.Handler(_optional(handler.type, places), handler.name, _block(handler.body, places))
         for handler in node.handlers
     ]
-    emit(tree.Try(_suite(node.body, spans), handlers, _suite(node.orelse, spans), _suite(node.finalbody, spans)))
+    emit(tree.Try(body, handlers, _block(node.orelse, places), _block(node.finalbody, places)))
 
 
-def _with(node: cst.With, spans: Spans, emit: _Emit) -> None:
+def _with(node: ast.With | ast.AsyncWith, places: Places, emit: _Emit) -> None:
     items = [
-        tree.WithItem(
-            lower(item.item, spans),
-            lower(item.asname.name, spans) if item.asname is not None else None,
-            _span(item, spans),
-        )
-        for item in node.items
+        tree.WithItem(lower(item.context_expr, places), _optional(item.optional_vars, places), span)
+        for item, span in zip(node.items, with_items(node, places), strict=True)
     ]
-    emit(tree.With(items, _suite(node.body, spans), node.asynchronous is not None, _span(node, spans)))
+    emit(tree.With(items, _block(node.body, places), isinstance(node, ast.AsyncWith), places.span(node)))
 
 
-def _match(node: cst.Match, spans: Spans, emit: _Emit) -> None:
+def _match(node: ast.Match, places: Places, emit: _Emit) -> None:
     cases = []
     for case in node.cases:
-        irrefutable = case.guard is None and isinstance(case.pattern, cst.MatchAs) and case.pattern.pattern is None
+        irrefutable = case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
         names = sorted(_bound(case.pattern))
-        cases.append(tree.Case(names, _optional(case.guard, spans), irrefutable, _suite(case.body, spans)))
-    emit(tree.Match(lower(node.subject, spans), cases))
+        cases.append(tree.Case(names, _optional(case.guard, places), irrefutable, _block(case.body, places)))
+    emit(tree.Match(lower(node.subject, places), cases))
 
 
-def _bound(pattern: cst.CSTNode) -> set[str]:
+def _bound(pattern: ast.pattern) -> set[str]:
     """The names that a `match` pattern binds."""
-    names: set[str] = set()
-    waiting = [pattern]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, cst.MatchAs | cst.MatchStar) and node.name is not None:
-            names.add(node.name.value)
-        if isinstance(node, cst.MatchMapping) and node.rest is not None:
-            names.add(node.rest.value)
-        waiting.extend(node.children)
-    return names
+    names: set[str | None] = set()
+    for node in ast.walk(pattern):
+        if isinstance(node, ast.MatchAs | ast.MatchStar):
+            names.add(node.name)
+        elif isinstance(node, ast.MatchMapping):
+            names.add(node.rest)
+    return {name for name in names if name is not None}
 
 
-def _function(node: cst.FunctionDef, spans: Spans, emit: _Emit) -> None:
-    outside = spans.yields
-    body = _suite(node.body, spans)
-    is_generator = spans.yields > outside
-    spans.yields = outside
+def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, places: Places, emit: _Emit) -> None:
+    outside = places.yields
+    body = _block(node.body, places)
+    is_generator = places.yields > outside
+    places.yields = outside
     emit(
         tree.Function(
-            node.name.value,
-            parameters(node.params, spans),
-            [lower(decorator.decorator, spans) for decorator in node.decorators],
-            lower_annotation(node.returns.annotation, spans) if node.returns is not None else None,
-            node.asynchronous is not None,
+            node.name,
+            parameters(node.args, places),
+            _all(node.decorator_list, places),
+            lower_annotation(node.returns, places) if node.returns is not None else None,
+            isinstance(node, ast.AsyncFunctionDef),
             is_generator,
             body,
-            _span(node, spans),
+            places.span(node),
         )
     )
 
 
-def _class(node: cst.ClassDef, spans: Spans, emit: _Emit) -> None:
+def _class(node: ast.ClassDef, places: Places, emit: _Emit) -> None:
     emit(
         tree.Class(
-            node.name.value,
-            [lower(base.value, spans) for base in node.bases],
-            arguments(node.keywords, spans),
-            [lower(decorator.decorator, spans) for decorator in node.decorators],
-            _suite(node.body, spans),
-            _span(node, spans),
+            node.name,
+            [lower(base.value if isinstance(base, ast.Starred) else base, places) for base in node.bases],
+            arguments([], node.keywords, places),
+            _all(node.decorator_list, places),
+            _block(node.body, places),
+            places.span(node),
         )
     )
 
 
-_HANDLERS: dict[type, Callable[[Any, Spans, _Emit], None]] = {
-    cst.Expr: _evaluate,
-    cst.Assign: _assign,
-    cst.AnnAssign: _annotated,
-    cst.AugAssign: _augmented,
-    cst.TypeAlias: _type_alias,
-    cst.Return: _return,
-    cst.Raise: _raise,
-    cst.Assert: _assert,
-    cst.Del: _delete,
-    cst.Global: _global,
-    cst.Nonlocal: _global,
-    cst.Break: lambda node, spans, emit: emit(tree.Break()),
-    cst.Continue: lambda node, spans, emit: emit(tree.Continue()),
-    cst.Import: _import,
-    cst.ImportFrom: _import_from,
-    cst.If: _if,
-    cst.While: _while,
-    cst.For: _for,
-    cst.Try: _try,
-    cst.TryStar: _try,
-    cst.With: _with,
-    cst.Match: _match,
-    cst.FunctionDef: _function,
-    cst.ClassDef: _class,
+_HANDLERS: dict[type, Callable[[Any, Places, _Emit], None]] = {
+    ast.Expr: _evaluate,
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augmented,
+    ast.Return: _return,
+    ast.Raise: _raise,
+    ast.Assert: _assert,
+    ast.Delete: _delete,
+    ast.Global: _global,
+    ast.Nonlocal: _global,
+    ast.Break: lambda node, places, emit: emit(tree.Break()),
+    ast.Continue: lambda node, places, emit: emit(tree.Continue()),
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+    ast.If: _if,
+    ast.While: _while,
+    ast.For: _for,
+    ast.AsyncFor: _for,
+    ast.Try: _try,
+    ast.TryStar: _try,
+    ast.With: _with,
+    ast.AsyncWith: _with,
+    ast.Match: _match,
+    ast.FunctionDef: _function,
+    ast.AsyncFunctionDef: _function,
+    ast.ClassDef: _class,
 }
+if sys.version_info >= (3, 12):
+    _HANDLERS[ast.TypeAlias] = _type_alias

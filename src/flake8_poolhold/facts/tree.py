@@ -1,7 +1,7 @@
 """The event tree: what of a module's syntax the analysis needs, in the order in which it happens.
 
-A lean tree of plain structs. Nothing of libcst is left in it and it can be serialised, so that a module whose facts
-are known need not be parsed again. Expressions without an effect that anybody asks about (arithmetic, chains of
+A lean tree of plain structs. Nothing of the syntax tree is left in it and it can be serialised, so that a module whose
+facts are known need not be parsed again. Expressions without an effect that anybody asks about (arithmetic, chains of
 comparisons) are folded into `Compute`, which keeps only the parts that matter.
 """
 
@@ -20,7 +20,7 @@ Span = tuple[int, int, int, int]
 ParameterKind = Literal["positional", "keyword", "star", "double-star"]
 
 
-class Node(msgspec.Struct, array_like=True, tag=True, eq=False):
+class Node(msgspec.Struct, array_like=True, tag=True, eq=False, gc=False):
     """Base of all nodes; carries nothing but the struct options."""
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from itertools import accumulate
+
+import msgspec
 
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.source.text import lines
@@ -13,12 +16,28 @@ class CannotFixError(Exception):
     """The codemod cannot make this change in this place; the message says why."""
 
 
-def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
-    """The edits of the fix that `finding` offers, on the text of its file. Raises `CannotFixError`."""
-    if finding.fix is None:
+Read = Callable[[str], str]
+"""The text of a file of the project; empty when it cannot be read."""
+
+
+def edits(finding: Finding, read: Read) -> tuple[Edit, ...]:
+    """The edits of the fix that `finding` offers. Raises `CannotFixError`.
+
+    A codemod has a function `edits`, which is given the text of the file that the fix changes, or, if it changes
+    several files, `edits_across`, which is given `read`.
+    """
+    offer = finding.fix
+    if offer is None:
         raise CannotFixError("no fix is offered")
-    codemod = importlib.import_module(f"flake8_poolhold.fixes.{finding.fix.name.replace('-', '_')}")
-    made: tuple[Edit, ...] = codemod.edits(finding, text)
+    if offer.site != (0, 0):
+        line, column = offer.site
+        finding = msgspec.structs.replace(finding, path=offer.path, line=line, column=column)
+    codemod = importlib.import_module(f"flake8_poolhold.fixes.{offer.name.replace('-', '_')}")
+    made: tuple[Edit, ...]
+    if hasattr(codemod, "edits_across"):
+        made = codemod.edits_across(finding, read)
+    else:
+        made = codemod.edits(finding, read(offer.path or finding.path))
     return made
 
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError
 from flake8_poolhold.fixes._places import Position, below, contains, end_row, margin, node_at
+from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 
 

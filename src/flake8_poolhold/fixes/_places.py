@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans, spans
 from flake8_poolhold.facts.tree import Span
 from flake8_poolhold.finding import Edit
 from flake8_poolhold.fixes import CannotFixError
-from flake8_poolhold.source.text import lines
+from flake8_poolhold.fixes._positions import Spans, parse, spans
 
 SMALL: tuple[type, ...] = (
     cst.AnnAssign, cst.Assert, cst.Assign, cst.AugAssign, cst.Del, cst.Expr, cst.Raise, cst.Return, cst.TypeAlias,
@@ -22,7 +21,8 @@ LATER: tuple[type, ...] = (cst.Lambda, cst.GeneratorExp)
 _WANTED: frozenset[type] = frozenset(
     {
         cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.With, cst.Try, cst.TryStar, cst.Match, cst.FunctionDef,
-        cst.ClassDef, cst.Attribute, cst.SimpleString, cst.FormattedString, *SMALL, *LATER,
+        cst.ClassDef, cst.Attribute, cst.SimpleString, cst.FormattedString, cst.Await, cst.Call, cst.Arg, cst.Param,
+        *SMALL, *LATER,
     }
 )  # fmt: skip
 _MARGIN = re.compile(r"[ \t\f]*")
@@ -39,18 +39,12 @@ class Waiting(NamedTuple):
 
 @functools.lru_cache(maxsize=1)
 def parsed(text: str) -> tuple[cst.Module, Spans]:
-    """The tree of a file and where its statements are; a file's findings come one after the other."""
-    module = cst.parse_module(text)
-    return module, spans(module, _WANTED)
+    """The tree of a file and where its statements are; a file's findings come one after the other.
 
-
-def column_of(source: str, column: int, indent: str, code: str) -> int:
-    """The column in the text: libcst drops some of the form feeds in a margin."""
-    start = lines(code)[0].rstrip("\r\n; \t")
-    for candidate in (column, column + indent.count("\f")):
-        if source.startswith(start, candidate - 1):
-            return candidate
-    raise CannotFixError("the waiting statement was not found on its line")
+    Raises `CannotFixError` where there is no such tree.
+    """
+    module = parse(text)
+    return module, spans(module, _WANTED, text)
 
 
 def margin(line: str) -> str:
@@ -101,6 +95,21 @@ def find(body: Sequence[cst.CSTNode], at: Position, found: Spans) -> Waiting:
                 return find(suite.body, at, found)
         return Waiting(node, True)
     raise CannotFixError("the waiting statement was not found; the file may have changed")
+
+
+def enclosing(body: Sequence[cst.CSTNode], at: Position, found: Spans) -> Iterator[cst.CSTNode]:
+    """The statements around a place, outermost first; of those on one line, the one that has the place."""
+    for node in body:
+        if not contains(found.get(id(node)), at):
+            continue
+        if isinstance(node, cst.SimpleStatementLine):
+            yield from (small for small in node.body if contains(found.get(id(small)), at))
+            return
+        yield node
+        for suite in suites(node):
+            if any(contains(found.get(id(inner)), at) for inner in suite.body):
+                yield from enclosing(suite.body, at, found)
+        return
 
 
 def node_at(root: cst.CSTNode, kind: type[cst.CSTNode], start: Position, found: Spans) -> cst.CSTNode:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError
 from flake8_poolhold.fixes._places import Position, below, contains
+from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 
 

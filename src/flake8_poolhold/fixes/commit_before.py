@@ -1,7 +1,7 @@
 """`commit-before`: end the transaction with a commit right before the statement that waits.
 
 The analysis has decided whether that is harmless; this file finds the place. The new statement stands on a line of its
-own before the waiting one, or in its line where that is shared with what comes before it.
+own before the waiting one and its comment, or in its line where that is shared with what comes before it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError
 from flake8_poolhold.fixes._places import (
     LATER,
     SMALL,
     Position,
-    column_of,
+    Waiting,
+    below,
     contains,
+    enclosing,
     find,
     inserted,
     margin,
@@ -26,6 +27,7 @@ from flake8_poolhold.fixes._places import (
     parsed,
     plain,
 )
+from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 
 
@@ -36,20 +38,49 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
     return before(finding, text, [finding.fix.statement])
 
 
+def session_of(finding: Finding) -> str:
+    """The variable through which the fix's statement reaches the session."""
+    return finding.fix.statement.removeprefix("await ").partition(".")[0] if finding.fix is not None else ""
+
+
 def before(finding: Finding, text: str, statements: Sequence[str]) -> tuple[Edit, ...]:
     """The edit that inserts some statements before the one that waits. Raises `CannotFixError` where it cannot be."""
     module, found = parsed(text)
     at = (finding.line, finding.column)
     waiting = find(module.body, at, found)
     _check(waiting.node, finding, at, found)
+    if waiting.leads:
+        waiting = Waiting(_before_try(module, waiting.node, at, found, session_of(finding)), True)
     line, column = found[id(waiting.node)][:2]
-    source = lines(text)[line - 1]
+    every = lines(text)
+    source = every[line - 1]
     indent = margin(source)
     if waiting.leads:
+        while every[line - 2].startswith(f"{indent}#"):  # a comment stays with its statement
+            line -= 1
         behind = f"{newline(source, module)}{plain(indent)}"
         return inserted(finding.path, line, len(indent) + 1, "".join(f"{one}{behind}" for one in statements))
-    column = column_of(source, column, indent, module.code_for_node(waiting.node))
     return inserted(finding.path, line, column, "".join(f"{one}; " for one in statements))
+
+
+def _before_try(module: cst.Module, node: cst.CSTNode, at: Position, found: Spans, session: str) -> cst.CSTNode:
+    """The `try` that begins with the waiting statement, or that statement.
+
+    What is caught there is meant for the wait. A `try` that looks after the session keeps the new statement inside.
+    """
+    around = list(enclosing(module.body, at, found))
+    while around and around[-1] is not node:
+        around.pop()
+    for outer in reversed(around[:-1]):
+        if not isinstance(outer, cst.Try | cst.TryStar) or outer.finalbody is not None:
+            break
+        first = outer.body.body[0]
+        if first is not node and not (isinstance(first, cst.SimpleStatementLine) and first.body[0] is node):
+            break
+        if any(isinstance(one, cst.Name) and one.value == session for part in outer.handlers for one in below(part)):
+            break
+        node = outer
+    return node
 
 
 def _check(node: cst.CSTNode, finding: Finding, at: Position, found: Spans) -> None:
@@ -68,8 +99,7 @@ def _check(node: cst.CSTNode, finding: Finding, at: Position, found: Spans) -> N
         case cst.If():
             raise CannotFixError("the wait is in an `elif`; take it out into a variable first")
         case cst.With():
-            name = finding.fix.statement.removeprefix("await ").partition(".")[0] if finding.fix is not None else ""
-            if any(_binds(item, name) for item in node.items):
+            if any(_binds(item, session_of(finding)) for item in node.items):
                 raise CannotFixError("the session is opened in the same `with` statement as the wait")
         case cst.For() | cst.Match():
             return

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from flake8_poolhold.facts.positions import Spans
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError
 from flake8_poolhold.fixes._places import below, end_row, inserted, margin, newline, node_at, parsed, suites
+from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 
 _RESULTS = ("result", "found", "returned")

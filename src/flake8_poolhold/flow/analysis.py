@@ -27,10 +27,13 @@ from flake8_poolhold.flow.model.lifetimes import (
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.states import join_states
 from flake8_poolhold.flow.model.tracking import WHOLE, Question
+from flake8_poolhold.flow.model.values import Holder
 from flake8_poolhold.flow.naming import taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
+from flake8_poolhold.flow.repairing import awaiting, background, driving, scopes, sequences
+from flake8_poolhold.flow.repairing import blocks as opening
 
 Event = TypeVar(
     "Event",
@@ -182,6 +185,10 @@ class Flow:
             }.values()
         )
 
+    def is_sync(self, holder: Holder | None) -> bool:
+        """Whether a holder is known to be a sync one."""
+        return holder is not None and not self._analysis.holders.classes[holder.kind].is_async
+
     @property
     def unclosed(self) -> list[Unclosed]:
         """Holders that some path does not close."""
@@ -224,9 +231,45 @@ class Flow:
         """A function by its id."""
         return self._analysis.functions.get(identity)
 
+    def openings(self, function: FunctionInfo, holder: Holder | None) -> list[Remedy]:
+        """What would open a session that a function makes so that it is closed; none if no repairs are looked for."""
+        return [opening.around_uses(self._analysis, function, holder)] if self.repairs else []
+
+    def sequences(self, shared: Shared) -> list[Remedy]:
+        """What would keep branches from using one session at once."""
+        return [sequences.one_after_the_other(shared)] if self.repairs else []
+
+    def entries_of(self, driven: Driven) -> list[Remedy]:
+        """What would enter a provider that is driven by hand."""
+        return [driving.entered(self._analysis, driven)] if self.repairs else []
+
+    def awaits(self, event: Unawaited) -> list[Remedy]:
+        """What would await a coroutine that is dropped."""
+        return [awaiting.awaited(event)] if self.repairs else []
+
+    def own_sessions(self, escape: Escape) -> list[Remedy]:
+        """What would give work, which outlives a session, one of its own."""
+        return [background.own_session(self._analysis, escape)] if self.repairs else []
+
+    def scopes(self, hold: Hold) -> list[Remedy]:
+        """What would close the request's session before the response is sent."""
+        if not self.repairs:
+            return []
+        bodies = [
+            one
+            for one in self._analysis.events.escapes
+            if one.kind == "stream" and one.function.id == hold.function.id and one.place == hold.place
+        ]
+        own = [background.own_session(self._analysis, one) for one in bodies[:1]]
+        return [*own, scopes.of_session(self._analysis, hold)]
+
     def remedies(self, hold: Hold) -> list[Remedy]:
         """What would end a hold, the best first."""
         return choosing.remedies(self._analysis, hold)
+
+    def remedies_inside(self, hold: Hold) -> tuple[Hold, list[Remedy]] | None:
+        """What would end a hold in the callee that checks out again, the best first, with the hold there."""
+        return choosing.inside(self._analysis, hold)
 
     def _counted(self, holds: list[Hold]) -> list[Hold]:
         settings = self._analysis.project.settings

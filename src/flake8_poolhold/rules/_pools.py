@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flake8_poolhold.finding import Finding, Step
+from flake8_poolhold.rules import _wording
 
 if TYPE_CHECKING:
     from flake8_poolhold.flow.pools.makers import Made, Way
+    from flake8_poolhold.flow.releasing.remedies import Remedy
 
 
 def at_call(
@@ -20,6 +23,7 @@ def at_call(
     keywords: tuple[str, ...] = (),
     trail: tuple[Step, ...] = (),
     notes: tuple[str, ...] = (),
+    remedies: Sequence[Remedy] = (),
 ) -> Finding:
     """A finding at the call that makes something, or at the first of the keywords that stands on a line of its own.
 
@@ -30,4 +34,6 @@ def at_call(
     if way is not None and way.caller is not None:
         path, span = way.caller
         trail = (Step(path, span[0], span[1], "called here with these settings", "call"), *trail)
-    return Finding(code, name, message, made.path, *at, *made.span[2:], trail, notes, None, False)
+    fixes, why_not = _wording.mended(made.path, f"call at {made.span[0]}:{made.span[1]}", remedies)
+    fix = fixes[0] if fixes else None
+    return Finding(code, name, message, made.path, *at, *made.span[2:], trail, (*notes, *why_not), fix, False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from flake8_poolhold.finding import Finding, FixOffer, Step
 
 if TYPE_CHECKING:
@@ -122,10 +124,10 @@ def offers(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
     """The fixes of a hold, the best first; or why there is none."""
     if not flow.repairs:
         return [], ()
-    if hold.again:
-        return [], ("no fix here: the callee checks out again before it waits, so begin there",)
+    if hold.again and not hold.state.lock:
+        return _inside(flow, hold)
     remedies = flow.remedies(hold)
-    possible = [one for one in remedies if not one.refused]
+    possible = [one for one in remedies if not one.refused] if not hold.again else []
     if possible:
         return [_offered(hold, one) for one in possible], ()
     if hold.state.lock:
@@ -137,8 +139,26 @@ def offers(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
     return [], (f"no fix: {next(one.refused for one in remedies if one.name == 'commit-before')}",)
 
 
-def _offered(hold: Hold, remedy: Remedy) -> FixOffer:
-    message = remedy.what
+def mended(path: str, scope: str, remedies: Sequence[Remedy]) -> tuple[list[FixOffer], tuple[str, ...]]:
+    """The fixes of what is no hold, in the file at `path`, the best first; or why there is none."""
+    possible = sorted((one for one in remedies if not one.refused), key=lambda one: bool(one.doubts))
+    if possible or not remedies:
+        return [_offer(one, path, scope) for one in possible], ()
+    return [], (f"no fix: {remedies[0].refused}",)
+
+
+def _inside(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
+    """The fixes in the callee, where a release helps both."""
+    found = flow.remedies_inside(hold)
+    where = f"{found[0].function.name} ({place(found[0].function.path, found[0].span[0])})" if found else ""
+    possible = [one for one in found[1] if not one.refused and not one.path] if found else []
+    if found and possible:
+        return [_offered(found[0], one, f"in {where}, which checks out again: ") for one in possible], ()
+    return [], (f"no fix here: the callee checks out again before it waits, so begin there{where and f', in {where}'}",)
+
+
+def _offer(remedy: Remedy, path: str, scope: str, inside: str = "") -> FixOffer:
+    message = f"{inside}{remedy.what}"
     if remedy.doubts:
         message += f" (not proved harmless: {'; '.join(remedy.doubts)})"
     return FixOffer(
@@ -146,11 +166,22 @@ def _offered(hold: Hold, remedy: Remedy) -> FixOffer:
         "unsafe" if remedy.doubts else "safe",
         message,
         statement=remedy.statement,
-        scope=f"{remedy.path or hold.function.path}::{remedy.start if remedy.path else hold.function.name}",
-        path=remedy.path,
+        scope=f"{remedy.path or path}::{remedy.start if remedy.path else scope}",
+        path=remedy.path or (path if inside else ""),
         start=remedy.start,
         again=remedy.again,
         reads=remedy.reads,
+        session=remedy.session,
+        objects=remedy.objects,
+        parts=remedy.parts,
+    )
+
+
+def _offered(hold: Hold, remedy: Remedy, inside: str = "") -> FixOffer:
+    """The offer of a repair; `inside` says in which other function it is made, at the wait of `hold` there."""
+    return msgspec.structs.replace(
+        _offer(remedy, hold.function.path, hold.function.name, inside),
+        site=hold.span[:2] if inside else (0, 0),
         session=tuple(sorted(hold.carriers)),
         objects=tuple(sorted(hold.loaded)),
     )

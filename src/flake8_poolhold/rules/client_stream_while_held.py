@@ -46,8 +46,14 @@ async def export(db: AsyncSession = Depends(get_db)) -> StreamingResponse:
 ```
 
 ## Fix safety
-No fix is offered. Commit or close before the response is returned, let the stream open its own short sessions, or, from
-FastAPI 0.121 on, give all dependencies on the provider `scope="function"`.
+`function-scope` passes `scope="function"` to the `Depends` of the session, so that it is closed before the response is
+sent. It is offered from FastAPI 0.121 on, where the `Depends` stands in the signature of the handler, no other
+dependency of the request may share the session, and neither the response nor a task uses it. It is safe where nothing
+is uncommitted and the response reads no object that the session has loaded.
+
+`own-session` opens a short session in the generator that is the body of the response, around what reads, and gives it
+none: never safe, as it reads in another transaction than the handler. None is offered where it yields while it reads,
+or is not a function of a module. By hand: commit or close before the response is returned.
 """
 
 from __future__ import annotations
@@ -63,7 +69,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 
-@rule(code="PHL103")
+@rule(code="PHL103", fixes=("function-scope", "own-session"))
 def client_stream_while_held(flow: Flow) -> Iterator[Finding]:
     for hold in flow.holds:
         if hold.waiting.wait.kind not in ("client-stream", "background"):
@@ -71,6 +77,7 @@ def client_stream_while_held(flow: Flow) -> Iterator[Finding]:
         how_long = "for as long as the client listens"
         if hold.waiting.wait.kind == "background":
             how_long = f"until this background task has done its {hold.waiting.wait.library} call"
+        fixes, why_not = _wording.mended(hold.function.path, hold.function.name, flow.scopes(hold))
         yield _wording.finding(
             "PHL103",
             "client-stream-while-held",
@@ -78,5 +85,6 @@ def client_stream_while_held(flow: Flow) -> Iterator[Finding]:
             hold.function,
             hold.span,
             trail=(*_wording.checkout_steps(hold), *_wording.wait_steps(hold.waiting)),
-            notes=(*_wording.whole_way(hold.waiting), *_wording.release_notes(flow, hold)),
+            notes=(*_wording.whole_way(hold.waiting), *_wording.release_notes(flow, hold), *why_not),
+            fixes=fixes,
         )

@@ -32,7 +32,9 @@ async def count() -> int:
 ```
 
 ## Fix safety
-No fix is offered: in a function that is not `async`, its callers have to change too.
+`add-await` awaits the call. It is safe for a close that is the last use of the session, connection or engine; a commit,
+flush or rollback that was never done is done from then on. None is offered in a function that is not `async`, as its
+callers have to change too.
 """
 
 from __future__ import annotations
@@ -59,15 +61,18 @@ _LOST = {
 }
 
 
-@rule(code="PHL404")
+@rule(code="PHL404", fixes=("add-await",))
 def close_not_awaited(flow: Flow) -> Iterator[Finding]:
     for event in flow.unawaited:
         lost = _LOST.get(event.method, "nothing runs")
         way_out = "await it" if event.function.node.is_async else "await it in an `async def`"
+        fixes, why_not = _wording.mended(event.function.path, event.function.name, flow.awaits(event))
         yield _wording.finding(
             "PHL404",
             "close-not-awaited",
             f"`{event.name}()` makes a coroutine that is never awaited: {lost}; {way_out}",
             event.function,
             event.span,
+            notes=why_not,
+            fixes=fixes,
         )

@@ -26,7 +26,9 @@ async def get_session():
 ```
 
 ## Fix safety
-No fix is offered: what stands behind the `yield` may have to stay there.
+`with-block` opens the session with `async with`, or `with`, where it is made, around the `yield` and all else that uses
+it; the `close()` at its end goes. It is safe where every use of the session lies inside the new block. None is offered
+for a dependency that returns its session, which would have to become a generator, and for a scoped session.
 """
 
 from __future__ import annotations
@@ -48,14 +50,18 @@ _HOW = {
 }
 
 
-@rule(code="PHL402")
+@rule(code="PHL402", fixes=("with-block",))
 def dependency_leaks_session(flow: Flow) -> Iterator[Finding]:
     for leaking in flow.leaking:
         name = leaking.function.name.rpartition(".")[2]
+        remedies = flow.openings(leaking.function, leaking.holder) if leaking.how != "returned" else []
+        fixes, why_not = _wording.mended(leaking.function.path, leaking.function.name, remedies)
         yield _wording.finding(
             "PHL402",
             "dependency-leaks-session",
             f"`{name}` {_HOW[leaking.how]}; yield inside `async with`, or close in a `finally`",
             leaking.function,
             leaking.span,
+            notes=why_not,
+            fixes=fixes,
         )

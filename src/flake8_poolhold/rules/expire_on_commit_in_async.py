@@ -44,7 +44,9 @@ async def rename(db: AsyncSession, user_id: int, name: str) -> str:
 ```
 
 ## Fix safety
-No fix is offered: with `expire_on_commit=False` an object keeps the values that it was loaded with.
+`expire-on-commit-false` passes `expire_on_commit=False` to the sessionmaker. It is never safe: all objects of its
+sessions keep the values that they were loaded with, also where a query would have read them again after a commit. None
+is offered for a read after `rollback()`, which expires whatever the setting says.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flake8_poolhold.finding import Step
+from flake8_poolhold.flow.repairing import settings
 from flake8_poolhold.registry import rule
 from flake8_poolhold.rules import _pools, _wording
 
@@ -62,7 +65,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.expiry.reads import Read
 
 
-@rule(code="PHL503")
+@rule(code="PHL503", fixes=("expire-on-commit-false",))
 def expire_on_commit_in_async(flow: Flow) -> Iterator[Finding]:
     for read in flow.pools.rolled_back:
         message = (
@@ -83,7 +86,9 @@ def expire_on_commit_in_async(flow: Flow) -> Iterator[Finding]:
             path, span = found.function.path, found.span
             step = Step(path, span[0], span[1], f"`{found.name}.{found.attribute}` is read", "note")
             trail = (_expired(found), step)
-            yield _pools.at_call("PHL503", "expire-on-commit-in-async", message, made, made.ways[0], trail=trail)
+            name = "expire-on-commit-in-async"
+            remedies = [settings.expire_on_commit(made)] if flow.repairs else []
+            yield _pools.at_call("PHL503", name, message, made, made.ways[0], trail=trail, remedies=remedies)
 
 
 def _expired(read: Read) -> Step:

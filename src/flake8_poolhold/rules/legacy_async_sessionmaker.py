@@ -27,7 +27,9 @@ sessions = async_sessionmaker(engine, expire_on_commit=False)
 ```
 
 ## Fix safety
-No fix is offered.
+`async-sessionmaker` calls `async_sessionmaker` instead, without `class_` where that is its default, and changes the
+imports. It is safe where `class_` says in the call that the sessions are async. Where they are sync ones on an async
+engine, the code that uses them has to change too.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from flake8_poolhold.flow.repairing import settings
 from flake8_poolhold.registry import rule
 from flake8_poolhold.rules import _pools
 
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 
-@rule(code="PHL508")
+@rule(code="PHL508", fixes=("async-sessionmaker",))
 def legacy_async_sessionmaker(flow: Flow) -> Iterator[Finding]:
     for made in flow.pools.made:
         if made.kind != "sessionmaker":
@@ -64,4 +67,6 @@ def legacy_async_sessionmaker(flow: Flow) -> Iterator[Finding]:
                 "`sessionmaker` makes sync sessions on an async engine here, whose first statement fails; "
                 "use `async_sessionmaker`"
             )
-        yield _pools.at_call("PHL508", "legacy-async-sessionmaker", message, made, made.ways[0])
+        remedies = [settings.async_sessionmaker(made, is_async="async" in kinds)] if flow.repairs else []
+        name = "legacy-async-sessionmaker"
+        yield _pools.at_call("PHL508", name, message, made, made.ways[0], remedies=remedies)

@@ -27,7 +27,10 @@ engine = create_async_engine("postgresql+asyncpg://app@db.example.com/app?ssl=re
 ```
 
 ## Fix safety
-No fix is offered: some options have another name in asyncpg, some belong into `server_settings`, some have no match.
+`drop-conflicting-option` writes `ssl` for `sslmode`, and in `connect_args` also `timeout` for `connect_timeout`, and
+leaves out options of an address that only tune the connection. It is safe, as nothing could connect before. None is
+offered for options that belong into `server_settings` or an `ssl` context, and where the option is not written in the
+call.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ from typing import TYPE_CHECKING
 
 from flake8_poolhold.flow.pools.addresses import address
 from flake8_poolhold.flow.pools.values import Options, certain
+from flake8_poolhold.flow.repairing import settings
 from flake8_poolhold.registry import rule
 from flake8_poolhold.rules import _pools
 
@@ -70,7 +74,7 @@ INSTEAD = {
 """By option: what takes its place."""
 
 
-@rule(code="PHL505")
+@rule(code="PHL505", fixes=("drop-conflicting-option",))
 def libpq_option_in_asyncpg_url(flow: Flow) -> Iterator[Finding]:
     for made in flow.pools.made:
         ways = made.ways if made.kind == "async engine" else ()
@@ -81,7 +85,9 @@ def libpq_option_in_asyncpg_url(flow: Flow) -> Iterator[Finding]:
                 f"asyncpg does not take `{name}` (TypeError at the first connection of this `{made.name}`); "
                 f"{INSTEAD[name]}"
             )
-            yield _pools.at_call("PHL505", "libpq-option-in-asyncpg-url", message, made, way)
+            refused = {one: INSTEAD[one] for one in _refused(way)}
+            remedies = [settings.without_libpq(made, refused)] if flow.repairs else []
+            yield _pools.at_call("PHL505", "libpq-option-in-asyncpg-url", message, made, way, remedies=remedies)
 
 
 def _refused(way: Way) -> Iterator[str]:

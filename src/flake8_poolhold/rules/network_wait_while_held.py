@@ -46,9 +46,9 @@ async def reply(db: AsyncSession, client: httpx.AsyncClient) -> str:
 
 ## Fix safety
 The first of these that is safe is offered, else the first that is unsafe; the message of an unsafe one names what is
-not proved. Where none can be offered, the finding says why and what to do by hand. None is offered where a lock, a
-temporary table or an isolation level must outlive the call, where a server-side cursor is open, or at a caller whose
-callee checks out again before it waits.
+not proved, and where. Where none can be offered, the finding says why and what to do by hand. None is offered where a
+lock, a temporary table or an isolation level must outlive the call, or where a server-side cursor is open. At a caller
+whose callee checks out again before it waits, the fix is made in the callee, where it helps all callers.
 
 `move-call` ends the block that opens the session before the wait: the statements from the wait on lose their
 indentation. It needs a block of the function itself, in which nothing from the wait on uses the session. It is safe
@@ -56,11 +56,12 @@ where leaving the block commits nothing that the call could still undo, no objec
 block that commits, and nothing is loaded lazily there. What expires at the end of the block is read into variables in
 it.
 
-`commit-before` inserts a commit before the wait. It is safe where all of this is proved: the session was made with
-`expire_on_commit=False`; nothing is pending, flushed or changed on any path, nor by code that was not understood; the
-session is not inside `begin()` or a savepoint and not bound to a connection; the wait is not in an `except` or
-`finally`; nothing lazy is read in the waiting statement; nobody in the project listens to commits; every caller is
-known, and leaves a session that it gives in such a state.
+`commit-before` inserts a commit before the wait, or before the `try` that begins with it. It is safe where all of
+this is proved: the session was made with `expire_on_commit=False`; nothing is pending, flushed or changed on any
+path, nor by code that was not understood; the session is not inside `begin()` or a savepoint and not bound to a
+connection; the wait is not in an `except` or `finally`; nothing lazy is read in the waiting statement; nobody in the
+project listens to commits, unless to work off a queue in `session.info`; every caller is known, and leaves a session
+that it gives in such a state.
 
 `close-before` inserts a close before the wait, which expires nothing but detaches what was loaded; a sync session's
 attributes are read into variables first. It is safe where, beside the above, no loaded object is changed, refreshed,
@@ -71,7 +72,7 @@ given away or read behind later queries, and the session was not given by a call
 
 `commit-in-dependency` inserts a commit at the end of the dependency that has queried, for handlers that do not name
 the session themselves. It is safe under the conditions of `commit-before`, for every handler that asks for the
-dependency, where all files with routers were checked and nothing calls the dependency directly.
+dependency, where nothing calls the dependency directly.
 """
 
 from __future__ import annotations

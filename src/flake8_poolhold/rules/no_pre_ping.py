@@ -24,7 +24,7 @@ engine = create_async_engine("postgresql+asyncpg://localhost/app", pool_pre_ping
 ```
 
 ## Fix safety
-No fix is offered: the round trip is a price to be agreed on.
+`pool-pre-ping` passes `pool_pre_ping=True`. It is not safe: the round trip is a price to be agreed on.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flake8_poolhold.flow.pools import habits
+from flake8_poolhold.flow.repairing import settings
 from flake8_poolhold.registry import rule
 from flake8_poolhold.rules import _pools
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 
-@rule(code="PHL511", opt_in=True)
+@rule(code="PHL511", fixes=("pool-pre-ping",), opt_in=True)
 def no_pre_ping(flow: Flow) -> Iterator[Finding]:
     for made in flow.pools.made:
         if habits.is_pooled_engine(made) and all(habits.may_serve_dead_connections(way.arguments) for way in made.ways):
@@ -49,4 +50,5 @@ def no_pre_ping(flow: Flow) -> Iterator[Finding]:
                 f"`{made.name}` gives out connections that the server may have closed; "
                 "set `pool_pre_ping=True`, or `pool_recycle`"
             )
-            yield _pools.at_call("PHL511", "no-pre-ping", message, made, made.ways[0])
+            remedies = [settings.pre_ping(made)] if flow.repairs else []
+            yield _pools.at_call("PHL511", "no-pre-ping", message, made, made.ways[0], remedies=remedies)

@@ -27,7 +27,9 @@ engine = create_async_engine("postgresql+asyncpg://localhost/app", pool_size=20)
 ```
 
 ## Fix safety
-No fix is offered: either the pool class or its size is what was meant.
+`drop-conflicting-option` leaves out what is refused. It is safe for a pool class, in the place of which the engine
+takes its own; where the class does not take a size, the size may be what was meant. None is offered where the options
+are not written in the call, and for a `min_size` above `max_size`.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flake8_poolhold.flow.pools.conflicts import conflict
+from flake8_poolhold.flow.repairing import settings
 from flake8_poolhold.registry import rule
 from flake8_poolhold.rules import _pools
 
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 
-@rule(code="PHL502")
+@rule(code="PHL502", fixes=("drop-conflicting-option",))
 def pool_options_conflict(flow: Flow) -> Iterator[Finding]:
     for made in flow.pools.made:
         found = next(
@@ -54,4 +57,7 @@ def pool_options_conflict(flow: Flow) -> Iterator[Finding]:
         if found is not None:
             way, one = found
             message = f"`{made.name}` refuses {one.what} ({one.error} at start); {one.instead}"
-            yield _pools.at_call("PHL502", "pool-options-conflict", message, made, way, keywords=one.keywords)
+            name = "pool-options-conflict"
+            always = all(conflict(made, other.arguments) is not None for other in made.ways)
+            remedies = [settings.without_conflict(made, one, always=always)] if flow.repairs else []
+            yield _pools.at_call("PHL502", name, message, made, way, keywords=one.keywords, remedies=remedies)

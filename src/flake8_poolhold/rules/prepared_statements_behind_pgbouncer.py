@@ -30,7 +30,9 @@ engine = create_async_engine(
 ```
 
 ## Fix safety
-No fix is offered. Where PgBouncer is 1.21 or newer, `max_prepared_statements` above 0 is the other way out.
+`statement-cache-off` passes the option that is missing. It is safe: statements are parsed each time. None is offered
+where the settings are not written in the call, and for `prepared_statement_name_func`. Where PgBouncer is 1.21 or
+newer, `max_prepared_statements` above 0 is the other way out.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from flake8_poolhold.flow.repairing import settings
 from flake8_poolhold.registry import rule
 from flake8_poolhold.rules import _pools
 
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 
-@rule(code="PHL504")
+@rule(code="PHL504", fixes=("statement-cache-off",))
 def prepared_statements_behind_pgbouncer(flow: Flow) -> Iterator[Finding]:
     for made in flow.pools.made:
         found = flow.pools.cached_statements(made)
@@ -55,6 +58,8 @@ def prepared_statements_behind_pgbouncer(flow: Flow) -> Iterator[Finding]:
             where = "`connect_args`" if made.kind == "async engine" else f"`{made.name}`"
             message = (
                 f"asyncpg keeps prepared statements behind PgBouncer ({evidence}), where they get lost between "
-                f"transactions; pass `{missing}` in {where}"
+                f"transactions; pass `{missing[0]}` in {where}"
             )
-            yield _pools.at_call("PHL504", "prepared-statements-behind-pgbouncer", message, made, way)
+            name = "prepared-statements-behind-pgbouncer"
+            remedies = [settings.without_statement_cache(made, missing)] if flow.repairs else []
+            yield _pools.at_call("PHL504", name, message, made, way, remedies=remedies)

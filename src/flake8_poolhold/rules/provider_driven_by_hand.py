@@ -35,7 +35,11 @@ async def count() -> int:
 ```
 
 ## Fix safety
-No fix is offered: the block decides how long the session lives.
+`drive-with-context-manager` enters the provider as `asynccontextmanager(get_db)()`, or as the context manager that its
+own file makes of it, in place of a loop over it or around all that uses what `anext` or `next` gave. It is safe where
+the provider yields once, raises what it catches again, and only closes or rolls back behind its `yield`; what else it
+does there, such as a commit, was skipped before and is done by the block. None is offered where the loop is left in the
+middle of its body, for a provider that swallows exceptions, and where the generator is used for anything else.
 """
 
 from __future__ import annotations
@@ -54,16 +58,19 @@ if TYPE_CHECKING:
 _WAY_OUT = "use `async with asynccontextmanager(...)()`, or `aclosing` around the loop"
 
 
-@rule(code="PHL403")
+@rule(code="PHL403", fixes=("drive-with-context-manager",))
 def provider_driven_by_hand(flow: Flow) -> Iterator[Finding]:
     for driven in flow.driven:
         name = driven.provider.rpartition(".")[2]
+        fixes, why_not = _wording.mended(driven.function.path, driven.function.name, flow.entries_of(driven))
         yield _wording.finding(
             "PHL403",
             "provider-driven-by-hand",
             f"`{name}` {_outcome(driven)}",
             driven.function,
             driven.span,
+            notes=why_not,
+            fixes=fixes,
         )
 
 

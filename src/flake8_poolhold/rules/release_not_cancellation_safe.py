@@ -46,7 +46,10 @@ async def count() -> int:
 ```
 
 ## Fix safety
-No fix is offered: the block decides how long the session lives.
+`with-block` opens the session with `async with` where it is made, and indents all that uses it; a `finally` that only
+closed it goes. It is safe where every use of the session lies inside the new block, its variable is given no other
+value, and no function inside uses it. None is offered where the session is used outside of the block of code that makes
+it, or is scoped, and for a generator that releases in `except GeneratorExit`.
 """
 
 from __future__ import annotations
@@ -68,13 +71,17 @@ _HOW = {
 }
 
 
-@rule(code="PHL405")
+@rule(code="PHL405", fixes=("with-block",))
 def release_not_cancellation_safe(flow: Flow) -> Iterator[Finding]:
     for event in flow.cancellable:
+        remedies = flow.openings(event.function, event.holder) if event.how != "thrown" else []
+        fixes, why_not = _wording.mended(event.function.path, event.function.name, remedies)
         yield _wording.finding(
             "PHL405",
             "release-not-cancellation-safe",
             f"`{event.name}` {_HOW[event.how]}",
             event.function,
             event.span,
+            notes=why_not,
+            fixes=fixes,
         )

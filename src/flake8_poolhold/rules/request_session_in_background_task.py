@@ -44,7 +44,11 @@ async def ask(user_id: int, tasks: BackgroundTasks) -> None:
 ```
 
 ## Fix safety
-No fix is offered: the task's signature and all its callers have to change together.
+`background-own-session` opens a session in the task with the project's own factory, or its provider as a context
+manager, and takes the parameter away, in the task, at all places that hand it over, and where a handler asked for the
+session only to give it away: in all files, or in none. It is safe where the caller has committed what it wrote, the
+task is handed over in one place, and no test overrides the provider. None is offered where the task is also called
+directly, is a method or closure, or is given an object that the session has loaded.
 """
 
 from __future__ import annotations
@@ -61,12 +65,13 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.model.lifetimes import Escape
 
 
-@rule(code="PHL201")
+@rule(code="PHL201", fixes=("background-own-session",))
 def request_session_in_background_task(flow: Flow) -> Iterator[Finding]:
     for escape in flow.escapes:
         if escape.kind != "background" or escape.finds_it_closed:
             continue  # what PHL206 tells of is told there
         carrier = f", inside `{escape.carrier}`," if escape.carrier else ""
+        fixes, why_not = _wording.mended(escape.function.path, escape.function.name, flow.own_sessions(escape))
         yield _wording.finding(
             "PHL201",
             "request-session-in-background-task",
@@ -74,6 +79,8 @@ def request_session_in_background_task(flow: Flow) -> Iterator[Finding]:
             "pass ids and let the task open its own session",
             escape.function,
             escape.span,
+            notes=why_not,
+            fixes=fixes,
         )
 
 

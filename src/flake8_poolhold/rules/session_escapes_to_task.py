@@ -52,7 +52,11 @@ async def ask(user_id: int) -> None:
 ```
 
 ## Fix safety
-No fix is offered: the task's signature and all its callers have to change together.
+`background-own-session` opens a session in the task with the project's own factory, or its provider as a context
+manager, and takes the parameter away, in the task, at all places that hand it over, and where a handler asked for the
+session only to give it away: in all files, or in none. It is safe where the caller has committed what it wrote, the
+task is handed over in one place, and no test overrides the provider. None is offered where the task is also called
+directly, is a method or closure, or is given an object that the session has loaded.
 """
 
 from __future__ import annotations
@@ -75,12 +79,13 @@ _LONGER = {
 }
 
 
-@rule(code="PHL202")
+@rule(code="PHL202", fixes=("background-own-session",))
 def session_escapes_to_task(flow: Flow) -> Iterator[Finding]:
     for escape in flow.escapes:
         if escape.kind not in _INTO:
             continue
         carrier = f", inside `{escape.carrier}`," if escape.carrier else ""
+        fixes, why_not = _wording.mended(escape.function.path, escape.function.name, flow.own_sessions(escape))
         yield _wording.finding(
             "PHL202",
             "session-escapes-to-task",
@@ -89,4 +94,6 @@ def session_escapes_to_task(flow: Flow) -> Iterator[Finding]:
             "pass ids and open a session there",
             escape.function,
             escape.span,
+            notes=why_not,
+            fixes=fixes,
         )

@@ -39,7 +39,13 @@ async def count() -> int:
 ```
 
 ## Fix safety
-No fix is offered: the block decides how long the session lives.
+`with-block` opens the session with `async with`, or `with`, where it is made, and indents all that uses it; a `close()`
+at the end of the block, or right before a `return` or `raise` in it, goes. A sync session's block also covers what uses
+the objects that it has loaded, as these may load more. It is safe where every use of the session lies inside the new
+block, no function inside uses it, and a sync session that was never closed loads nothing that leaves the function. None
+is offered where the session is used outside of the block of code that makes it, is scoped, is given another value or
+kept by another variable, is async in a plain function, or is a connection of a driver, and where a result that is not
+read yet leaves the function.
 """
 
 from __future__ import annotations
@@ -56,18 +62,24 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 
-@rule(code="PHL401")
+@rule(code="PHL401", fixes=("with-block",))
 def session_never_closed(flow: Flow) -> Iterator[Finding]:
     for event in flow.unclosed:
         when = "an exception leaves" if event.raising else "the function returns on some path"
+        block = "with" if flow.is_sync(event.holder) else "async with"
         trail = [Step(event.function.path, event.span[0], event.span[1], "made here", "note")]
         if event.used is not None:
             trail.append(event.used)
+        fixes, why_not = _wording.mended(
+            event.function.path, event.function.name, flow.openings(event.function, event.holder)
+        )
         yield _wording.finding(
             "PHL401",
             "session-never-closed",
-            f"`{event.name}` keeps its connection when {when}; open it with `async with` or close it in a `finally`",
+            f"`{event.name}` keeps its connection when {when}; open it with `{block}` or close it in a `finally`",
             event.function,
             event.span,
             trail=tuple(trail),
+            notes=why_not,
+            fixes=fixes,
         )

@@ -46,8 +46,11 @@ async def overview(db: AsyncSession) -> tuple[list[User], int]:
 ```
 
 ## Fix safety
-No fix is offered. One after the other is as fast, as a session runs one statement at a time. A session for each branch
-takes as many connections from the pool as there are branches.
+`sequential-await` awaits the branches of a `gather` one after the other, which is as fast, as a session runs one
+statement at a time. It is safe where the `gather` is given calls, or a comprehension of calls, that all use the
+session. None is offered where a branch waits for more than the database, with `return_exceptions`, where a failure must
+not stop the other branches, for task groups and for tasks that have been started: give each its own session there,
+which takes as many connections from the pool as there are branches.
 """
 
 from __future__ import annotations
@@ -64,9 +67,10 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.model.lifetimes import Shared
 
 
-@rule(code="PHL203")
+@rule(code="PHL203", fixes=("sequential-await",))
 def session_shared_by_concurrent_tasks(flow: Flow) -> Iterator[Finding]:
     for shared in flow.shared:
+        fixes, why_not = _wording.mended(shared.function.path, shared.function.name, flow.sequences(shared))
         yield _wording.finding(
             "PHL203",
             "session-shared-by-concurrent-tasks",
@@ -74,6 +78,8 @@ def session_shared_by_concurrent_tasks(flow: Flow) -> Iterator[Finding]:
             "await one after the other, or open a session in each",
             shared.function,
             shared.span,
+            notes=why_not,
+            fixes=fixes,
         )
 
 

@@ -48,7 +48,14 @@ async def export() -> StreamingResponse:
 ```
 
 ## Fix safety
-No fix is offered: the body's signature and all its callers have to change together.
+`background-own-session` opens a session in the task with the project's own factory, or its provider as a context
+manager, and takes the parameter away, in the task, at all places that hand it over, and where a handler asked for the
+session only to give it away: in all files, or in none. It is safe where the caller has committed what it wrote, the
+task is handed over in one place, and no test overrides the provider. None is offered where the task is also called
+directly, is a method or closure, or is given an object that the session has loaded.
+
+`own-session` does the same with the generator that is the body of a response, in a block that ends before its first
+`yield`: never safe, as it reads in another transaction than the handler.
 """
 
 from __future__ import annotations
@@ -66,11 +73,12 @@ if TYPE_CHECKING:
 _USER = {"background": "the background task", "stream": "the response body"}
 
 
-@rule(code="PHL206")
+@rule(code="PHL206", fixes=("background-own-session", "own-session"))
 def session_used_after_dependency_exit(flow: Flow) -> Iterator[Finding]:
     for escape in flow.escapes:
         if not escape.finds_it_closed:
             continue
+        fixes, why_not = _wording.mended(escape.function.path, escape.function.name, flow.own_sessions(escape))
         yield _wording.finding(
             "PHL206",
             "session-used-after-dependency-exit",
@@ -78,4 +86,6 @@ def session_used_after_dependency_exit(flow: Flow) -> Iterator[Finding]:
             "leaks that connection; open a session there",
             escape.function,
             escape.span,
+            notes=why_not,
+            fixes=fixes,
         )

@@ -1,4 +1,4 @@
-"""Bytes to text and back, without changing a byte, and without handing the parser what would kill it."""
+"""Bytes to text and back, without changing a byte."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from flake8_poolhold.source import nesting
 from flake8_poolhold.source.paths import relative
 
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -62,8 +61,8 @@ def read_bytes(file: Path) -> bytes:
 def decode(data: bytes, path: str) -> Source:
     """Decode the bytes of the file called `path` as Python does: byte order mark, coding comment, else UTF-8.
 
-    Raises SourceError for what Python itself would refuse, for brackets nested more than `nesting.LIMIT` deep, and for
-    encodings whose text does not give the same bytes back.
+    Raises SourceError for what Python itself would refuse, and for encodings whose text does not give the same bytes
+    back.
     """
     if data.startswith(_UTF16_BOMS):
         raise SourceError(1, "looks like UTF-16; Python reads source as UTF-8 unless a coding comment says otherwise")
@@ -82,8 +81,6 @@ def decode(data: bytes, path: str) -> Source:
         raise SourceError(1, f"cannot be decoded as {encoding}: {error}") from None
     if not exact:
         raise SourceError(1, f"text in {encoding} does not give the same bytes back; save the file as UTF-8")
-    if (deep := nesting.too_deep(text)) is not None:
-        raise SourceError(deep, f"brackets nested more than {nesting.LIMIT} deep at line {deep}")
     first = _NEWLINE.search(text)
     return Source(path, text, encoding, bom, first.group() if first else "\n")
 

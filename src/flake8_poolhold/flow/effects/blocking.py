@@ -62,10 +62,10 @@ def method(frame: Frame, state: State, holder: Holder, name: str, span: tree.Spa
         case "acquires":
             sends = True
         case "may_acquire":
-            sends = name not in _NEEDING_WRITES or before.dirty or HELD in before.kinds
+            sends = name not in _NEEDING_WRITES or bool(before.dirty) or HELD in before.kinds
         case _:
             sends = name in _STATEMENTS or (
-                name == "commit" and (before.dirty or bool(before.kinds & {GIVEN, HELD})) and not before.begun
+                name == "commit" and (bool(before.dirty) or bool(before.kinds & {GIVEN, HELD})) and not before.begun
             )
     if sends:
         statement(frame, state, holder, f"{holder.kind}.{name}", span)

@@ -22,12 +22,17 @@ TOOLS = {
 }
 """Library callables that run a given async function as often at once as they like, and what their users call that."""
 
+_RUNS_TOOLS = ("ToolNode", "create_react_agent", "create_agent", "AgentExecutor", "initialize_agent")
+"""What calls langchain's tools, several at once; a loop over `tool_calls` need not."""
+
 _STARTERS = ("asyncio.gather(", "create_task(", "TaskGroup(")
 
 
 def given(frame: Frame, state: State, path: str, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
     """A library gets a function to run at will: report what it uses of the holders that are there."""
     if frame.muted or not frame.reporting or frame.function is None:
+        return
+    if path.startswith("langchain") and not any(map(frame.analysis.project.naming, _RUNS_TOOLS)):
         return
     for argument in arguments:
         for option in options(argument.value):

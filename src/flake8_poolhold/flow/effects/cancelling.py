@@ -11,7 +11,7 @@ from flake8_poolhold.flow.model import versions
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, Interruption
 from flake8_poolhold.flow.model.lifetimes import Cancellable
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
-from flake8_poolhold.flow.model.values import Place
+from flake8_poolhold.flow.model.values import Holder, Place
 
 CLOSE_IS_SHIELDED = (2, 0, 33)
 """The first SQLAlchemy of which a `close()` that is cancelled gives the connection back all the same."""
@@ -28,12 +28,12 @@ def at_exit(frame: Frame, places: dict[Place, tuple[tree.Span, str]]) -> None:
         left = summaries.interrupted(frame.analysis, info, "call", interruption)
         for place, (span, name) in places.items():
             if left is not None and place in left.holders and HELD in left.holders[place].kinds:
-                event = Cancellable(info, span, name or "the session", how)
+                event = Cancellable(info, span, name or "the session", how, frame.known.get(place))
                 frame.analysis.events.cancellable.append(event)
                 return
 
 
-def of_provider(analysis: Analysis, info: FunctionInfo, place: Place, span: tree.Span) -> Cancellable | None:
+def of_provider(analysis: Analysis, info: FunctionInfo, holder: Holder, span: tree.Span) -> Cancellable | None:
     """How a provider that gives its session back otherwise leaves it out when the request is cancelled."""
     if not info.node.is_async:
         return None
@@ -41,8 +41,8 @@ def of_provider(analysis: Analysis, info: FunctionInfo, place: Place, span: tree
 
     for interruption, how in _ways(analysis, info):
         left = summaries.interrupted(analysis, info, "exit", interruption)
-        if left is not None and left.holder(place).kinds & {GIVEN, HELD}:
-            return Cancellable(info, span, info.name.rpartition(".")[2], how)
+        if left is not None and left.holder(holder.place).kinds & {GIVEN, HELD}:
+            return Cancellable(info, span, info.name.rpartition(".")[2], how, holder)
     return None
 
 

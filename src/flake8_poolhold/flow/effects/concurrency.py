@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import uses, waits
@@ -25,6 +27,16 @@ from flake8_poolhold.flow.model.values import (
 
 Branch = tuple[Value, bool]
 """What runs in one branch, and whether it runs in several at once."""
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """What else goes on while branches use one holder: see `Shared`."""
+
+    users: int = 0
+    waits: bool = False
+
+
+_ALONE = Beside()
 
 
 def branches(frame: Frame, arguments: tuple[BoundArgument, ...]) -> list[Branch]:
@@ -62,7 +74,9 @@ def together(frame: Frame, state: State, ways: list[Branch], span: tree.Span, ho
         if len(met) > 1 or again:
             names = tuple(dict.fromkeys(name_of(frame, value) for value, _, _ in met))
             ends = any(use.ends for _, _, use in met)
-            _report(frame, state, place, span, how, names, [value for value, _, _ in met], ends=ends)
+            values = [value for value, _, _ in met]
+            beside = Beside(len(met), any(_waits(frame, value) for value, _ in ways))
+            _report(frame, state, place, span, how, names, values, ends=ends, beside=beside)
 
 
 def beside(
@@ -96,6 +110,23 @@ def _used(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Pla
     return found
 
 
+def _waits(frame: Frame, value: Value) -> bool:
+    """Whether a branch waits for anything but its database."""
+    from flake8_poolhold.flow.interpreting import summaries
+
+    for option in options(value):
+        match option:
+            case Suspended(target=FunctionOf(function=function, captured=captured)):
+                found = summaries.summary(frame.analysis, summaries.general(function, captured=captured)).waits
+                if any(waiting.wait.kind not in ("checkout", "database") for waiting in found):
+                    return True
+            case Library() | Suspended(target=Library()):
+                return True
+            case _:
+                pass
+    return False
+
+
 def _is_async(frame: Frame, place: Place) -> bool:
     """Whether a branch may be suspended in the middle of a statement: a sync session never is, on its loop's thread."""
     kind = _kind(frame, place)
@@ -126,6 +157,7 @@ def _report(
     values: list[Value],
     *,
     ends: bool,
+    beside: Beside = _ALONE,
 ) -> None:
     if frame.function is None:
         return
@@ -136,7 +168,7 @@ def _report(
         function, span = inside
     held = state.holder(place).kinds == {HELD}
     frame.analysis.events.shared.append(
-        Shared(function, span, name, place, _kind(frame, place), how, names, held, ends)
+        Shared(function, span, name, place, _kind(frame, place), how, names, held, ends, beside.users, beside.waits)
     )
 
 

@@ -29,7 +29,7 @@ def by_hand(frame: Frame, state: State, generator: Suspended, given: Value, span
         return
     places = frozenset(holder.place for holder in holders_in(given))
     how: How = "anext" if info.node.is_async else "next"
-    frame.driven.append(Driven(frame.function, span, info.name, how, bool(name), places))
+    frame.driven.append(Driven(frame.function, span, info.name, how, bool(name), places, info))
 
 
 def declared(frame: Frame, node: tree.Expression, value: Value) -> None:
@@ -57,7 +57,8 @@ def in_loop(frame: Frame, node: tree.For, generator: Suspended) -> None:
     how: How = "delegate" if _yields(node.body) else "loop"
     if how == "loop" and not _leaves(node.body):
         return
-    frame.analysis.events.driven.append(Driven(frame.function, node.span, info.name, how, False, frozenset()))
+    event = Driven(frame.function, node.span, info.name, how, False, frozenset(), info)
+    frame.analysis.events.driven.append(event)
 
 
 def passed(frame: Frame, info: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> None:
@@ -89,6 +90,8 @@ def at_exit(frame: Frame, normal: State | None) -> None:
         places = [place for place in driven.places if place not in frame.managed | frame.escaped]
         is_open = any(lifetimes.is_open(way, place) for place in places for way in (normal, frame.raised))
         is_closed = all(normal is not None and normal.holder(place).kinds == {CLOSED} for place in places)
+        if driven.how == "next" and not driven.bound and is_closed and places:
+            continue  # closed by hand, but where an exception leaves: that is said of what is never closed
         if is_open or (driven.bound and not is_closed) or (driven.how == "anext" and not driven.bound):
             frame.analysis.events.driven.append(driven)
 

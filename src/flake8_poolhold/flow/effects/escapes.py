@@ -58,7 +58,7 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
                 continue
             seen.add(place)
             started = Started(argument.value, span, "background", frozenset(used), frozenset(), into)
-            _add(frame, state, started, place, carrier)
+            _add(frame, state, started, place, carrier, run)
 
 
 def is_queue(path: str) -> bool:
@@ -90,7 +90,7 @@ def stream(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], spa
             for place in sorted(used, key=str):
                 if place in frame.providers and not used[place].closes:
                     body = Started(option, span, "stream", frozenset(used), frozenset(), task_name(frame, option))
-                    _add(frame, state, body, place, "")
+                    _add(frame, state, body, place, "", option)
 
 
 def found(frame: Frame, state: State, place: Place, started: Started) -> None:
@@ -98,10 +98,10 @@ def found(frame: Frame, state: State, place: Place, started: Started) -> None:
     if _owner(frame, place) is None:
         return
     carriers = [carrier for carrier, held in carried(frame, state, started.value) if held == place]
-    _add(frame, state, started, place, carriers[0] if carriers else "")
+    _add(frame, state, started, place, carriers[0] if carriers else "", started.value)
 
 
-def _add(frame: Frame, state: State, started: Started, place: Place, carrier: str) -> None:
+def _add(frame: Frame, state: State, started: Started, place: Place, carrier: str, run: Value | None = None) -> None:
     owner = _owner(frame, place)
     if frame.function is None or owner is None:
         return
@@ -119,6 +119,9 @@ def _add(frame: Frame, state: State, started: Started, place: Place, carrier: st
             owner,
             early,
             used=place in started.uses,
+            run=run,
+            provider=frame.providers.get(place, ""),
+            unsaved=bool(state.holder(place).dirty or state.holder(place).unsure),
         )
     )
 

@@ -9,7 +9,16 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import blocking, cancelling, engines, loaded, queries, sharing, waits
 from flake8_poolhold.flow.model.frames import Frame
-from flake8_poolhold.flow.model.states import CLOSED, FRESH, HELD, RELEASED, HolderState, State
+from flake8_poolhold.flow.model.states import (
+    CLOSED,
+    FRESH,
+    HELD,
+    RELEASED,
+    SOME_OBJECT,
+    WRITTEN_OBJECT,
+    HolderState,
+    State,
+)
 from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     BoundArgument,
@@ -109,7 +118,8 @@ def _query(frame: Frame, state: State, holder: Holder, name: str, span: tree.Spa
         return QueryOf(holder)
     fetch(frame, state, holder, span, f"Query.{name}")
     if name in ("update", "delete"):
-        state.holders[holder.place] = msgspec.structs.replace(state.holder(holder.place), dirty=True)
+        written = (frame.step(span, f"runs Query.{name}", "note"),)
+        state.holders[holder.place] = msgspec.structs.replace(state.holder(holder.place), dirty=written)
     frame.may_raise(state)
     return Loaded(holder.place)
 
@@ -182,6 +192,8 @@ def run(
     if frame.thrown and effect == "releases":
         cancelling.thrown(frame, state, place, span)
     if name == "commit":
+        if _writes_objects(state, place):  # one that fails has lost them
+            state.holders[place] = msgspec.structs.replace(state.holder(place), wrote=True)
         frame.may_raise(state)  # one that fails keeps the connection
     frame.known.setdefault(place, holder)
     frame.analysis.kinds[place] = holder.kind
@@ -218,7 +230,7 @@ def _apply(
             sharing.release_shared(frame, state, place)
             return
         case "ends_tx_keeps":
-            state.holders[place] = msgspec.structs.replace(before, dirty=False, lock=(), streaming=False)
+            state.holders[place] = msgspec.structs.replace(before, dirty=(), lock=(), streaming=False)
             return
         case _:
             pass
@@ -241,8 +253,9 @@ def release(state: State, place: Place, *, closed: bool) -> None:
     """The connection goes back to the pool; a holder bound to a connection has none to give."""
     before = state.holder(place)
     if before.bound:
-        state.holders[place] = msgspec.structs.replace(before, dirty=False, touched=True)
+        state.holders[place] = msgspec.structs.replace(before, dirty=(), touched=True)
         return
+    wrote = _writes_objects(state, place) or before.wrote
     state.holders[place] = HolderState(
         frozenset({CLOSED if closed else RELEASED}),
         begun=before.begun,
@@ -250,7 +263,16 @@ def release(state: State, place: Place, *, closed: bool) -> None:
         touched=True,
         raced=before.raced,
         sure=before.sure,
+        wrote=wrote,
     )
+
+
+def _writes_objects(state: State, place: Place) -> bool:
+    """Whether objects that the function was given and has changed are now no longer to be written."""
+    if SOME_OBJECT not in state.holders or place.origin.how == "new":
+        return False
+    state.holders[WRITTEN_OBJECT] = state.holders.pop(SOME_OBJECT)
+    return True
 
 
 def _mark(
@@ -260,21 +282,23 @@ def _mark(
     holder = state.holder(place)
     dirty, unsure, lock, streaming = holder.dirty, holder.unsure, holder.lock, holder.streaming
     first = next((argument.value for argument in arguments if argument.keyword in (None, "statement")), UNKNOWN)
-    if name in _WRITING or name in _WRITING_BULK:
-        dirty = dirty or name != "flush"
+    here = (frame.step(span, f"{name}()", "note"),)
+    if (name in _WRITING and name != "flush") or name in _WRITING_BULK:
+        dirty = dirty or here
     elif name in _STATEMENTS:
         verdict = queries.verdict(first)
-        dirty = dirty or verdict == "writes"
-        unsure = unsure or verdict == "unknown"
+        dirty = dirty or (here if verdict == "writes" else ())
+        unsure = unsure or (here if verdict == "unknown" else ())
         if verdict == "locks":
             lock = lock or (frame.step(span, "takes a lock that must outlive the call", "lock"),)
         streaming = streaming or name in ("stream", "stream_scalars") or queries.streams(arguments)
     for argument in arguments:
         if argument.keyword == "with_for_update" and argument.value not in (Literally(False), Literally(None)):
-            unsure = unsure or isinstance(argument.value, Unknown)
-            if not isinstance(argument.value, Unknown):
+            if isinstance(argument.value, Unknown):
+                unsure = unsure or here
+            else:
                 lock = lock or (frame.step(span, "takes a row lock", "lock"),)
-    unsure = unsure or name == "connection"
+    unsure = unsure or (here if name == "connection" else ())
     if name == "connection" and arguments:
         lock = lock or (frame.step(span, "sets execution options of the transaction", "lock"),)
     state.holders[place] = msgspec.structs.replace(holder, dirty=dirty, unsure=unsure, lock=lock, streaming=streaming)
@@ -314,4 +338,6 @@ def query_by_unknown(frame: Frame, state: State, place: Place, span: tree.Span, 
     """A callee that is not understood has the holder: it is taken as queried, and anything may have been written."""
     waits.used(frame, state, place)
     checkout(frame, state, place, span, f"passed to {waits.display(name) or 'unknown code'}, which may query")
-    state.holders[place] = msgspec.structs.replace(state.holder(place), unsure=True)
+    before = state.holder(place)
+    unsure = before.unsure or (frame.step(span, f"{waits.display(name) or 'a call'}, which is not understood", "note"),)
+    state.holders[place] = msgspec.structs.replace(before, unsure=unsure)

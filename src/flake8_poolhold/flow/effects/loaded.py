@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import Loaded, Value, options
@@ -53,13 +54,14 @@ def part(value: Loaded, name: str) -> Loaded:
     return Loaded(value.place, gives_entities(name) or (value.entity and name in _SAME))
 
 
-def called(frame: Frame, state: State, value: Value, name: str) -> None:
+def called(frame: Frame, state: State, value: Value, name: str, span: tree.Span) -> None:
     """`value.name(...)` is called."""
     for option in options(value):
         if not isinstance(option, Loaded) or name in READS - CHANGES:
             continue
         if name in CHANGES:
-            objects.change(frame, state, option)
+            objects.change(state, option, frame.step(span, f"{name}() of a loaded object", "note"))
         elif option.place in state.holders:
             holder = state.holders[option.place]
-            state.holders[option.place] = msgspec.structs.replace(holder, unsure=True)
+            step = frame.step(span, f"{name}() of a loaded object, which is not understood", "note")
+            state.holders[option.place] = msgspec.structs.replace(holder, unsure=holder.unsure or (step,))

@@ -37,10 +37,10 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
         finished = _kinds(left.normal, holder.place)
         failed = thrown.holder(holder.place).kinds if thrown is not None else frozenset()
         if own and finished & {GIVEN, HELD}:
-            return Leaking(info, span, "never")
+            return Leaking(info, span, "never", holder)
         # A session that belongs to somebody else may well be given back by them; one that is closed here is ours.
         if (own or finished == {CLOSED}) and failed & {GIVEN, HELD}:
-            return Leaking(info, span, "failing")
+            return Leaking(info, span, "failing", holder)
     return None
 
 
@@ -57,7 +57,7 @@ def cancellable(analysis: Analysis, info: FunctionInfo) -> Cancellable | None:
     span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
     for option in options(entered.returns):
         if isinstance(option, Holder) and is_made(option.place) and span is not None and entered.normal is not None:
-            found = cancelling.of_provider(analysis, info, option.place, span)
+            found = cancelling.of_provider(analysis, info, option, span)
             if found is not None and option.place in entered.normal.holders:
                 return found
     return None

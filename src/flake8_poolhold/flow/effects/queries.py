@@ -118,4 +118,5 @@ def of_text(text: str) -> Library:
 
 
 def _pure(name: str) -> bool:
-    return name.lower() in _PURE or name.lower().startswith(_PURE_PREFIXES)
+    plain = name.lower().rstrip("_")
+    return plain in _PURE or plain.startswith(_PURE_PREFIXES)

@@ -26,7 +26,7 @@ def release_shared(frame: Frame, state: State, place: Place) -> None:
             continue
         kinds = frozenset({RELEASED}) if held.kinds - {CLOSED} else held.kinds
         state.holders[other] = msgspec.structs.replace(
-            held, kinds=kinds, since=(), dirty=False, unsure=False, lock=(), streaming=False, carries=False
+            held, kinds=kinds, since=(), dirty=(), unsure=(), lock=(), streaming=False, carries=False
         )
 
 

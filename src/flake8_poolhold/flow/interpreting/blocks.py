@@ -23,6 +23,7 @@ from flake8_poolhold.flow.model.values import (
     holders_in,
     join,
     options,
+    placeholder,
 )
 from flake8_poolhold.flow.naming import names, objects, types
 
@@ -49,7 +50,8 @@ def _assign(frame: Frame, state: State, node: tree.Assign) -> State | None:
         where = frame.function.id if frame.function is not None else frame.path
         target = node.targets[0]
         name = target.id if isinstance(target, tree.Name) else "value"
-        value = types.typed(frame, state, node.annotation, Place(Origin("new", where, name)))
+        said = types.typed(frame, state, node.annotation, Place(Origin("new", where, name)))
+        value = placeholder(said) if value == NONE else said
         driving.declared(frame, node.value, value)
     for target in node.targets:
         if not isinstance(target, tree.Name) or target.id in frame.outer_names:
@@ -66,7 +68,7 @@ def _augmented(frame: Frame, state: State, node: tree.AugmentedAssign) -> State 
     value = expressions.evaluate(frame, state, node.value)
     if isinstance(node.target, tree.Attribute):
         owner = expressions.evaluate(frame, state, node.target.value)
-        objects.set_attribute(frame, state, owner, node.target.name, UNKNOWN)
+        objects.set_attribute(frame, state, owner, node.target.name, UNKNOWN, node.target.span)
     elif isinstance(node.target, tree.Name):
         state.env[node.target.id] = join((state.env.get(node.target.id, UNKNOWN), value))
     return state

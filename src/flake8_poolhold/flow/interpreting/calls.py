@@ -36,6 +36,7 @@ from flake8_poolhold.flow.model.values import (
     Value,
     Words,
     join,
+    placeholder,
 )
 from flake8_poolhold.flow.naming import dispatch, hierarchy, names, objects, types
 
@@ -286,6 +287,10 @@ def _method_node(info: ClassInfo, method: str) -> tree.Function:
     return binding
 
 
+def _is_none(value: tree.Expression) -> bool:
+    return isinstance(value, tree.Constant) and value.value is None
+
+
 def _declared_in(analysis: Analysis, info: ClassInfo, node: tree.Function, name: str) -> Value:
     """`self.name: T = ...` inside a method."""
     frame = names.module_frame(analysis, info.path)
@@ -293,5 +298,6 @@ def _declared_in(analysis: Analysis, info: ClassInfo, node: tree.Function, name:
         if isinstance(statement, tree.Assign) and statement.annotation is not None:
             target = statement.targets[0]
             if isinstance(target, tree.Attribute) and target.name == name:
-                return types.typed(frame, State(), statement.annotation, types.global_place(info.path, name))
+                said = types.typed(frame, State(), statement.annotation, types.global_place(info.path, name))
+                return placeholder(said) if statement.value is None or _is_none(statement.value) else said
     return UNKNOWN

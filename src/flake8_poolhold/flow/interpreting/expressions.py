@@ -34,7 +34,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import appstate, hierarchy, names, objects
+from flake8_poolhold.flow.naming import appstate, guards, hierarchy, names, objects
 
 
 def is_few(iterable: Value) -> bool:
@@ -155,7 +155,7 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
         if callee == Library("contextvars.ContextVar.set"):
             variable = callers.variable_of(node.function.value)
             callers.kept_in_context(frame, state, tuple(arguments), node.span, variable)
-        loaded.called(frame, state, callee, node.function.name)
+        loaded.called(frame, state, callee, node.function.name, node.span)
     return calls.call(frame, state, callee, tuple(arguments), node.span)
 
 
@@ -316,6 +316,11 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
             _field_is_tested(frame, state, test, is_none=not holds)
         case tree.Call(function=tree.Attribute(value=tree.Name(id=name), name="in_transaction")) if not holds:
             _has_ended(state, state.env.get(name, UNKNOWN))
+        case tree.Call(function=tree.Attribute(value=tree.Name(id=name), name=method), arguments=[]) if not holds:
+            owner = state.env.get(name, UNKNOWN)
+            if isinstance(owner, Instance):
+                for field in sorted(guards.empty_unless(frame.analysis, owner.cls, method)):
+                    state.set_field(owner.place, field, NONE)
         case tree.Call(
             function=tree.Name(id="hasattr"),
             arguments=[tree.Argument(value=tree.Name(id=name)), tree.Argument(value=tree.Constant(value=str(field)))],
@@ -380,9 +385,9 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
             if name in frame.outer_names:
                 engines.kept(frame, value)
                 frame.escaped.update(holder.place for holder in holders_in(value))
-        case tree.Attribute(value=owner, name=name):
+        case tree.Attribute(value=owner, name=name, span=span):
             engines.kept(frame, value)
-            objects.set_attribute(frame, state, evaluate(frame, state, owner), name, value)
+            objects.set_attribute(frame, state, evaluate(frame, state, owner), name, value, span)
         case tree.Sequence(items=items):
             if isinstance(value, Series) and value.exact and len(value.items) == len(items):
                 for item, part in zip(items, value.items, strict=True):
@@ -395,10 +400,11 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
             assign(frame, state, inner, UNKNOWN)
         case tree.Subscript(value=owner, index=index):
             engines.kept(frame, value)
+            span = next((node.span for node in tree.walk(owner) if isinstance(node, tree.Attribute)), (0, 0, 0, 0))
             holder = evaluate(frame, state, owner)
             evaluate(frame, state, index)
             if isinstance(holder, Loaded):
-                objects.change(frame, state, holder)
+                objects.change(state, holder, frame.step(span, "changes an object", "note"))
         case _:
             return
 

@@ -208,7 +208,8 @@ def _ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments,
         held += holding.touched_by_unknown(frame, state, arguments, span, path)
         for place in callee.holders:  # a method of a library's object that has the session
             if place in state.holders:
-                state.holders[place] = msgspec.structs.replace(state.holders[place], unsure=True)
+                unsure = (frame.step(span, f"{waits.display(path)}, which is not understood", "note"),)
+                state.holders[place] = msgspec.structs.replace(state.holders[place], unsure=unsure)
     frame.may_raise(state)
     if path.endswith(_CONTAINER) and len(arguments) == 1 and isinstance(arguments[0].value, ClassOf):
         wanted = arguments[0].value
@@ -415,6 +416,10 @@ def _next(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> 
     """`next(get_db())`: the generator is driven by hand up to its `yield`."""
     values = positional(arguments)
     if values and isinstance(values[0], Suspended) and values[0].kind == "generator":
+        target = values[0].target
+        if isinstance(target, FunctionOf) and frame.analysis.functions[target.function].node.is_async:
+            frame.may_raise(state)
+            return UNKNOWN  # a TypeError, whatever was meant
         return contexts.drive(frame, state, values[0], "__next__", span)
     return contexts.element(values[0]) if values else UNKNOWN
 
@@ -447,7 +452,7 @@ def _changed(frame: Frame, state: State, arguments: Arguments, span: tree.Span) 
     """`setattr(note, name, value)`"""
     for value in positional(arguments)[:1]:
         for option in options(value):
-            objects.change(frame, state, option)
+            objects.change(state, option, frame.step(span, "setattr()", "note"))
     return UNKNOWN
 
 

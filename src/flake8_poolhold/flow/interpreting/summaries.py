@@ -515,8 +515,11 @@ def _reported_inside(analysis: Analysis, context: Context, waiting: tuple[Waitin
 def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.Mapping, step: Step) -> None:
     """What a callee left behind happens to this function's holders and objects."""
     changed: dict[Place, object] = {}
+    wrote: set[Place] = set()
     for place, inner in effects.holders.items():
         several = mapping.holders(place)
+        if inner.wrote and len(several) == 1:
+            wrote.update(several)
         for mine in several:
             sure = inner.sure and len(several) == 1
             if inner.touched:
@@ -532,8 +535,8 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
                 frame.known.setdefault(mine, known)
     for mine in changed:
         sharing.release_shared(frame, state, mine)
-    if objects.SOME_OBJECT in effects.holders and mapping.passes_loaded:
-        objects.change(frame, state, UNKNOWN)
+    if mapping.passes_loaded:
+        objects.changed_by(state, effects, step, wrote)
     for owner, fields in effects.heap.items():
         for mine in mapping.objects(owner):
             for name, value in fields.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.interpreting.places import Mapping
@@ -33,6 +35,12 @@ class Met:
     def provided(self, mine: Place) -> bool:
         """Whether a dependency has given the holder to the caller."""
         return mine in self._frame.providers
+
+
+class Unmet(msgspec.Struct, frozen=True):
+    """Some caller is not known, and why."""
+
+    why: str
 
 
 class Watch:

@@ -32,7 +32,7 @@ from flake8_poolhold.knowledge import Wait
 
 if TYPE_CHECKING:
     from flake8_poolhold.flow.fastapi.dependencies import Route
-    from flake8_poolhold.flow.interpreting.watching import Met, Watch
+    from flake8_poolhold.flow.interpreting.watching import Met, Unmet, Watch
     from flake8_poolhold.flow.releasing.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
@@ -316,8 +316,8 @@ class Analysis:
         """The files whose functions have been analysed on their own."""
         self.habits: Habits | None = None
         self.watch: Watch | None = None
-        self.met: Memo[str, list[Met] | None] = Memo(self.tracker)
-        """By the id of a function: all calls of it, `None` when some are not known."""
+        self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
+        """By the id of a function: all calls of it, or why some are not known."""
         self.inclusions: dict[str, list[Depends]] | None = None
         self.added: dict[str, Route] | None = None
         self.tested: dict[str, frozenset[str]] = {}
@@ -331,6 +331,7 @@ class Analysis:
         self.events = Events()
         self.gaps: Gaps = {}
         self.awaited: dict[str, frozenset[str]] = {}
+        self.guarded: dict[tuple[str, str], frozenset[str]] = {}
         self.locals: dict[str, dict[str, list[object]]] = {}
 
 

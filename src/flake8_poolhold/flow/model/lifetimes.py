@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.facts import tree
     from flake8_poolhold.finding import Step
     from flake8_poolhold.flow.model.frames import FunctionInfo
-    from flake8_poolhold.flow.model.values import Place, Value
+    from flake8_poolhold.flow.model.values import Holder, Place, Value
 
 Into = Literal["background", "stream", "task", "thread", "queue", "cache"]
 """Where work that outlives its caller runs, or where a holder is kept."""
@@ -26,7 +26,8 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
 
     `carrier` is the class of the object that carries it, or empty; `into` the name of the task. `early`: the provider
     exits before the response is sent, so that a background task finds the holder closed; `None` where no version tells.
-    `used`: the work is seen to use it, it is not only given it.
+    `used`: the work is seen to use it, it is not only given it. `run` is the call that the work makes, `provider` the
+    id of the dependency that gave the holder, `unsaved`: writes may be uncommitted when the work is handed over.
     """
 
     function: FunctionInfo
@@ -39,6 +40,9 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
     owner: Owner
     early: bool | None
     used: bool = True
+    run: Value | None = None
+    provider: str = ""
+    unsaved: bool = False
 
     @property
     def finds_it_closed(self) -> bool:
@@ -50,7 +54,9 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     """A holder that several branches, which run at once, use.
 
     `how` starts them (`gather`, `TaskGroup`, `create_task`); `branches` are their names, one alone if it runs many
-    times; `held`: its connection is checked out by then; `ends`: a branch commits, rolls back or closes.
+    times; `held`: its connection is checked out by then; `ends`: a branch commits, rolls back or closes; `users`:
+    how many branches of one call use it, 0 if they are not those of one; `waits`: a branch waits for more than its
+    database.
     """
 
     function: FunctionInfo
@@ -62,6 +68,8 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     branches: tuple[str, ...]
     held: bool
     ends: bool
+    users: int = 0
+    waits: bool = False
 
 
 class InstanceEscape(msgspec.Struct, frozen=True, eq=False):
@@ -93,7 +101,8 @@ class Driven(msgspec.Struct, frozen=True, eq=False):
     """A provider, a generator that gives a holder, that is driven by hand and not finished.
 
     `how`: by `next` or `anext`, as a `loop` that is left early, as a `delegate` whose holder is yielded on, or as a
-    context manager that is used `unentered`; `bound`: a variable keeps the generator; `places` are what it gave.
+    context manager that is used `unentered`; `bound`: a variable keeps the generator; `places` are what it gave;
+    `source` is the provider, where that is known.
     """
 
     function: FunctionInfo
@@ -102,14 +111,19 @@ class Driven(msgspec.Struct, frozen=True, eq=False):
     how: How
     bound: bool
     places: frozenset[Place]
+    source: FunctionInfo | None = None
 
 
 class Leaking(msgspec.Struct, frozen=True, eq=False):
-    """A provider that does not close what it gives: never, not when the request fails, or because it returns it."""
+    """A provider that does not close what it gives: never, not when the request fails, or because it returns it.
+
+    `holder` is what it gives, where it makes that itself.
+    """
 
     function: FunctionInfo
     span: tree.Span
     how: Literal["never", "failing", "returned"]
+    holder: Holder | None = None
 
 
 class Cancellable(msgspec.Struct, frozen=True, eq=False):
@@ -123,6 +137,7 @@ class Cancellable(msgspec.Struct, frozen=True, eq=False):
     span: tree.Span
     name: str
     how: Literal["skipped", "interrupted", "thrown"]
+    holder: Holder | None = None
 
 
 class Unclosed(msgspec.Struct, frozen=True, eq=False):
@@ -133,6 +148,7 @@ class Unclosed(msgspec.Struct, frozen=True, eq=False):
     name: str
     raising: bool
     used: Step | None
+    holder: Holder | None = None
 
 
 class Unawaited(msgspec.Struct, frozen=True, eq=False):

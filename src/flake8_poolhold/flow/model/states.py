@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.model.values import Place, Value, join
+from flake8_poolhold.flow.model.values import Origin, Place, Value, join
 
 GIVEN, FRESH, HELD, RELEASED, CLOSED = "given", "fresh", "held", "released", "closed"
 
@@ -21,18 +21,19 @@ Steps = tuple[Step, ...]
 class HolderState(msgspec.Struct, frozen=True):
     """What may be true of one holder.
 
-    `since` is the evidence of the checkout. `dirty`: writes may be pending, flushed or uncommitted; `unsure`: something
-    was done with it that is not understood; `lock` is the evidence of a lock that a release would lose; `begun`: inside
-    a `begin()` block; `bound`: bound to a connection, so that it releases nothing; `streaming`: a server-side cursor is
-    open; `carries`: on some path nothing was released since the function was entered, so that the caller's marks still
-    hold. `sure`: it was used, and no other in its stead; `raced`: outside of any lock, too. `idle` are the waits that
-    began while it was open and had never checked out.
+    `since` is the evidence of the checkout. `dirty` is that of writes that may be pending, flushed or uncommitted,
+    `unsure` that of something that was done with it and is not understood, `lock` that of a lock that a release would
+    lose. `begun`: inside a `begin()` block; `bound`: bound to a connection, so that it releases nothing; `streaming`: a
+    server-side cursor is open; `carries`: on some path nothing was released since the function was entered, so that the
+    caller's marks still hold. `sure`: it was used, and no other in its stead; `raced`: outside of any lock, too.
+    `wrote`: objects that were given and changed were written, or dropped, with it. `idle` are the waits that began
+    while it was open and had never checked out.
     """
 
     kinds: frozenset[str]
     since: Steps = ()
-    dirty: bool = False
-    unsure: bool = False
+    dirty: Steps = ()
+    unsure: Steps = ()
     lock: Steps = ()
     begun: bool = False
     bound: bool = False
@@ -41,7 +42,15 @@ class HolderState(msgspec.Struct, frozen=True):
     touched: bool = False
     raced: bool = False
     sure: bool = False
+    wrote: bool = False
     idle: frozenset[int] = frozenset()
+
+
+SOME_OBJECT = Place(Origin("global", "", "an object of the caller"))
+"""Stands in the effects of a function for an object that it was given and has changed."""
+
+WRITTEN_OBJECT = Place(Origin("global", "", "an object of the caller that was written"))
+"""Stands for one that was changed before a holder, which the function was given too, has written or dropped it."""
 
 
 UNTOUCHED = HolderState(frozenset({GIVEN}), carries=True)
@@ -64,6 +73,7 @@ def join_states(left: HolderState, right: HolderState) -> HolderState:
         touched=left.touched or right.touched,
         raced=left.raced or right.raced,
         sure=left.sure or right.sure,
+        wrote=left.wrote or right.wrote,
         idle=left.idle | right.idle,
     )
 
@@ -80,8 +90,8 @@ def compose(inner: HolderState, outer: HolderState, call: Step) -> HolderState:
     return HolderState(
         kinds=kinds,
         since=since if HELD in kinds else (),
-        dirty=inner.dirty or (kept is not None and kept.dirty),
-        unsure=inner.unsure or (kept is not None and kept.unsure),
+        dirty=inner.dirty or (kept.dirty if kept is not None else ()),
+        unsure=inner.unsure or (kept.unsure if kept is not None else ()),
         lock=((call, *inner.lock) if inner.lock else ()) or (kept.lock if kept is not None else ()),
         begun=inner.begun or outer.begun,
         bound=inner.bound or outer.bound,
@@ -90,6 +100,7 @@ def compose(inner: HolderState, outer: HolderState, call: Step) -> HolderState:
         touched=outer.touched or inner.touched,
         raced=outer.raced or inner.raced,
         sure=outer.sure or inner.sure,
+        wrote=outer.wrote or inner.wrote,
         idle=outer.idle,
     )
 

@@ -67,12 +67,16 @@ class Library(msgspec.Struct, frozen=True):
 
 
 class Factory(msgspec.Struct, frozen=True):
-    """A callable that makes holders of `kind`, a sessionmaker. `keeps_loaded`: `expire_on_commit=False`, if known."""
+    """A callable that makes holders of `kind`, a sessionmaker. `keeps_loaded`: `expire_on_commit=False`, if known.
+
+    `declared`: the annotation of a variable that is still to be set speaks, as long as nothing else does.
+    """
 
     kind: str
     keeps_loaded: bool | None = None
     bound: bool = False
     site: str = ""
+    declared: bool = False
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -277,7 +281,10 @@ def options(value: Value) -> tuple[Value, ...]:
 
 
 def join(values: Iterable[Value]) -> Value:
-    """The choice of all `values`. Literals and the unknown give way to anything that is known."""
+    """The choice of all `values`. Literals and the unknown give way to anything that is known.
+
+    Of one holder that keeps what it has loaded on some way only it is not known whether it does.
+    """
     found: dict[Value, None] = {}
     plain: dict[Value, None] = {}
     for value in values:
@@ -285,11 +292,45 @@ def join(values: Iterable[Value]) -> Value:
             (plain if isinstance(option, Unknown | Literally | Words) else found)[option] = None
     if not found:
         return next(iter(plain)) if len(plain) == 1 else UNKNOWN
+    if len(found) > 1:
+        found = _told_apart(found)
     if len(found) == 1:
         return next(iter(found))
     if len(found) > MOST_OPTIONS and not all(isinstance(option, _ALIKE) for option in found):
         return UNKNOWN
     return Choice(tuple(found)[:MOST_OPTIONS])
+
+
+def _told_apart(found: dict[Value, None]) -> dict[Value, None]:
+    """The options without those that others make up for."""
+    made = any(isinstance(option, Factory) and not option.declared for option in found)
+    holders: dict[tuple[str, Place, str], Holder] = {}
+    kept: dict[Value, None] = {}
+    for option in found:
+        if isinstance(option, Factory) and option.declared and made:
+            continue
+        if isinstance(option, Holder):
+            key = (option.kind, option.place, option.cls)
+            other = holders.get(key)
+            if other is not None:
+                kept.pop(other, None)
+                keeps = False if False in (other.keeps_loaded, option.keeps_loaded) else None
+                option = msgspec.structs.replace(option, keeps_loaded=keeps)
+            holders[key] = option
+        kept[option] = None
+    return kept
+
+
+def placeholder(value: Value) -> Value:
+    """What the annotation of a variable says that is not set yet."""
+    return join(
+        msgspec.structs.replace(option, declared=True) if isinstance(option, Factory) else option
+        for option in options(value)
+    )
+
+
+def is_placeholder(value: Value) -> bool:
+    return any(isinstance(option, Factory) and option.declared for option in options(value))
 
 
 MOST_WORDS = 64

@@ -143,7 +143,7 @@ def _is_name(expression: tree.Expression, name: str) -> bool:
 
 
 def tested_names(analysis: Analysis, info: FunctionInfo) -> frozenset[str]:
-    """The names that the conditions of a function mention."""
+    """The names that the conditions of a function mention, or that say whether a row is locked."""
     known = analysis.tested.get(info.id)
     if known is None:
         tests: list[object] = []
@@ -156,6 +156,8 @@ def tested_names(analysis: Analysis, info: FunctionInfo) -> frozenset[str]:
                 case tree.Either(parts=parts):
                     tests += parts
                 case tree.NoneTest(value=value):
+                    tests.append(value)
+                case tree.Argument(keyword="with_for_update" | "for_update", value=value):
                     tests.append(value)
                 case _:
                     pass

@@ -16,12 +16,13 @@ from flake8_poolhold.flow.model.values import (
     FunctionOf,
     Instance,
     Library,
-    Literally,
     ModuleOf,
     Value,
     function_id,
+    is_placeholder,
     join,
     options,
+    placeholder,
 )
 from flake8_poolhold.flow.naming import objects, types
 
@@ -48,10 +49,11 @@ def _module_name(analysis: Analysis, path: str, name: str) -> Value:
         # The first and the last bindings matter: try/except imports, platform branches, a later override.
         chosen = bindings if len(bindings) <= 3 else [*bindings[:2], bindings[-1]]
         value = join(_binding(analysis, path, name, binding) for binding in chosen)
-        if not isinstance(value, Literally) or value.value is not None or name not in scope.globals:
+        if name not in scope.globals or not (value == NONE or is_placeholder(value)):
             return value
+        return join((value, *_assigned_globals(analysis, path, name)))
     if name in scope.globals:
-        return join(_assigned_global(analysis, path, function, assign) for function, assign in scope.globals[name][:3])
+        return join(_assigned_globals(analysis, path, name))
     for star in scope.stars:
         target = _import_target(analysis, path, star)
         if isinstance(target, ModuleOf) and target.path.endswith((".py", ".pyi")):
@@ -61,6 +63,11 @@ def _module_name(analysis: Analysis, path: str, name: str) -> Value:
     if name in _BUILTINS:
         return Library(f"builtins.{name}")
     return UNKNOWN
+
+
+def _assigned_globals(analysis: Analysis, path: str, name: str) -> list[Value]:
+    assigned = analysis.project.scope(path).globals[name][:3]
+    return [_assigned_global(analysis, path, function, assign) for function, assign in assigned]
 
 
 def _binding(analysis: Analysis, path: str, name: str, binding: Binding) -> Value:
@@ -91,7 +98,7 @@ def _assigned(analysis: Analysis, path: str, name: str, binding: tree.Assign) ->
                 expressions.assign(frame, state, target, value)
             return state.env.get(name, UNKNOWN)
     if binding.annotation is not None:
-        return types.typed(frame, state, binding.annotation, types.global_place(path, name))
+        return placeholder(types.typed(frame, state, binding.annotation, types.global_place(path, name)))
     return value
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.effects import loaded
 from flake8_poolhold.flow.interpreting import calls, contexts, expressions, recursion
-from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame
+from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Effects, Frame
 from flake8_poolhold.flow.model.scopes import statements
-from flake8_poolhold.flow.model.states import HELD, RELEASED, State
+from flake8_poolhold.flow.model.states import HELD, RELEASED, SOME_OBJECT, WRITTEN_OBJECT, State
 from flake8_poolhold.flow.model.values import (
     UNKNOWN,
     Choice,
@@ -37,6 +40,7 @@ from flake8_poolhold.flow.model.values import (
     Value,
     Words,
     join,
+    placeholder,
 )
 from flake8_poolhold.flow.naming import appstate, dispatch, hierarchy, names, types
 
@@ -63,6 +67,8 @@ def attribute(frame: Frame, state: State, value: Value, name: str, span: tree.Sp
         case Holder(cls=cls):
             if name in ("sync_session", "sync_connection"):
                 return value
+            if name == "info" and frame.analysis.project.naming("_commit"):
+                return Loaded(value.place)  # what is put there may be read by a listener of the commit, as if written
             info = names.method(frame.analysis, cls, name) if cls else None
             if info is not None:
                 return FunctionOf(info.id, value)
@@ -252,7 +258,7 @@ def _declared_field(analysis: Analysis, cls: str, name: str) -> Value:
         for binding in info.scope.names.get(name, ()):
             if isinstance(binding, tree.Assign):
                 if binding.annotation is not None:
-                    values.append(types.typed(frame, State(), binding.annotation, somewhere))
+                    values.append(placeholder(types.typed(frame, State(), binding.annotation, somewhere)))
                 if binding.value is not None and (binding.annotation is None or isinstance(values[-1], Unknown)):
                     values.append(expressions.evaluate(frame, State(), binding.value))
         values += [
@@ -312,35 +318,48 @@ def _is_field(target: tree.Expression, receiver: str, name: str) -> bool:
             return False
 
 
-def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Value) -> None:
-    """`owner.name = value`."""
+def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Value, span: tree.Span) -> None:
+    """`owner.name = value`, at `span`."""
     match owner:
         case Instance(cls=cls, place=place):
             state.set_field(place, name, value)
             if names.is_mapped(frame.analysis, cls):
-                change(frame, state, owner)
+                change(state, owner, frame.step(span, f"{name} is set", "note"))
         case Choice(options=options):
             for option in options:
-                set_attribute(frame, state, option, name, value)
+                set_attribute(frame, state, option, name, value, span)
         case Loaded() | Unknown():
-            change(frame, state, owner)
+            change(state, owner, frame.step(span, f"{name} is set", "note"))
         case _:
             return
 
 
-SOME_OBJECT = Place(Origin("global", "", "an object of the caller"))
-"""Stands in the effects of a function for an object that it was given and has changed."""
+def change(state: State, owner: Value, step: Step) -> None:
+    """An object that may belong to a session is changed: its holder has something to write, or may have.
 
-
-def change(frame: Frame, state: State, owner: Value) -> None:
-    """An object that may belong to a session is changed: its holder has something to write, or may have."""
+    `step` is where that happens.
+    """
     for place, holder in state.holders.items():
         if isinstance(owner, Loaded) and owner.place == place:
-            state.holders[place] = msgspec.structs.replace(holder, dirty=True)
+            state.holders[place] = msgspec.structs.replace(holder, dirty=holder.dirty or (step,))
         elif not isinstance(owner, Loaded) and holder.kinds & {HELD, RELEASED}:
-            state.holders[place] = msgspec.structs.replace(holder, unsure=True)
+            state.holders[place] = msgspec.structs.replace(holder, unsure=holder.unsure or (step,))
     if isinstance(owner, Unknown) or (isinstance(owner, Instance) and owner.place.origin.how != "new"):
         state.holders[SOME_OBJECT] = state.holder(SOME_OBJECT)
+
+
+def changed_by(state: State, effects: Effects, step: Step, wrote: Collection[Place]) -> None:
+    """A callee has changed an object that it was given; `wrote` are the holders with which it was written since.
+
+    Where it was not, or with something else, any holder here may have it to write.
+    """
+    if SOME_OBJECT in effects.holders:
+        change(state, UNKNOWN, step)
+    elif WRITTEN_OBJECT in effects.holders:
+        for place, holder in state.holders.items():
+            if place not in wrote and holder.kinds & {HELD, RELEASED}:
+                state.holders[place] = msgspec.structs.replace(holder, unsure=holder.unsure or (step,))
+        state.holders[WRITTEN_OBJECT] = state.holder(WRITTEN_OBJECT)
 
 
 def own_fields(analysis: Analysis, cls: str) -> list[str]:

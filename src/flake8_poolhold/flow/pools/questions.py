@@ -167,14 +167,14 @@ class Pools:
         name, default = server
         return f"the {default} that {name} takes by default", default
 
-    def cached_statements(self, made: Made) -> tuple[Way, str, str] | None:
+    def cached_statements(self, made: Made) -> tuple[Way, str, list[str]] | None:
         """The way in which asyncpg's statement cache is on behind PgBouncer: what says so, and what is missing."""
         if made.kind not in ("async engine", "asyncpg pool"):
             return None
         version = versions.newest(self._project, made.path, "asyncpg")
         for way in made.ways:
             evidence = statements.pooled(self._project, made, way.arguments)
-            missing = statements.cached(made, way.arguments, version) if evidence else ""
+            missing = statements.cached(made, way.arguments, version) if evidence else []
             if missing and not deployment.keeps_statements(self._project, made.path):
                 return way, evidence, missing
         return None

@@ -29,28 +29,30 @@ def pooled(project: Project, made: Made, given: Arguments) -> str:
     return "" if host or port else deployment.pooler(project, made.path)
 
 
-def cached(made: Made, given: Arguments, version: Version | None) -> str:
-    """The argument that is missing to switch the caches off; empty when they are off or nothing is known.
+def cached(made: Made, given: Arguments, version: Version | None) -> list[str]:
+    """The arguments that are missing to switch the caches off; none when they are off or nothing is known.
 
     From asyncpg 0.31 on `statement_cache_size=0` is enough, before SQLAlchemy's own cache must be off too, and before
     0.30 the names of the statements must differ between processes as well.
     """
     if made.kind == "asyncpg pool":
         known = given.keywords
-        return "" if known.open or _is_zero(known, "statement_cache_size") else "statement_cache_size=0"
+        return [] if known.open or _is_zero(known, "statement_cache_size") else ["statement_cache_size=0"]
     arguments = certain(given.get("connect_args") or Options(open=given.keywords.open))
     if not isinstance(arguments, Options) or arguments.open or given.get("async_creator") is not None:
-        return ""
+        return []
     url = address(given.get("url", 0)) or Address()
-    for name, needed in (
-        ("statement_cache_size", True),
-        ("prepared_statement_cache_size", version is not None and version < (0, 31)),
-    ):
-        if needed and not _is_zero(arguments, name) and (name, "0") not in url.options:
-            return f"{name}=0"
+    missing = [
+        f"{name}=0"
+        for name, needed in (
+            ("statement_cache_size", True),
+            ("prepared_statement_cache_size", version is not None and version < (0, 31)),
+        )
+        if needed and not _is_zero(arguments, name) and (name, "0") not in url.options
+    ]
     if version is not None and version < (0, 30) and arguments.get("prepared_statement_name_func") is None:
-        return "prepared_statement_name_func"
-    return ""
+        missing.append("prepared_statement_name_func")
+    return missing
 
 
 def _is_zero(options: Options, name: str) -> bool:

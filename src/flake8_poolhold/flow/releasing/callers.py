@@ -12,7 +12,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.fastapi import dependencies, handlers
 from flake8_poolhold.flow.interpreting import summaries
-from flake8_poolhold.flow.interpreting.watching import Met, Watch
+from flake8_poolhold.flow.interpreting.watching import Met, Unmet, Watch
 from flake8_poolhold.flow.model.frames import Analysis, Events, FunctionInfo
 from flake8_poolhold.flow.model.states import HolderState, compose, join_states
 from flake8_poolhold.flow.model.values import Place
@@ -33,14 +33,11 @@ class Given(msgspec.Struct, frozen=True):
     place: Place
 
 
-def given(analysis: Analysis, function: FunctionInfo, place: Place, state: HolderState) -> Given | None:
-    """The session at `place`, a parameter of `function`, in `state` there, with what all callers have done to it.
-
-    `None` when some caller is not known.
-    """
+def given(analysis: Analysis, function: FunctionInfo, place: Place, state: HolderState) -> Given | Unmet:
+    """The session at `place`, a parameter of `function`, in `state` there, with what all callers have done to it."""
     found = _given(analysis, function, place, state, ())
-    if not found:
-        return None
+    if isinstance(found, Unmet):
+        return found
     joined = found[0].state
     for one in found[1:]:
         joined = join_states(joined, one.state)
@@ -50,31 +47,36 @@ def given(analysis: Analysis, function: FunctionInfo, place: Place, state: Holde
 
 def _given(
     analysis: Analysis, function: FunctionInfo, place: Place, state: HolderState, above: tuple[str, ...]
-) -> list[Given] | None:
+) -> list[Given] | Unmet:
     if len(above) == MOST_LEVELS or function.id in above:
-        return None
+        return Unmet(f"{function.name} is called from too far away")
     calls = _calls(analysis, function)
+    if isinstance(calls, Unmet):
+        return calls
     if not calls:
-        return None
+        return Unmet(f"nothing calls {function.name}")
     found: list[Given] = []
     for met in calls:
         mine = met.holders(place)
-        if len(mine) != 1 or _does_more(met.function):
-            return None
+        where = f"{met.function.path}:{met.step.line}"
+        if len(mine) != 1:
+            return Unmet(f"the session that {where} gives is not known")
+        if _does_more(met.function):
+            return Unmet(f"{met.function.name} ({where}) asks for its transaction or starts tasks")
         outer = met.holder(mine[0])
         now = compose(state, outer, met.step)
         origin = mine[0].origin
         if origin.how == "new" and not mine[0].path:
             if met.provided(mine[0]) and called_by_name(analysis, met.function):
-                return None
+                return Unmet(f"the handler {met.function.name} ({where}) is also called directly")
             found.append(Given(now, met.keeps_loaded(mine[0]), mine[0]))
         elif origin.how == "param" and origin.where == met.function.id:
             further = _given(analysis, met.function, mine[0], now, (*above, function.id))
-            if further is None:
-                return None
+            if isinstance(further, Unmet):
+                return further
             found += further
         else:
-            return None
+            return Unmet(f"where {where} has its session from is not known")
     return found
 
 
@@ -83,51 +85,56 @@ def _does_more(caller: FunctionInfo) -> bool:
     return any(name_of(node) in STARTS_TASKS | LOOKS_AT_TRANSACTION for node in walk(caller.node.body))
 
 
-def _calls(analysis: Analysis, function: FunctionInfo) -> list[Met] | None:
-    """All calls of the function in the project, met in their callers; `None` when some use of its name is no such."""
+def _calls(analysis: Analysis, function: FunctionInfo) -> list[Met] | Unmet:
+    """All calls of the function in the project, met in their callers."""
     name = function.node.name
     if name.startswith("__") or name == "<lambda>" or "<locals>" in function.name:
-        return None
+        return Unmet(f"who calls {function.name} is not known")
     known = analysis.met.get(function.id)
-    if known is None and function.id not in analysis.met:
+    if known is None:
         with analysis.tracker.finding(("met", function.id)):
             known = analysis.met[function.id] = _find(analysis, function, name)
     return known
 
 
-def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | None:
+def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | Unmet:
     paths = analysis.project.naming(name, name)
     if len(paths) > MOST_FILES:
-        return None
+        return Unmet(f"{name} is named in {len(paths)} files")
     watch = Watch(function.id, name)
     outside, analysis.watch, events, analysis.events = analysis.watch, watch, analysis.events, Events()
     try:
         sites: set[tuple[str, tree.Span]] = set()
         for path in sorted(paths):
             here = _sites(analysis, path, name)
-            if here is None or len(sites) > MOST_CALLS:
-                return None
+            if isinstance(here, Unmet):
+                return here
+            if len(sites) > MOST_CALLS:
+                return Unmet(f"{name} is called in more than {MOST_CALLS} places")
             sites |= here
     finally:
         analysis.watch, analysis.events = outside, events
-    return watch.met if sites <= watch.seen else None
+    unmet = sorted(sites - watch.seen)
+    return Unmet(f"what {unmet[0][0]}:{unmet[0][1][0]} calls is not known") if unmet else watch.met
 
 
-def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span]] | None:
-    """Where a file calls what has this name, having interpreted the functions around; `None` for any other use."""
+def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span]] | Unmet:
+    """Where a file calls what has this name, having interpreted the functions around."""
     index = analysis.project.uses(path, name)
     if index is None:
-        return None
+        return Unmet(f"{path} cannot be read")
+    if any(isinstance(node, tree.ImportFrom) and node.symbol == name != node.name for node in index.imports):
+        return Unmet(f"{name} goes by another name in {path}")
     calls: dict[str, list[tree.Call]] = {}
     around: dict[str, FunctionInfo] = {}
     for outer, call in index.calls.get(name, ()):
         if outer is None:
-            return None
+            return Unmet(f"{name} is called at import in {path}:{call.span[0]}")
         info = names.outer_function(analysis, path, outer)
         around[info.id] = info
         calls.setdefault(info.id, []).append(call)
     if len(index.names.get(name, ())) != sum(map(len, calls.values())):
-        return None
+        return Unmet(f"{name} is handed on in {path}")
     found: set[tuple[str, tree.Span]] = set()
     for info in sorted(around.values(), key=lambda one: one.node.span):
         awaited = {id(one.value): one.span for one in walk(info.node.body) if isinstance(one, tree.Await)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from flake8_poolhold.flow.interpreting.watching import Unmet
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
-from flake8_poolhold.flow.releasing import callers, closing, depending, moving, releases, splitting
+from flake8_poolhold.flow.releasing import callees, callers, closing, depending, moving, releases, splitting
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
@@ -19,25 +20,39 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     known = analysis.holders.classes.get(hold.kind)
     is_async = known is not None and known.is_async
     around = Surroundings(hold.function.node, hold.span)
-    known_callers = _with_callers(analysis, hold)
+    if refused := callees.forbids(analysis, hold):
+        return [Remedy(releases.NAME, refused=f"{refused}, which must outlive the call")]
+    known_callers, unknown = _with_callers(analysis, hold)
     found = [
         moving.out_of_block(analysis, hold, around, is_async=is_async),
-        releases.before(analysis, known_callers),
+        releases.before(analysis, known_callers, unknown),
         closing.before(analysis, hold, around, is_async=is_async),
         splitting.around_wait(analysis, hold, around, is_async=is_async),
-        depending.inside(analysis, hold, is_async=is_async),
     ]
+    if not any(_is_safe(one) for one in found):  # what other handlers do takes the analysis of their files
+        found.append(depending.inside(analysis, hold, is_async=is_async))
     return sorted(found, key=lambda one: (bool(one.refused), bool(one.doubts)))
 
 
-def _with_callers(analysis: Analysis, hold: Hold) -> Hold:
-    """The hold of a session that came in as a parameter, with what all callers have done to it, if they are known.
+def inside(analysis: Analysis, hold: Hold) -> tuple[Hold, list[Remedy]] | None:
+    """The repairs in the function whose own checkout the wait meets, with that hold; `None` where there is none."""
+    found = callees.inner(analysis, hold)
+    return (found, remedies(analysis, found)) if found is not None else None
+
+
+def _is_safe(remedy: Remedy) -> bool:
+    return not remedy.refused and not remedy.doubts
+
+
+def _with_callers(analysis: Analysis, hold: Hold) -> tuple[Hold, str]:
+    """The hold of a session that came in as a parameter, with what all callers have done to it; or why not.
 
     A commit keeps the callers' objects attached, so that nothing else of the callers matters to it.
     """
     if hold.place.origin.how != "param" or not (hold.state.carries or GIVEN in hold.state.kinds):
-        return hold
+        return hold, ""
     given = callers.given(analysis, hold.function, hold.place, hold.state)
-    if given is None:
-        return hold
-    return msgspec.structs.replace(hold, state=given.state, keeps_loaded=given.keeps_loaded, place=given.place)
+    if isinstance(given, Unmet):
+        return hold, given.why
+    now = msgspec.structs.replace(hold, state=given.state, keeps_loaded=given.keeps_loaded, place=given.place)
+    return now, ""

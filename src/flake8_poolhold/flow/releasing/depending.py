@@ -15,6 +15,7 @@ from flake8_poolhold.flow.model.frames import Analysis, Asked, Hold
 from flake8_poolhold.flow.model.states import HELD, HolderState, join_states
 from flake8_poolhold.flow.model.values import Holder
 from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, STARTS_TASKS, habits, name_of
+from flake8_poolhold.flow.releasing.releases import doubts_of_writes
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.uses import rebinds
 
@@ -89,10 +90,7 @@ def _refusal(asked: Asked, hold: Hold, state: HolderState, name: str) -> str:
 
 
 def _doubts(analysis: Analysis, asked: Asked, hold: Hold, state: HolderState) -> Iterator[str]:
-    if state.dirty:
-        yield "writes before the call would be committed even when the rest fails"
-    if state.unsure:
-        yield "code that was not understood may have written"
+    yield from doubts_of_writes(state)
     if hold.keeps_loaded is None:
         yield "`expire_on_commit=False` is not proved"
     if any(name_of(node) in STARTS_TASKS | LOOKS_AT_TRANSACTION for node in walk(asked.function.node.body)):

@@ -8,12 +8,13 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.interpreting import expressions
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import ModuleOf
 from flake8_poolhold.flow.naming import names
+from flake8_poolhold.flow.releasing import listeners
 
-_LISTENERS = (
-    "before_commit", "after_commit", "after_transaction_end", "after_transaction_create", "commit_twophase",
-)  # fmt: skip
 _HARMLESS_LEVELS = frozenset({"AUTOCOMMIT", "READ COMMITTED", "READ UNCOMMITTED"})
 _LAZY = ("relationship", "Relationship", "deferred", "column_property", "query_expression", "dynamic_loader")
 STARTS_TASKS = frozenset(
@@ -63,7 +64,7 @@ def _doubts(analysis: Analysis) -> Iterator[str]:
         paths = {path for word in words for path in analysis.project.naming(word)}
         return any(mentions(analysis, path, wanted) for path in sorted(paths))
 
-    if anywhere(_LISTENERS, _listens) or anywhere(("listens_for", "event.listen"), _listens_to_commit):
+    if listeners.listens(analysis):
         yield "the project listens to commits"
     if anywhere(("autobegin",), lambda node: _argument(node, "autobegin") is not None):
         yield "the project turns autobegin off somewhere"
@@ -73,17 +74,6 @@ def _doubts(analysis: Analysis) -> Iterator[str]:
         yield "`expire_on_commit` is changed after the session was configured"
     if _own_commit(analysis):
         yield "a session class of the project overrides what a session does"
-
-
-def _listens(node: tree.Node) -> bool:
-    return name_of(node) in _LISTENERS or (isinstance(node, tree.Constant) and node.value in _LISTENERS)
-
-
-def _listens_to_commit(node: tree.Node) -> bool:
-    """`event.listens_for(engine, "commit")`"""
-    if not isinstance(node, tree.Call) or name_of(node.function) not in ("listens_for", "listen"):
-        return False
-    return any(isinstance(one.value, tree.Constant) and one.value.value == "commit" for one in node.arguments)
 
 
 def _argument(node: tree.Node, name: str) -> tree.Expression | None:
@@ -152,11 +142,18 @@ def called_by_name(analysis: Analysis, function: FunctionInfo) -> bool:
 
 
 def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
-    """Whether a file imports `name`, or reads it from something that it imports."""
+    """Whether a file imports `name`, or reads it from something that it imports; a module of this name is another."""
     index = analysis.project.uses(path, name)
     if index is None:
         return True
+    frame = names.module_frame(analysis, path)
     imported = {node.name for node in index.imports}
-    return any(isinstance(node, tree.ImportFrom) and node.symbol == name for node in index.imports) or any(
-        isinstance(node, tree.Attribute) and name_of(node.value) in imported for _, node in index.names.get(name, ())
-    )
+    meant: list[tree.Expression] = [
+        tree.Name(node.name) for node in index.imports if isinstance(node, tree.ImportFrom) and node.symbol == name
+    ]
+    meant += [
+        node
+        for _, node in index.names.get(name, ())
+        if isinstance(node, tree.Attribute) and name_of(node.value) in imported
+    ]
+    return any(not isinstance(expressions.evaluate(frame, State(), one), ModuleOf) for one in meant)

@@ -38,7 +38,7 @@ def block(analysis: Analysis, hold: Hold, around: Surroundings) -> Block | str:
         if any(not _of_session(item, node, hold) for item in node.items[1:]):
             return "the block that opens the session opens something else too"
         managers = _managers(analysis, origin)
-        if any(_swallows(manager) for manager in managers):
+        if any(swallows(manager) for manager in managers):
             return "the context manager of the session catches exceptions of the block"
         if any(manager.node.name in _ENTERED for manager in managers):
             return "the session is closed by a class whose exit is not followed"
@@ -73,7 +73,7 @@ def _managers(analysis: Analysis, origin: Origin) -> list[FunctionInfo]:
     return found
 
 
-def _swallows(info: FunctionInfo) -> bool:
+def swallows(info: FunctionInfo) -> bool:
     handlers = [one for one in walk(info.node.body) if isinstance(one, tree.Handler)]
     return any(not one.body or not isinstance(one.body[-1], tree.Raise) for one in handlers)
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.model.frames import Analysis, Hold
-from flake8_poolhold.flow.model.states import GIVEN
+from flake8_poolhold.flow.model.states import GIVEN, HolderState
 from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, STARTS_TASKS, called_by_name, habits, name_of
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
@@ -22,9 +23,11 @@ _BEGINS = frozenset({"begin", "begin_nested", "begin_twophase"})
 
 NAME = "commit-before"
 
+_CALLERS = "the callers' transactions are not known"
 
-def before(analysis: Analysis, hold: Hold) -> Remedy:
-    """Judge a commit right before the wait of `hold`."""
+
+def before(analysis: Analysis, hold: Hold, unknown: str = "") -> Remedy:
+    """Judge a commit right before the wait of `hold`; `unknown` says why its callers are not known, if they are not."""
     known = analysis.holders.classes.get(hold.kind)
     is_async = known is not None and known.is_async
     statement = f"{'await ' if is_async else ''}{hold.expression}.commit()"
@@ -33,7 +36,7 @@ def before(analysis: Analysis, hold: Hold) -> Remedy:
     if refused:
         return Remedy(NAME, refused=refused)
     what = f"insert `{statement}` before line {hold.span[0]}"
-    return Remedy(NAME, what, statement, doubts=tuple(_doubts(analysis, hold, around, is_async)))
+    return Remedy(NAME, what, statement, doubts=tuple(_doubts(analysis, hold, around, is_async, unknown)))
 
 
 def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str) -> str:
@@ -63,10 +66,10 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str) ->
     return ""
 
 
-def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool) -> Iterator[str]:
+def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool, unknown: str) -> Iterator[str]:
     """What a commit here relies on that is not proved."""
     yield from _doubts_of_state(hold)
-    yield from doubts_of_callers(analysis, hold)
+    yield from doubts_of_callers(analysis, hold, unknown)
     if not around.levels:
         yield "the statement that waits was not found"
     if _reaches_in(hold.expression):
@@ -90,14 +93,24 @@ def _reaches_in(expression: str) -> bool:
 
 def _doubts_of_state(hold: Hold) -> Iterator[str]:
     """What was done with the session on the way to the wait."""
-    if hold.state.dirty:
-        yield "writes before the call would be committed even when the rest fails"
-    if hold.state.unsure:
-        yield "code that was not understood may have written"
+    yield from doubts_of_writes(hold.state)
     if hold.keeps_loaded is None:
         yield "`expire_on_commit=False` is not proved"
     elif not hold.keeps_loaded:
         yield "a commit expires loaded objects"
+
+
+def doubts_of_writes(state: HolderState) -> Iterator[str]:
+    """What the session may have written already."""
+    if state.dirty:
+        yield f"writes before the call would be committed even when the rest fails: {at(state.dirty[-1])}"
+    if state.unsure:
+        yield f"code that was not understood may have written: {at(state.unsure[-1])}"
+
+
+def at(step: Step) -> str:
+    """A piece of evidence in a few words."""
+    return f"{step.path}:{step.line} {step.text}"
 
 
 def looks_at_transaction(hold: Hold) -> bool:
@@ -105,11 +118,11 @@ def looks_at_transaction(hold: Hold) -> bool:
     return any(name_of(node) in LOOKS_AT_TRANSACTION for node in walk(hold.function.node.body))
 
 
-def doubts_of_callers(analysis: Analysis, hold: Hold) -> Iterator[str]:
+def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str = "") -> Iterator[str]:
     """Who else may have used the session: a caller, another request, a second registration of the handler."""
     state = hold.state
     if hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
-        yield "the callers' transactions are not known"
+        yield f"the callers' transactions are not known: {unknown}" if unknown else _CALLERS
     elif hold.place.origin.how == "global":
         yield "the session is shared"
     elif hold.provider and called_by_name(analysis, hold.function):

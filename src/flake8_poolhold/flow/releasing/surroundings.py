@@ -75,7 +75,7 @@ class Surroundings:
         It is when nothing but a parameter, a `with` around the wait, or one plain assignment before it binds it, or
         when it is bound outside of the function.
         """
-        binders = [node for node in _own(self._function.body) if _binds(node, name)]
+        binders = [node for node in _own(self._function.body) if binds(node, name)]
         if not binders:
             return True
         if len(binders) > 1 or any(parameter.name == name for parameter in self._function.parameters):
@@ -142,7 +142,7 @@ def _nodes(waiting: list[object]) -> Iterator[tree.Node]:
             waiting.extend(getattr(part, field) for field in part.__struct_fields__)
 
 
-def _binds(node: tree.Node, name: str) -> bool:
+def binds(node: tree.Node, name: str) -> bool:
     """Whether a statement, `with`, loop or `:=` binds the variable."""
     match node:
         case tree.Assign(targets=targets, value=value):

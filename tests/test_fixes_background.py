@@ -1,0 +1,197 @@
+# ruff: noqa: E501  # a case stands on a line
+"""What `background-own-session` writes, in several files, where it is not proved, and where it is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from services import contents, findings, fixed
+from snippets import write
+
+DB = """\
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+
+maker = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"), expire_on_commit=False)
+
+
+async def get_db():
+    async with maker() as session:
+        yield session
+"""
+
+COMMITTING = DB.replace("yield session\n", "yield session\n        await session.commit()\n")
+
+HEAD = """\
+from fastapi import APIRouter, BackgroundTasks, Depends
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import get_db
+from app.tasks import count
+
+router = APIRouter()
+
+
+"""
+
+TASKS = """\
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def count(db: AsyncSession, limit: int, *, name: str = "all") -> None:
+    \"""Count.\"""
+    # first
+    await db.scalar(select(limit))
+
+    await db.commit()
+"""
+
+TASKS_AFTER = """\
+from sqlalchemy import select
+
+from app.db import maker
+
+
+async def count(limit: int, *, name: str = "all") -> None:
+    \"""Count.\"""
+    async with maker() as db:
+        # first
+        await db.scalar(select(limit))
+
+        await db.commit()
+"""
+
+HANDLER = """\
+@router.post("/count")
+async def start(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+    await db.scalar(select(1))
+    tasks.add_task(count, db, 3)
+"""
+
+LINES = """\
+@router.post("/count")
+async def start(
+    tasks: BackgroundTasks,
+    db: AsyncSession = Depends(get_db),
+):
+    tasks.add_task(
+        count,
+        db,
+        limit=3,
+    )
+"""
+
+LINES_AFTER = """\
+from fastapi import APIRouter, BackgroundTasks
+from sqlalchemy import select
+
+from app.tasks import count
+
+router = APIRouter()
+
+
+@router.post("/count")
+async def start(
+    tasks: BackgroundTasks,
+):
+    tasks.add_task(
+        count,
+        limit=3,
+    )
+"""
+
+CASES = {
+    "a handler that goes on": (DB, TASKS, HEAD + HANDLER, TASKS_AFTER, HEAD + HANDLER.replace("count, db, 3", "count, 3")),
+    "a handler that needs no session any more": (DB, TASKS, HEAD + LINES, TASKS_AFTER, LINES_AFTER),
+    "a session made by hand": (
+        DB.replace("    async with maker() as session:\n        yield session\n", "    session = maker()\n    try:\n        yield session\n    finally:\n        await session.close()\n"),
+        TASKS,
+        HEAD + HANDLER,
+        TASKS_AFTER,
+        HEAD + HANDLER.replace("count, db, 3", "count, 3"),
+    ),
+    "a provider that commits": (
+        COMMITTING,
+        TASKS,
+        HEAD + HANDLER,
+        TASKS_AFTER.replace("maker() as", "asynccontextmanager(get_db)() as").replace("import maker", "import get_db").replace("from sqlalchemy import", "from contextlib import asynccontextmanager\n\nfrom sqlalchemy import", 1),
+        HEAD + HANDLER.replace("count, db, 3", "count, 3"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_written(case: str, tmp_path: Path) -> None:
+    db, tasks, routes, tasks_after, routes_after = CASES[case]
+    write(tmp_path, {"app/__init__.py": "", "app/db.py": db, "app/tasks.py": tasks, "app/routes.py": routes})
+    result = fixed(tmp_path, unsafe=False, select=("PHL201", "PHL206"))
+    assert [one.undone for one in result.applied] == [""]
+    after = {path: text.decode() for path, text in contents(tmp_path).items()}
+    assert after["app/tasks.py"] == tasks_after
+    assert after["app/routes.py"] == routes_after
+    assert after["app/db.py"] == db
+    assert not fixed(tmp_path, unsafe=True, select=("PHL201", "PHL206")).diffs
+
+
+UNSAFE = {
+    "uncommitted writes": (
+        HEAD + HANDLER.replace("    await db.scalar(select(1))\n", "    db.add(select(1))\n"),
+        "what the caller writes may not be committed",
+    ),
+    "writes behind it": (HEAD + HANDLER + "    await db.execute(1)\n", "what the caller writes may not be committed"),
+    "an override": (
+        HEAD + HANDLER + "\n\ndef override(app):\n    app.dependency_overrides[get_db] = None\n",
+        "`get_db` is overridden in tests",
+    ),
+}
+
+REFUSED = {
+    "called directly": (
+        TASKS,
+        HEAD + HANDLER + "\n\nasync def now(db: AsyncSession):\n    await count(db, 3)\n",
+        "`count` is called, or used otherwise, in app/routes.py",
+    ),
+    "an object": (
+        TASKS,
+        HEAD + HANDLER.replace("await db.scalar(select(1))", "note = await db.get(Note, 1)").replace("db, 3", "db, note"),
+        "an object that the session has loaded goes to the task too",
+    ),
+    "another value": (
+        TASKS + "    db = None\n",
+        HEAD + HANDLER,
+        "the task gives its parameter another value",
+    ),
+    "arguments in a list": (
+        TASKS,
+        HEAD + HANDLER.replace("count, db, 3", "count, db, *range(1)"),
+        "it is not clear which parameter",
+    ),
+    "a method": (
+        TASKS,
+        HEAD + HANDLER.replace("count, db, 3", "Counter(db).count") + "\n\nclass Counter:\n    def __init__(self, db: AsyncSession):\n        self.db = db\n\n    async def count(self):\n        await self.db.scalar(1)\n",
+        "the task is no function of a module",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNSAFE)
+def test_what_is_not_proved(case: str, tmp_path: Path) -> None:
+    routes, doubt = UNSAFE[case]
+    write(tmp_path, {"app/__init__.py": "", "app/db.py": DB, "app/tasks.py": TASKS, "app/routes.py": routes})
+    (fix,) = [one.fix for one in findings(tmp_path) if one.code in ("PHL201", "PHL206")]
+    assert fix is not None
+    assert fix.applicability == "unsafe"
+    assert doubt in fix.message
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused(case: str, tmp_path: Path) -> None:
+    tasks, routes, reason = REFUSED[case]
+    write(tmp_path, {"app/__init__.py": "", "app/db.py": DB, "app/tasks.py": tasks, "app/routes.py": routes})
+    found = [one for one in findings(tmp_path) if one.code in ("PHL201", "PHL206")]
+    assert found
+    assert all(one.fix is None for one in found)
+    assert any(reason in note for one in found for note in one.notes)
+    assert not fixed(tmp_path, unsafe=True, select=("PHL201", "PHL206")).diffs
