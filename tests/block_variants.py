@@ -6,6 +6,7 @@ They are put together like those of `variants`, whose models, helpers and reads 
 
 from __future__ import annotations
 
+import itertools
 import random
 import textwrap
 from dataclasses import dataclass
@@ -102,11 +103,27 @@ INSIDE = {
     "parts": "title = note.body\nanswer = str(answer) + title",
     "nested": "{a}with db.begin_nested():\n    db.add(Note(body=str(answer)))\n{w}db.commit()",
     "rolls back": "{w}db.rollback()",
+    "changes in a dict and commits": "by_id[1].answer = str(answer)\n{w}db.commit()",
+    "reads in a dict": "body = by_id[1].body\nanswer = str(answer) + body",
+    "reads in a box": "body = box.note.body\nanswer = str(answer) + body",
+    "changes in pairs and commits": "pairs[0][1].answer = str(answer)\n{w}db.commit()",
     "only sometimes": "if flag:\n    db.add(Note(body=str(answer)))\n    {w}db.commit()",
     "looks": "answer = f\"{{answer}} {{note in db}}\"",
     "fails": "if fail:\n    raise ValueError(\"inside\")",
     "returns": "return [str(answer), note.body]",
 }  # fmt: skip
+
+CONTAINERS = (
+    ("by id", ("changes in a dict and commits",)),
+    ("by id", ("reads in a dict",)),
+    ("by id", ("reads in a dict", "adds and commits")),
+    ("in pairs", ("changes in pairs and commits",)),
+    ("in a box", ("reads in a box",)),
+    ("in a box", ("adds and commits", "reads in a box")),
+)
+"""What holds the objects, and what is done with it behind the wait."""
+
+ALONE = [name for name in INSIDE if not any(name in inside for _, inside in CONTAINERS) or name == "adds and commits"]
 
 AFTER = ("", "note_body = 1", "other_body = note.body", "answer = {w}ask(str(answer))")
 RESULTS = ("str(answer)", "[str(answer), note.id]", "[str(answer), note.body, note.answer]")
@@ -193,7 +210,7 @@ def drawn(seed: int, count: int) -> list[BlockVariant]:
         for opener in ("maker", "begin"):
             for maker in (MAKER[0], ""):
                 found += [_plain(is_async, opener=opener, maker=maker, wait=wait) for wait in WAITS]
-                found += [_plain(is_async, opener=opener, maker=maker, inside=(inside,)) for inside in INSIDE]
+                found += [_plain(is_async, opener=opener, maker=maker, inside=(inside,)) for inside in ALONE]
         found += [
             _plain(is_async, opener=opener, inside=(inside,))
             for opener in OPENERS
@@ -201,6 +218,11 @@ def drawn(seed: int, count: int) -> list[BlockVariant]:
             if inside or opener
         ]
         found += [_plain(is_async, before=(before,)) for before in BEFORE]
+        for maker, opener, wait in itertools.product((MAKER[0], ""), ("maker", "writing"), ("plain", "nothing of it")):
+            found += [
+                _plain(is_async, maker=maker, opener=opener, wait=wait, before=(before,), inside=inside)
+                for before, inside in CONTAINERS
+            ]
     while len(found) < count:
         found.append(
             BlockVariant(
@@ -210,7 +232,7 @@ def drawn(seed: int, count: int) -> list[BlockVariant]:
                 chance.choice(list(READS)),
                 tuple(chance.sample(HARMLESS if chance.random() < 0.7 else list(BEFORE), chance.choice([0, 0, 1]))),
                 chance.choice(list(WAITS)),
-                tuple(chance.sample(list(INSIDE), chance.choice([0, 1, 1, 2]))),
+                tuple(chance.sample(ALONE, chance.choice([0, 1, 1, 2]))),
                 chance.choice(AFTER),
                 chance.choice(RESULTS),
                 chance.random() < 0.5,

@@ -156,6 +156,11 @@ def append_tag(note: Note) -> None:
     return {w}ask(found)
 
 
+class Box:
+    def __init__(self, note: Note) -> None:
+        self.note = note
+
+
 SENT: list[str] = []
 
 
@@ -293,6 +298,9 @@ BEFORE = {
     "in dict": 'box = {{"note": note}}\nbox["note"].body = "boxed"',
     "in list": 'several = [note]\nseveral[0].body = "listed"',
     "by comprehension": 'by_id = {{one.id: one for one in ({w}db.scalars(select(Note))).all()}}\nby_id[1].body = "mapped"',
+    "by id": "by_id = {{one.id: one for one in ({w}db.scalars(select(Note))).all()}}",
+    "in pairs": "pairs = [(one.id, one) for one in ({w}db.scalars(select(Note).order_by(Note.id))).all()]",
+    "in a box": "box = Box(note)",
     "created, committed, changed": 'mine = Note(body="mine")\ndb.add(mine)\n{w}db.commit()\nmine.body = "mine changed"\n{w}db.scalar(select(Note.id).limit(1))',
     "connection": 'connection = {w}db.connection()\n{w}connection.execute(insert(Note).values(body="raw", count=0))',
     "begins by hand": "{w}db.rollback()\ntransaction = {w}db.begin()\nnote = {w}db.get(Note, 1)",

@@ -158,7 +158,8 @@ class _Repair:
                 continue
             if offer.scope in chosen or any(edit.path not in self._current.reported for edit in offer.edits):
                 continue
-            if not any(_overlap(mine, other) for mine in offer.edits for other in edits):
+            own = [edit for edit in offer.edits if edit not in edits]
+            if not any(_overlap(mine, other) for mine in own for other in edits):
                 chosen[offer.scope] = finding
                 edits += offer.edits
         return list(chosen.values())
@@ -190,9 +191,8 @@ class _Repair:
 
 
 def _overlap(mine: Edit, other: Edit) -> bool:
-    """Whether two edits change the same lines, as one may indent what the other writes; unless they are one and the
-    same edit."""
-    return mine.path == other.path and mine != other and mine.line <= other.end_line and other.line <= mine.end_line
+    """Whether two edits change the same lines: one may indent what the other writes."""
+    return mine.path == other.path and mine.line <= other.end_line and other.line <= mine.end_line
 
 
 def _identity(finding: Finding) -> tuple[str, ...]:

@@ -183,7 +183,7 @@ def _offered(hold: Hold, remedy: Remedy, inside: str = "") -> FixOffer:
         _offer(remedy, hold.function.path, hold.function.name, inside),
         site=hold.span[:2] if inside else (0, 0),
         session=tuple(sorted(hold.carriers)),
-        objects=tuple(sorted(hold.loaded)),
+        objects=remedy.objects,
     )
 
 

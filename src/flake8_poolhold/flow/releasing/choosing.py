@@ -7,7 +7,7 @@ import msgspec
 from flake8_poolhold.flow.interpreting.watching import Unmet
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
-from flake8_poolhold.flow.releasing import callees, callers, closing, depending, moving, releases, splitting
+from flake8_poolhold.flow.releasing import callees, callers, closing, containers, depending, moving, releases, splitting
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
@@ -22,6 +22,7 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     around = Surroundings(hold.function.node, hold.span)
     if refused := callees.forbids(analysis, hold):
         return [Remedy(releases.NAME, refused=f"{refused}, which must outlive the call")]
+    hold = msgspec.structs.replace(hold, loaded=containers.variables(hold, around))
     known_callers, unknown = _with_callers(analysis, hold)
     found = [
         moving.out_of_block(analysis, hold, around, is_async=is_async),
@@ -31,7 +32,9 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     ]
     if not any(_is_safe(one) for one in found):  # what other handlers do takes the analysis of their files
         found.append(depending.inside(analysis, hold, is_async=is_async))
-    return sorted(found, key=lambda one: (bool(one.refused), bool(one.doubts)))
+    objects = tuple(sorted(hold.loaded))
+    best = sorted(found, key=lambda one: (bool(one.refused), bool(one.doubts)))
+    return [msgspec.structs.replace(one, objects=objects) for one in best]
 
 
 def inside(analysis: Analysis, hold: Hold) -> tuple[Hold, list[Remedy]] | None:

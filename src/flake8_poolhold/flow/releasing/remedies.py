@@ -13,8 +13,9 @@ class Remedy(msgspec.Struct, frozen=True):
     `refused` says why it would be wrong, `doubts` what it relies on that is not proved. `what` is the repair in words,
     `statement` the code that it inserts. `start` is where the block or function that it changes begins, in `path`,
     `again` a place in the statement before which the block is opened again; `reads` are the attributes to be read into
-    variables beforehand: variable, attribute, new variable; `session` and `objects` the variables that lead to the
-    session and to what it has loaded, where they are not those of a hold; `parts` further pieces of code that change.
+    variables beforehand: variable, attribute, new variable; `objects` the variables that lead to what the session
+    has loaded, `session` those that lead to the session itself, where it is not that of a hold; `parts` further pieces
+    of code that change.
     """
 
     name: str
