@@ -51,6 +51,10 @@ async def ask(text: str) -> str:
     async with httpx.AsyncClient() as client:
         response = await client.post("https://peer.example/ask", json={"text": text})
         return response.text
+
+
+async def label(text: str) -> str:
+    return text.title()
 """
 
 PLAIN = """
@@ -141,9 +145,9 @@ def service(lines: int) -> Files:
         if number % 2:
             files = list(_plain(package, number, 250))
         else:
-            text = HEAD.format(package=package) + f"from {package}.db import ask\n\nrouter = APIRouter()\n"
+            text = HEAD.format(package=package) + f"from {package}.db import ask, label\n\nrouter = APIRouter()\n"
             for one in range(8):
-                text += WORK.format(n=number * 8 + one, callee='ask("name")')
+                text += WORK.format(n=number * 8 + one, callee='label("name")' if one else 'ask("name")')
             files = [(f"{package}/routes/route{number}.py", text)]
         yield from files
         made += sum(_lines(text) for _, text in files)

@@ -19,6 +19,8 @@ import pytest
 
 from flake8_poolhold import engine
 from flake8_poolhold.config import Settings
+from flake8_poolhold.engine.run import Run
+from flake8_poolhold.engine.shared import Shared
 from flake8_poolhold.plugin import Plugin, _selection
 from flake8_poolhold.registry import Rule, rules
 
@@ -309,3 +311,22 @@ def test_settings_are_left_alone_by_what_flake8_selects() -> None:
     assert "PHL102" in (analysed.select or ())
     assert "PHL102" not in codes
     assert msgspec.structs.replace(analysed, select=None, ignore=settings.ignore) == settings
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_the_workers_have_found_is_kept(tmp_path: Path, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave = shutil.ignore_patterns("__pycache__", ".poolhold_cache")
+    shutil.copytree(HERE.parent / "examples" / "chat_service", tmp_path / "chat", ignore=leave)
+    monkeypatch.chdir(tmp_path / "chat")
+    arguments = ["--isolated", "--select=PHL1", f"--jobs={jobs}", "--exit-zero", "."]
+    shown = [sorted(run("flake8", *arguments, cwd=tmp_path / "chat").stdout.splitlines()) for _ in range(2)]
+    assert shown[0] == shown[1] != []
+    analysed: list[str] = []
+    monkeypatch.setattr(Run, "_tell", lambda _, wanted, *__: analysed.extend(wanted) or {})
+    settings, _ = _selection(Settings(), ("PHL1",))
+    shared = Shared()
+    for path in sorted(Path().rglob("*.py")):
+        if shared.reports(path, ["."]):
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            shared.check(path, lines, settings, comments=True)
+    assert analysed == []

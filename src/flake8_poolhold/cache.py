@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +21,7 @@ _OURS = "A cache of poolhold."
 _TAG = f"{_SIGNATURE}\n# {_OURS} It can be deleted at any time.\n"
 _TAG_NAME = "CACHEDIR.TAG"
 _PRUNED = "pruned"
+_WAIT = 2.0
 _DAY = 24 * 60 * 60
 _MONTH = 30 * _DAY
 
@@ -62,6 +65,34 @@ class Cache:
             os.replace(temporary, name)
         except OSError:
             return
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Keep other processes from changing an entry meanwhile, if they ask too. Nobody is waited for very long."""
+        lock = f"{self._file(key)}.lock"
+        mine = self._lock(lock)
+        try:
+            yield
+        finally:
+            if mine:
+                _unlink(lock)
+
+    def _lock(self, lock: str) -> bool:
+        end = time.monotonic() + _WAIT
+        while True:
+            try:
+                self._prepare()
+                os.makedirs(os.path.dirname(lock), exist_ok=True)
+                os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                if time.monotonic() > end:
+                    _unlink(lock)  # of a process that was stopped, or is very slow: at worst something is found anew
+                    return False
+                time.sleep(0.01)
+            except OSError:
+                return False
+            else:
+                return True
 
     def _file(self, key: str) -> str:
         return os.path.join(self._folder, key[:2], key[2:])
@@ -120,6 +151,13 @@ def _prune(folder: Path, before: float) -> None:
 
 def _parts(folder: Path) -> list[str]:
     return [entry.path for entry in os.scandir(folder) if len(entry.name) == 2 and entry.is_dir(follow_symlinks=False)]
+
+
+def _unlink(name: str) -> None:
+    try:
+        os.unlink(name)
+    except OSError:
+        return
 
 
 def _touch(name: str) -> None:

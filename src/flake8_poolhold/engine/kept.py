@@ -153,11 +153,15 @@ class Kept:
 
     def save(self) -> None:
         """Write what is known now, if it is more than was read."""
-        stored = self._stored
         if not self._is_new:
             return
         self._is_new = False
-        self._join(_decoded(self._cache.get(self._key)))
+        with self._cache.alone(self._key):
+            self._join(_decoded(self._cache.get(self._key)))
+            self._write()
+
+    def _write(self) -> None:
+        stored = self._stored
         _compact(stored, self._numbers)
         asked = {question[1] for question in stored.questions if question[0] in _ABOUT_A_FILE}
         paths = {*self._files, *asked}

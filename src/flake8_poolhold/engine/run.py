@@ -149,10 +149,11 @@ class Run:
         if self._view is not None and not self._changed:
             self._view.save()
 
-    def _view_of(self, wanted: Iterable[str]) -> View:
+    def _view_of(self, wanted: Collection[str]) -> View:
         if self._view is None:
             self._view = View(self._root, self._settings, self.modules, self._results)
-        self._view.include({*wanted, *self._beside})
+            self._view.include(self._beside)
+        self._view.include(wanted)
         return self._view
 
     def _ask(self, rule: Rule, flow: Flow, path: str) -> list[Finding]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import os
 import re
 import time
 from collections.abc import Sequence
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from flake8_poolhold.config import Settings, find_project_root, load
@@ -14,10 +17,10 @@ from flake8_poolhold.engine.stores import stores_of
 from flake8_poolhold.finding import CheckResult
 from flake8_poolhold.source import deep, discovery
 from flake8_poolhold.source.paths import relative
-from flake8_poolhold.source.text import unwrapped
+from flake8_poolhold.source.text import Source, unwrapped
 
 PATIENCE = 20
-"""The part of the time that may go into saving: one in so many."""
+"""The part of the time that may go into saving, and into looking for changes: one in so many."""
 
 _NEWLINE = re.compile(r"\r\n?")
 
@@ -28,7 +31,11 @@ class Shared:
     def __init__(self) -> None:
         self._runs: dict[Path, tuple[Settings, Run]] = {}
         self._reported: frozenset[str] | None = None
-        self._saved = self._takes = 0.0
+        self._saved = self._takes = self._look_again = 0.0
+        if multiprocessing.parent_process() is None:
+            atexit.register(self.save)
+        else:  # a worker of flake8 ends without what is registered with `atexit`
+            Finalize(None, self.save, exitpriority=1)
 
     def check(self, path: Path, lines: Sequence[str], settings: Settings, *, comments: bool) -> CheckResult:
         """Check one file. `lines` are its lines as flake8 has read them: where the disk has others, they count.
@@ -43,14 +50,18 @@ class Shared:
             self._reported = frozenset(str(file) for name in named for file in _discovered(Path(name)))
         return os.path.abspath(path) in self._reported
 
+    def save(self) -> None:
+        """Write what is known, for later runs."""
+        for _, run in self._runs.values():
+            run.save()
+
     def _check(self, path: Path, lines: Sequence[str], settings: Settings, comments: bool) -> CheckResult:
         root = find_project_root(path)
         name = relative(path, root)
         text = "".join(lines)
         if path.exists():
             run = self._run(root, settings)
-            source = run.modules.source(name)
-            if source is None or _NEWLINE.sub("\n", source.text) == _NEWLINE.sub("\n", text):
+            if _is_content(run.modules.read(name), text) or _is_text(run.modules.source(name), text):
                 result = run.files([name], comments=comments, edits=False)
                 self._save(run)
                 return result
@@ -59,7 +70,7 @@ class Shared:
 
     def _run(self, root: Path, settings: Settings) -> Run:
         known = self._runs.get(root)
-        if known is not None and known[0] == settings and known[1].modules.is_current():
+        if known is not None and known[0] == settings and self._is_current(known[1]):
             return known[1]
         run = Run(root, settings, {}, stores_of(root), self._beside(root))
         self._runs[root] = settings, run
@@ -69,13 +80,34 @@ class Shared:
         """The files that are checked too: they see each other, as in `poolhold check`."""
         return [relative(Path(file), root) for file in self._reported or ()]
 
+    def _is_current(self, run: Run) -> bool:
+        """Whether no file has changed, as far as was looked: a look at all files for each one would take too long."""
+        now = time.monotonic()
+        if now < self._look_again:
+            return True
+        current = run.modules.is_current()
+        self._look_again = now + PATIENCE * (time.monotonic() - now)
+        return current
+
     def _save(self, run: Run) -> None:
-        """Write what is known now and then: nobody tells when the last file has been checked."""
+        """Write what is known now and then: a process may be stopped, and others could do with it."""
         now = time.monotonic()
         if now - self._saved > PATIENCE * self._takes:
             run.save()
             self._saved = time.monotonic()
             self._takes = self._saved - now
+
+
+def _is_content(data: bytes, text: str) -> bool:
+    """Whether bytes are this text; of what is not UTF-8, or has unusual newlines, this does not tell."""
+    try:
+        return data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n") == text.removeprefix("\ufeff").encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_text(source: Source | None, text: str) -> bool:
+    return source is None or _NEWLINE.sub("\n", source.text) == _NEWLINE.sub("\n", text)
 
 
 def _discovered(path: Path) -> list[Path]:

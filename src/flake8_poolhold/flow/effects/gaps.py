@@ -47,7 +47,7 @@ def _is_gap(frame: Frame, value: Value) -> bool:
 
 def _note(frame: Frame, state: State, expression: tree.Expression, span: tree.Span) -> None:
     gaps = frame.analysis.gaps
-    if frame.muted or not frame.reporting:
+    if frame.muted or not frame.reporting or frame.analysis.pending.awaits_value():
         return
     cause = _cause(frame, state, expression)
     if cause is None:

@@ -270,6 +270,10 @@ class Pending:
             if mine:
                 self._unfound[-1] |= mine
 
+    def awaits_value(self) -> bool:
+        """Whether the innermost derivation rests on a value not yet found: it is repeated when that is found."""
+        return bool(self._unfound and self._unfound[-1])
+
     def put_aside(self, context: object, result: Summary, lowest: int, unfound: frozenset[int]) -> None:
         """Keep a result that rests on assumptions until they are settled.
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
-from flake8_poolhold.flow.model.frames import Analysis, Hold
+from flake8_poolhold.flow import roots
+from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo, Hold
 from flake8_poolhold.flow.model.states import join_states
+from flake8_poolhold.flow.releasing.callers import MOST_FILES, MOST_LEVELS
 
 
 def inner(analysis: Analysis, hold: Hold) -> Hold | None:
@@ -39,11 +41,31 @@ def inner(analysis: Analysis, hold: Hold) -> Hold | None:
     return None
 
 
+def _calling(analysis: Analysis, function: FunctionInfo) -> frozenset[str]:
+    """The files with callers of a function, and of these, all of them analysed, whichever are reported on."""
+    names, seen, paths = {function.node.name}, set[str](), {function.path}
+    for _ in range(MOST_LEVELS):
+        seen |= names
+        above: set[str] = set()
+        for name in sorted(names):
+            files = analysis.project.naming(f"{name}(", name)
+            for path in files if len(files) <= MOST_FILES else ():
+                uses = analysis.project.uses(path, name)
+                paths.add(path)
+                above |= {outer[1].name for outer, _ in (uses.calls.get(name, ()) if uses else ()) if outer is not None}
+        names = above - seen
+    with analysis.tracker.finding(("calling", function.id)):
+        for path in sorted(paths - {function.path}):
+            roots.analyse(analysis, path)
+    return frozenset(paths)
+
+
 def forbids(analysis: Analysis, hold: Hold) -> str:
     """Why nothing can be released at this wait whatever its function does itself: a caller's lock would be lost."""
     site = (hold.function.path, *hold.span[:2])
+    calling = _calling(analysis, hold.function)
     for other in analysis.events.holds:
-        if not (other.again and other.state.lock and other.kind == hold.kind):
+        if other.function.path not in calling or not (other.again and other.state.lock and other.kind == hold.kind):
             continue
         if any((step.path, step.line, step.column) == site for step in other.waiting.steps[1:]):
             return f"{other.function.name} ({other.function.path}:{other.span[0]}) calls this under a lock"

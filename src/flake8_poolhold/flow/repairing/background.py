@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.finding import Part
+from flake8_poolhold.flow import roots
 from flake8_poolhold.flow.fastapi import dependencies
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Escape
@@ -244,7 +245,8 @@ def _doubts(
 
 
 def _at(analysis: Analysis, task: FunctionInfo, site: handovers.Site) -> Escape | None:
-    """What is known of the session that a site hands over."""
+    """What is known of the session that a site hands over, whichever files are reported on."""
+    roots.analyse(analysis, site.path)
     for one in analysis.events.escapes:
         is_task = isinstance(one.run, Suspended) and one.run.target == FunctionOf(task.id)
         if is_task and one.function.path == site.path and _is_here(site, one):
