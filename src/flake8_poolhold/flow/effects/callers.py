@@ -32,13 +32,19 @@ def given(frame: Frame, state: State, path: str, arguments: tuple[BoundArgument,
     """A library gets a function to run at will: report what it uses of the holders that are there."""
     if frame.muted or not frame.reporting or frame.function is None:
         return
-    if path.startswith("langchain") and not any(map(frame.analysis.project.naming, _RUNS_TOOLS)):
+    if path.startswith("langchain") and not any(_is_spelled(frame.analysis, one) for one in _RUNS_TOOLS):
         return
     for argument in arguments:
         for option in options(argument.value):
             if isinstance(option, FunctionOf) and frame.analysis.functions[option.function].node.is_async:
                 again: list[concurrency.Branch] = [(Suspended("coroutine", option, ()), True)]
                 concurrency.together(frame, state, again, span, TOOLS[path])
+
+
+def _is_spelled(analysis: Analysis, name: str) -> bool:
+    """Whether code of the project, not only a comment, has the name."""
+    project = analysis.project
+    return any(name in project.index(path).names for path in project.naming(name, name) if path.endswith(".py"))
 
 
 def kept_in_context(

@@ -26,7 +26,7 @@ def stays(frame: Frame, state: State, name: str, reader: FunctionInfo, parameter
         return False
     refreshed = expired = 0
     keeps = _keeps(frame, state, name)
-    for call in _calls(frame.function.node.body):
+    for call in _calls(frame.function.node.body, handlers=False):
         called = call.function.name if isinstance(call.function, tree.Attribute) else getattr(call.function, "id", "")
         if called in _EXPIRES or (called == "commit" and keeps is False):
             expired = max(expired, call.span[0])
@@ -47,8 +47,10 @@ def _keeps(frame: Frame, state: State, name: str) -> bool | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _calls(body: list[tree.Statement]) -> Iterator[tree.Call]:
-    return (node for node in walk(body) if isinstance(node, tree.Call))
+def _calls(body: list[tree.Statement], *, handlers: bool = True) -> Iterator[tree.Call]:
+    """The calls in a body; without `handlers` not those behind an `except`, after which most functions give up."""
+    left_out = set() if handlers else {id(node) for node in walk(body) if isinstance(node, tree.Handler)}
+    return (node for node in walk(body, left_out) if isinstance(node, tree.Call))
 
 
 def _commits_later(frame: Frame) -> bool:
@@ -62,12 +64,18 @@ def _commits_later(frame: Frame) -> bool:
 
 
 def _reads_columns(frame: Frame, reader: FunctionInfo, name: str) -> bool:
-    """Whether a function does nothing with its variable but read attributes that are loaded with the row."""
-    bases = {
-        id(node.value): node.name
-        for node in walk(reader.node.body)
-        if isinstance(node, tree.Attribute) and isinstance(node.value, tree.Name) and node.value.id == name
-    }
-    uses = [node for node in walk(reader.node.body) if isinstance(node, tree.Name) and node.id == name]
+    """Whether a function reads only attributes that are loaded with the row, and gives its variable to nobody."""
     lazy = habits.habits(frame.analysis).lazy
-    return all(id(use) in bases and bases[id(use)] not in lazy for use in uses)
+    for node in walk(reader.node.body):
+        match node:
+            case tree.Attribute(value=tree.Name(id=owner), name=attribute) if owner == name and attribute in lazy:
+                return False
+            case (
+                tree.Argument(value=tree.Name(id=given))
+                | tree.Return(value=tree.Name(id=given))
+                | tree.Assign(value=tree.Name(id=given))
+            ) if given == name:
+                return False
+            case _:
+                pass
+    return True
