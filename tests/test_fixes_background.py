@@ -243,6 +243,30 @@ def test_an_object_becomes_an_id(before: str, after: str, tmp_path: Path) -> Non
     assert written["app/routes.py"] == routes.replace(before, after)
 
 
+def test_a_sync_session_in_an_async_task_is_not_awaited(tmp_path: Path) -> None:
+    db = DB.replace("async ", "").replace(
+        "sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine",
+        "sqlalchemy import create_engine\nfrom sqlalchemy.orm import sessionmaker",
+    )
+    db = db.replace("async_sessionmaker(create_async_engine", "sessionmaker(create_engine").replace("+aiosqlite", "")
+    tasks = WITH_OBJECT.replace("sqlalchemy.ext.asyncio import AsyncSession", "sqlalchemy.orm import Session")
+    tasks = tasks.replace("AsyncSession", "Session").replace("await db", "db")
+    routes = HEAD.replace("import count", "import shout").replace(
+        "sqlalchemy.ext.asyncio import AsyncSession", "sqlalchemy.orm import Session"
+    )
+    routes += HANDLER.replace("await db.scalar(select(1))", "note = db.get(Note, 1)").replace(
+        "count, db, 3", "shout, db, note"
+    )
+    routes = routes.replace("from app.db", "from app.models import Note\nfrom app.db").replace(
+        "AsyncSession", "Session"
+    )
+    files = {"app/__init__.py": "", "app/db.py": db, "app/models.py": MODELS, "app/tasks.py": tasks}
+    write(tmp_path, {**files, "app/routes.py": routes})
+    fixed(tmp_path, unsafe=True, select=("PHL201", "PHL206"))
+    expected = WITH_ID.replace("async with", "with").replace("await ", "")
+    assert contents(tmp_path)["app/tasks.py"].decode() == expected
+
+
 @pytest.mark.parametrize("case", UNSAFE)
 def test_what_is_not_proved(case: str, tmp_path: Path) -> None:
     routes, doubt = UNSAFE[case]

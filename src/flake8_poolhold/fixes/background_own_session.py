@@ -114,9 +114,8 @@ def _body(
     yield from _opening.indented_from(file.path, file.text, row, outer, body, file.found, ())
     # Of two insertions at one place, the later one comes to stand first.
     behind = newline(source[row - 1], file.module)
-    wait = "await " if function.asynchronous is not None else ""
     inner = f"{outer}{_opening.step(body, outer, source, file.found)}"
-    content = "".join(f"{inner}{name} = {wait}{session}.get({cls}, {new}){behind}" for name, new, _, cls in reads)
+    content = "".join(f"{inner}{name} = {read}{behind}" for name, _, _, read in reads)
     yield Edit(file.path, row, 1, row, 1, f"{outer}{expression} as {session}:{behind}{content}")
 
 

@@ -46,8 +46,10 @@ def own_session(analysis: Analysis, escape: Escape) -> Remedy:
         *(Part(task.path, 0, 0, "import", one) for one in imports),
         *(Part(site.path, *site.call.span[:2], "site", at) for site in sites if (at := _given(site, task, parameter))),
     ]
+    wait = "await " if _is_async(analysis, escape, way) else ""
     for swap in swaps:
-        parts.append(Part(task.path, *start, "swap", f"{swap.parameter}:{swap.new}:{swap.type}:{swap.cls}"))
+        read = f"{wait}{parameter.name}.get({swap.cls}, {swap.new})"
+        parts.append(Part(task.path, *start, "swap", f"{swap.parameter}:{swap.new}:{swap.type}:{read}"))
         parts += [
             Part(site.path, *site.call.span[:2], "id", f"{_position(site, task, swap.parameter)}:{swap.new}")
             for site in sites
@@ -86,6 +88,8 @@ def _plan(analysis: Analysis, escape: Escape) -> _Plan | str:
     way = factories.way_of(analysis, provider)
     if isinstance(way, str):
         return way
+    if not way.wraps and way.keyword.startswith("async") != _is_async(analysis, escape, way):
+        return "it is not known how the session is opened"
     sites = handovers.sites(analysis, task)
     if isinstance(sites, str):
         return sites
@@ -105,6 +109,12 @@ def _is_named(site: handovers.Site, task: FunctionInfo, swap: identities.Swap) -
     """Whether a site gives the task a variable or an attribute, the id of which can be given instead."""
     at = _position(site, task, swap.parameter)
     return bool(at) and isinstance(site.call.arguments[int(at)].value, tree.Name | tree.Attribute)
+
+
+def _is_async(analysis: Analysis, escape: Escape, way: factories.Way) -> bool:
+    """Whether the session is an async one; where its kind is not known, as it is opened."""
+    known = analysis.holders.classes.get(analysis.kinds.get(escape.place) or "")
+    return known.is_async if known is not None else way.keyword.startswith("async")
 
 
 def _objects_of(analysis: Analysis, task: FunctionInfo, parameter: tree.Parameter) -> frozenset[str]:
