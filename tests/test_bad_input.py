@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from reading import readable
 
 from flake8_poolhold import engine
 from flake8_poolhold.config import Settings
@@ -135,8 +136,8 @@ FINE = {
 def test_long_and_deep_files_are_analysed(project: Path, name: str) -> None:
     (project / "deep.py").write_text(FINE[name])
     shown = poolhold("check", "--no-cache", "--output-format=concise")
-    assert shown.stderr == ""
-    assert shown.returncode == 1
+    problem = "" if readable(FINE[name]) else "deep.py: nested too deep to be analysed\n"
+    assert (shown.returncode, shown.stderr) == (2 if problem else 1, problem)
     assert shown.stdout.startswith("good.py:7:5: PHL101")
 
 
@@ -177,7 +178,7 @@ def test_warnings_of_the_parser_are_not_shown(project: Path, text: str) -> None:
 
 
 def test_no_fix_beside_an_expression_that_its_parser_is_slow_on(project: Path) -> None:
-    (project / "good.py").write_text(f"{GOOD}\n\ny = {' + '.join(['a'] * 5000)}\n")
+    (project / "good.py").write_text(f"{GOOD}\n\ny = {' + '.join(['a'] * 600)}\n")
     (finding,) = engine.check([Path()], Settings(), cache=False).findings
     assert finding.fix is None
     assert finding.notes[-1] == "no fix: an expression of the file has more than 500 operands or levels; take it apart"

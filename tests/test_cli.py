@@ -92,6 +92,7 @@ def result(*findings: Finding, problems: tuple[Problem, ...] = ()) -> CheckResul
 def test_exit_codes(engine: Engine, answer: CheckResult, code: int) -> None:
     engine.result = answer
     assert main(["check"]) == code
+    del engine.asked["jobs"], engine.asked["progress"]
     assert engine.asked == {"paths": [Path(".")], "settings": Settings(), "root": Path.cwd(), "cache": True}
 
 
@@ -177,7 +178,7 @@ def test_options_become_settings(engine: Engine, tmp_path: Path) -> None:
         (["check", "--output-format=xml"], "invalid choice: 'xml'"),
         (["check", "--per-file-ignores", "x"], "`x` is not of the form PATTERN:CODE,CODE"),
         (["check", "--sel", "PHL1"], "unrecognized arguments"),
-        ([], "the following arguments are required: {check,fix,rule,size}"),
+        ([], "the following arguments are required: {check,fix,rule,clean,size}"),
     ],
 )
 def test_misuse_leaves_with_2(

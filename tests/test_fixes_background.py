@@ -176,6 +176,73 @@ REFUSED = {
 }  # fmt: skip
 
 
+MODELS = """\
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Note(Base):
+    __tablename__ = "notes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    body: Mapped[str]
+"""
+
+WITH_OBJECT = """\
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Note
+
+
+async def shout(db: AsyncSession, note: Note, *, times: int = 1) -> None:
+    print(times)
+    note.body = note.body.upper()
+    await db.commit()
+    print("done")
+"""
+
+WITH_ID = """\
+from app.db import maker
+from app.models import Note
+
+
+async def shout(note_id: int, *, times: int = 1) -> None:
+    print(times)
+    async with maker() as db:
+        note = await db.get(Note, note_id)
+        note.body = note.body.upper()
+        await db.commit()
+    print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("shout, db, note", "shout, note.id"), ("shout, note=note, db=db, times=2", "shout, note_id=note.id, times=2")],
+)
+def test_an_object_becomes_an_id(before: str, after: str, tmp_path: Path) -> None:
+    routes = HEAD.replace("import count", "import shout").replace(
+        "from app.db", "from app.models import Note\nfrom app.db"
+    )
+    routes += HANDLER.replace("await db.scalar(select(1))", "note = await db.get(Note, 1)").replace(
+        "count, db, 3", before
+    )
+    files = {"app/__init__.py": "", "app/db.py": DB, "app/models.py": MODELS, "app/tasks.py": WITH_OBJECT}
+    write(tmp_path, {**files, "app/routes.py": routes})
+    assert not fixed(tmp_path, unsafe=False, select=("PHL201", "PHL206")).diffs
+    result = fixed(tmp_path, unsafe=True, select=("PHL201", "PHL206"))
+    (applied,) = result.applied
+    assert applied.undone == ""
+    assert applied.finding.fix is not None
+    assert "it reads `note` again, by its id, as it is then" in applied.finding.fix.message
+    written = {path: text.decode() for path, text in contents(tmp_path).items()}
+    assert written["app/tasks.py"] == WITH_ID
+    assert written["app/routes.py"] == routes.replace(before, after)
+
+
 @pytest.mark.parametrize("case", UNSAFE)
 def test_what_is_not_proved(case: str, tmp_path: Path) -> None:
     routes, doubt = UNSAFE[case]

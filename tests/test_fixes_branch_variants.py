@@ -37,10 +37,9 @@ def test_a_safe_fix_is_harmless(variant: BranchVariant, tmp_path: Path) -> None:
     assert repaired != original
     assert not fixed(entry, unsafe=False, select=SHARING).diffs
 
-    database_url = f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
-    after = run_fixture(entry, database_url)
+    after = run_fixture(entry, f"sqlite+aiosqlite:///{tmp_path / 'after.db'}")
     entry.write_bytes(original["service.py"])
-    before = run_fixture(entry, database_url)
+    before = run_fixture(entry, f"sqlite+aiosqlite:///{tmp_path / 'before.db'}")
     assert after.left_out == 0
     # Branches that met on a cold pool, or in a flush, failed; the fixed service does not.
     assert any(one.status >= 500 for one in before.responses) or same_behaviour(before, after) == []

@@ -45,9 +45,8 @@ def test_safe_fixes_change_nothing_but_the_leaks(fixture: Path, tmp_path: Path) 
     if not offered:
         assert contents(entry) == original
         return
-    database_url = f"sqlite+aiosqlite:///{tmp_path / 'fixture.db'}"
-    before = run_fixture(copied(fixture, tmp_path / "before"), database_url)
-    after = run_fixture(entry, database_url)
+    before = run_fixture(copied(fixture, tmp_path / "before"), f"sqlite+aiosqlite:///{tmp_path / 'before.db'}")
+    after = run_fixture(entry, f"sqlite+aiosqlite:///{tmp_path / 'after.db'}")
     # A service that failed, or lost rows, may do so less.
     assert any(failed(one) for one in before.responses) or same_behaviour(before, after) == []
     assert broken_by(before, after) == []

@@ -31,15 +31,14 @@ def test_a_safe_fix_is_harmless(variant: OpeningVariant, tmp_path: Path) -> None
     offered = [one for one in found if one.fix is not None and one.fix.applicability == "safe"]
     assert all(one.fix is not None or any(note.startswith("no fix: ") for note in one.notes) for one in found)
     original = contents(entry)
-    database_url = f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"
-    before = run_fixture(entry, database_url)
+    before = run_fixture(entry, f"sqlite+aiosqlite:///{tmp_path / 'before.db'}")
     gc.collect()
     result = fixed(entry, unsafe=False, select=LEAKS)
     assert [one for one in result.applied if one.undone] == []
     if not offered:
         assert contents(entry) == original
         return
-    after = run_fixture(entry, database_url)
+    after = run_fixture(entry, f"sqlite+aiosqlite:///{tmp_path / 'after.db'}")
     assert contents(entry) != original
     assert after.left_out == 0
     # A service that failed may fail less: its pool ran dry, or its session was closed while it was used.

@@ -77,6 +77,26 @@ async def run(db: AsyncSession):
     return some
 """,
     ),
+    "a bracket that fits now": (
+        f"""
+async def run(db: AsyncSession):
+    await asyncio.gather(
+        db.execute(
+            select(
+                {"a" * 70}
+            )
+        ),
+        total(db),
+    )
+""",
+        f"""
+async def run(db: AsyncSession):
+    await db.execute(
+        select({"a" * 70})
+    )
+    await total(db)
+""",
+    ),
     "a name that is used again": (
         """
 async def run(db: AsyncSession, count: int):

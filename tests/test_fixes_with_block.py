@@ -265,6 +265,15 @@ def test_what_is_refused(case: str, tmp_path: Path) -> None:
     assert not fixed(entry, unsafe=True, select=("PHL4",)).diffs
 
 
+def test_sessions_of_old_versions_cannot_be_entered(tmp_path: Path) -> None:
+    entry = tmp_path / "service.py"
+    entry.write_text(HEAD + CASES["what a sync session has loaded"][0].lstrip("\n"))
+    (tmp_path / "requirements.txt").write_text("sqlalchemy==1.3.24\n")
+    (finding,) = [one for one in findings(entry) if one.code == "PHL401"]
+    assert finding.fix is None
+    assert any("sessions of this SQLAlchemy cannot be entered" in note for note in finding.notes)
+
+
 def test_what_a_sync_session_has_loaded_may_need_it(tmp_path: Path) -> None:
     entry = tmp_path / "service.py"
     entry.write_text(HEAD + "def run():\n    db = sync_maker()\n    note = db.get(Note, 1)\n    return note\n")

@@ -477,6 +477,95 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "a field that is filled under the condition that the task is not started under",
+            """
+            class Agent:
+                def __init__(self, db: AsyncSession, inline: bool) -> None:
+                    self.db = db
+                    self.inline = inline
+                    self.shared: AsyncSession | None = None
+
+                def is_inline(self) -> bool:
+                    return self.inline
+
+                @contextlib.asynccontextmanager
+                async def session(self):
+                    if self.shared is not None:
+                        yield self.shared
+                    else:
+                        async with maker() as db:
+                            yield db
+
+                async def store(self):
+                    async with self.session() as db:
+                        await db.execute(select(1))
+
+                async def store_shared(self):
+                    if self.shared is not None:
+                        await self.shared.execute(select(1))
+
+                async def run(self):
+                    if self.is_inline():
+                        self.shared = self.db
+                    if self.is_inline():
+                        await self.store()
+                        await self.store_shared()
+                    else:
+                        asyncio.create_task(self.store())
+                        asyncio.create_task(self.store_shared())
+
+                async def run_beside(self):
+                    if self.is_inline():
+                        self.shared = self.db
+                    asyncio.create_task(self.store_shared())  # error: PHL202
+        """,
+            select=("PHL202",),
+        ),
+        case(
+            "next of an async generator is a TypeError",
+            """
+            async def get_session():
+                async with maker() as session:
+                    yield session
+
+            def count():
+                db = next(get_session())
+                db.commit()
+
+            async def count_async():
+                db = await anext(get_session())  # error: PHL403
+                return await db.scalar(select(1))
+        """,
+            select=ALL,
+        ),
+        case(
+            "tools that a loop runs one after the other",
+            """
+            from langchain_core.tools import StructuredTool
+
+            def make(db: AsyncSession):
+                async def count():
+                    return await db.scalar(select(1))
+
+                return StructuredTool.from_function(coroutine=count)
+        """,
+            select=ALL,
+        ),
+        case(
+            "tools that a node runs at once",
+            """
+            from langchain_core.tools import StructuredTool
+            from langgraph.prebuilt import ToolNode
+
+            def make(db: AsyncSession):
+                async def count():
+                    return await db.scalar(select(1))  # error: PHL203
+
+                return ToolNode([StructuredTool.from_function(coroutine=count)])
+        """,
+            select=ALL,
+        ),
+        case(
             "a command of a command line ends with its process",
             """
             import click
@@ -499,6 +588,33 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             def count_too():
                 db = sync_maker()
                 print(db.scalar(select(1)))
+
+            def total():
+                db = sync_maker()
+                return db.scalar(select(1))
+
+            @notes.command("total")
+            def print_total():
+                print(total())
+
+            def total_too():
+                db = sync_maker()  # error: PHL401
+                return db.scalar(select(1))
+
+            @shell.command()
+            def print_total_too():
+                print(total_too())
+
+            @app.get("/total")
+            def get_total():
+                return total_too()
+
+            @notes.command("watch")
+            def watch():
+                db = sync_maker()  # error: PHL401
+                db.scalar(select(1))
+                while True:
+                    pass
 
             @notes.result_callback()
             def after(result):
@@ -538,12 +654,35 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                 tasks.add_task(shout, note)
                 tasks.add_task(list_tags, note)  # error: PHL205
 
+            async def get_expiring():
+                async with async_sessionmaker(engine)() as session:
+                    yield session
+
+            @app.post("/kept")
+            async def kept(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                await db.commit()
+                tasks.add_task(shout, note)
+
+            @app.post("/rolled-back")
+            async def rolled_back(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                await db.rollback()
+                tasks.add_task(shout, note)  # error: PHL205
+
             @app.post("/expired")
-            async def expired(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+            async def expired(tasks: BackgroundTasks, db: AsyncSession = Depends(get_expiring)):
                 note = await db.get_one(Note, 1)
                 await db.refresh(note)
                 await db.commit()
                 tasks.add_task(shout, note)  # error: PHL205
+
+            @app.post("/refreshed-again")
+            async def refreshed_again(tasks: BackgroundTasks, db: AsyncSession = Depends(get_expiring)):
+                note = await db.get_one(Note, 1)
+                await db.commit()
+                await db.refresh(note)
+                tasks.add_task(shout, note)
 
             @app.post("/transient")
             async def transient(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):

@@ -46,6 +46,10 @@ class Cache:
         except OSError:
             return None
 
+    def has(self, key: str) -> bool:
+        """Whether there is an entry."""
+        return os.path.exists(self._file(key))
+
     def put(self, key: str, entry: bytes) -> None:
         """Keep an entry. A full or read-only disk is no error."""
         name = self._file(key)

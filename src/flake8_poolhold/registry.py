@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib
-import inspect
 import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from flake8_poolhold.finding import Finding
@@ -25,8 +25,7 @@ class RegistryError(Exception):
     """A rule that is not made as rules are made; the message names its module."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """A rule: what it is called, what its documentation says, and the function that finds.
 
     `summary` is the first line of `doc`, the Markdown docstring of the rule's module. `fixes` are names of codemods.
@@ -54,6 +53,8 @@ def rule(
     """Make a rule of a function; its name comes from the function, its documentation from the module's docstring."""
 
     def register(check: Check) -> Rule:
+        import inspect
+
         doc = inspect.cleandoc(sys.modules[check.__module__].__doc__ or "")
         return Rule(
             code=code,

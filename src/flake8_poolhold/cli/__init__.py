@@ -13,13 +13,19 @@ _FAILED = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `poolhold` and return its exit code: 0 nothing found, 1 findings, 2 something could not be done."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if list(arguments) == ["--version"]:
+        from flake8_poolhold import __version__
+
+        print(f"poolhold {__version__}")
+        return 0
     from flake8_poolhold.cli.parser import parse
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        options = parse(sys.argv[1:] if argv is None else argv)
+        options = parse(arguments)
         code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
@@ -64,7 +65,7 @@ def fix(options: argparse.Namespace) -> int:
             unsafe=options.unsafe_fixes or options.interactive,
             write=not options.diff,
             root=root,
-            cache=not options.no_cache,
+            **_running(options),
             ask=asking.ask if options.interactive else None,
         )
     except ConfigError as error:
@@ -105,23 +106,53 @@ def rule(options: argparse.Namespace) -> int:
     return _refuse(unknown_code(options.code))
 
 
+def clean(options: argparse.Namespace) -> int:
+    """Remove the cache of a project, and say what it was. Returns 2 for a folder that is no cache of this program."""
+    from flake8_poolhold import cache
+    from flake8_poolhold.config import find_project_root
+    from flake8_poolhold.engine.stores import FOLDER
+
+    folder = options.cache_dir or find_project_root(Path(options.path)) / FOLDER
+    try:
+        removed = cache.remove(folder)
+    except cache.NotACacheError as error:
+        return _refuse(f"{error}; nothing was removed")
+    except OSError as error:
+        return _refuse(f"{folder}: cannot be removed: {error.strerror or error}")
+    if removed is None:
+        print(f"{folder}: there is no cache")
+    else:
+        print(f"Removed {folder}: {removed.entries} entries, {removed.size / 1_000_000:.1f} MB.")
+    return 0
+
+
 def _checked(options: argparse.Namespace) -> tuple[CheckResult, Path]:
     from flake8_poolhold import engine
     from flake8_poolhold.config import ConfigError
 
-    cache = not options.no_cache
     if _STDIN not in options.paths:
         if options.stdin_filename:
             raise ConfigError(None, "--stdin-filename", "the path to check must be `-`, standard input")
         paths = [Path(path) for path in options.paths]
         root = engine.project_root(paths)
-        return engine.check(paths, _settings(options, paths[0]), root=root, cache=cache), root
+        return engine.check(paths, _settings(options, paths[0]), root=root, **_running(options)), root
     if len(options.paths) > 1:
         raise ConfigError(None, _STDIN, "standard input is checked by itself, without other paths")
     path = Path(options.stdin_filename or "stdin.py")
     root = engine.project_root([path])
     settings = _settings(options, path)
-    return engine.check([path], settings, stdin=sys.stdin.buffer.read(), root=root, cache=cache), root
+    return engine.check([path], settings, stdin=sys.stdin.buffer.read(), root=root, **_running(options)), root
+
+
+def _running(options: argparse.Namespace) -> dict[str, Any]:
+    """How the engine runs: with which cache, in how many processes, and whom it tells how far it is."""
+    from flake8_poolhold.cli.progress import told
+
+    return {
+        "cache": False if options.no_cache else options.cache_dir or True,
+        "jobs": options.jobs or os.cpu_count() or 1,
+        "progress": told(sys.stderr),
+    }
 
 
 def _settings(options: argparse.Namespace, start: Path) -> Settings:

@@ -11,7 +11,7 @@ from typing import NoReturn
 from flake8_poolhold import __version__
 from flake8_poolhold.cli import commands, size
 
-_COMMANDS = ("check", "fix", "rule", "size")
+_COMMANDS = ("check", "fix", "rule", "clean", "size")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"poolhold {__version__}")
-    subparsers = parser.add_subparsers(title="commands", metavar="{check,fix,rule,size}", required=True)
+    subparsers = parser.add_subparsers(title="commands", metavar="{check,fix,rule,clean,size}", required=True)
 
     check = subparsers.add_parser("check", help="report what is found", allow_abbrev=False)
     _add_paths(check, "files and folders to check, or - for standard input (default: .)")
@@ -89,6 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     rule = subparsers.add_parser("rule", help="list the rules, or explain one", allow_abbrev=False)
     rule.add_argument("code", nargs="?", metavar="CODE", help="a code or name, such as PHL101")
     rule.set_defaults(run=commands.rule)
+
+    clean = subparsers.add_parser("clean", help="remove the cache", allow_abbrev=False)
+    clean.add_argument("path", nargs="?", metavar="PATH", default=".", help="a path in the project (default: .)")
+    _add_cache_dir(clean)
+    clean.set_defaults(run=commands.clean)
 
     size.add_options(subparsers.add_parser("size", help="say how large a pool must be, and why", allow_abbrev=False))
     return parser
@@ -115,6 +120,22 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     )
     _add_list(parser, "--waits", "CLASSES", "report these classes of waits, or all: llm, http, cache, ...")
     parser.add_argument("--no-cache", action="store_true", help="read and write no cache")
+    _add_cache_dir(parser)
+    parser.add_argument(
+        "--jobs", type=_jobs, metavar="N", help="read new files in this many processes (default: one for each core)"
+    )
+
+
+def _add_cache_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cache-dir", type=Path, metavar="DIR", help="the folder of the cache (default: .poolhold_cache)"
+    )
+
+
+def _jobs(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number of processes from 1 on")
+    return int(text)
 
 
 def _add_list(parser: argparse.ArgumentParser, flag: str, metavar: str, text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flake8_poolhold.config import ConfigError, Settings, find_project_root
-from flake8_poolhold.engine.run import Run
+from flake8_poolhold.engine.run import Progress, Run, silent
 from flake8_poolhold.engine.stores import stores_of
 from flake8_poolhold.finding import CheckResult, Counts
 from flake8_poolhold.source import deep, discovery
@@ -20,17 +20,20 @@ def check(
     *,
     stdin: bytes | None = None,
     root: Path | None = None,
-    cache: bool = True,
+    cache: bool | Path = True,
+    jobs: int = 1,
+    progress: Progress = silent,
 ) -> CheckResult:
     """Check files and folders. With `stdin`, these bytes stand for the content of the one path given.
 
-    `cache` keeps facts and findings in `.poolhold_cache` in the project root. Raises ConfigError for paths of several
-    projects.
+    `cache` keeps facts and findings in that folder, or in `.poolhold_cache` in the project root. `jobs` processes read
+    files when many are new; `progress` is told how many files of how many are done. Raises ConfigError for paths of
+    several projects.
     """
     root = root or project_root(paths)
-    stores = stores_of(root) if cache else None
+    stores = stores_of(root, cache)
     if stdin is None:
-        return deep.run(lambda: Run(root, settings, {}, stores).check(paths))
+        return deep.run(lambda: Run(root, settings, {}, stores, jobs=jobs, progress=progress).check(paths))
     if settings.force_exclude and discovery.is_excluded(paths[0], settings, root):
         return CheckResult((), (), Counts(), {"excluded": 1})
     path = relative(paths[0], root)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flake8_poolhold.finding import Finding, Gap, Problem
+from flake8_poolhold.source.words import contains
 
 if TYPE_CHECKING:
     from flake8_poolhold.cache import Cache
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.model.project import Project
     from flake8_poolhold.flow.model.tracking import Question
 
-_ABOUT_A_FILE = frozenset({"file", "name", "in", "imports"})
+_ABOUT_A_FILE = frozenset({"file", "name", "uses", "classes", "in", "imports"})
 FRESH = 2_000_000_000
 """Nanoseconds: a file that was changed this shortly before may change again without its time telling."""
 
@@ -50,7 +51,7 @@ class _Entry(msgspec.Struct, array_like=True):
 class _Stored(msgspec.Struct, array_like=True):
     """`stamps` and `digests` are those of the project's files and of all others that questions speak of.
 
-    `words`: by word that was asked for, the files that contain it, as places in `files`.
+    `words`: by word and name that were asked for, the files that contain them, as places in `files`.
     """
 
     files: list[str]
@@ -59,7 +60,7 @@ class _Stored(msgspec.Struct, array_like=True):
     digests: dict[str, str]
     questions: list[tuple[str, ...]]
     answers: list[str]
-    words: dict[str, list[int]]
+    words: dict[tuple[str, str], list[int]]
     entries: dict[str, _Entry]
 
 
@@ -111,7 +112,7 @@ class Kept:
             if kind in _ABOUT_A_FILE:
                 asks_again = question[1] in changed
             elif kind == "word":
-                asks_again = question[1] in reworded
+                asks_again = question[1:] in reworded
             else:
                 asks_again = moved
             if asks_again:
@@ -133,9 +134,9 @@ class Kept:
         except msgspec.DecodeError:
             return None
 
-    def naming(self, word: str) -> list[str] | None:
-        """The files that contain a word, if that is known."""
-        return self._words.get(word)
+    def naming(self, word: str, name: str) -> list[str] | None:
+        """The files that contain a word and a name, if that is known."""
+        return self._words.get((word, name))
 
     def keep(self, results: Mapping[str, FileResult], questions: Mapping[str, tuple[Question, ...]]) -> None:
         """Keep results of this run, with the questions that they rest on."""
@@ -165,7 +166,7 @@ class Kept:
         stored.files, stored.starts = self._files, self._starts
         stored.digests = {path: self._modules.digest(path) for path in paths}
         stored.stamps = {path: _settled(self._modules.stamp(path), now) for path in paths}
-        words = {question[1] for question in stored.questions if question[0] == "word"}
+        words = {(question[1], question[2]) for question in stored.questions if question[0] == "word"}
         stored.words = {word: [places[path] for path in self._words[word]] for word in words if word in self._words}
         self._cache.put(self._key, _encoder.encode(stored))
 
@@ -200,21 +201,19 @@ class Kept:
                 self._stored.questions.append(question)
                 self._stored.answers.append(project.answer(question))
                 if question[0] == "word":
-                    self._words[question[1]] = project.naming(*question[1].split("\0"))
+                    self._words[question[1], question[2]] = project.naming(question[1], question[2])
             numbers.append(number)
         return _pack(numbers)
 
-    def _reword(self, changed: set[str]) -> set[str]:
+    def _reword(self, changed: set[str]) -> set[tuple[str, ...]]:
         """Find out which files contain which words now. Returns the words of which the files are others."""
         there = changed.intersection(self._files)
         contents = {path: self._modules.read(path) for path in there}
-        reworded = set()
-        from flake8_poolhold.flow.model.project import contains
-
+        reworded: set[tuple[str, ...]] = set()
         for word, before in self._words.items():
             after = sorted(
                 [path for path in before if path not in changed]
-                + [path for path, data in contents.items() if contains(data, word)]
+                + [path for path, data in contents.items() if contains(data, *word)]
             )
             if after != before:
                 self._words[word] = after

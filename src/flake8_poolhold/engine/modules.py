@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ class Modules:
         self._sources: dict[str, Source | None] = {}
         self._stamps: dict[str, Stamp] = {}
         self._digests: dict[str, str] = {}
+        self._lowered: dict[str, bytes] = {}
         self._known: tuple[Mapping[str, Stamp], Mapping[str, str]] = {}, {}
 
     def read(self, path: str) -> bytes:
@@ -72,7 +73,8 @@ class Modules:
         from flake8_poolhold import facts
 
         if self._stores is None:
-            return self._extract(path)
+            found = self._lowered.pop(path, None)
+            return facts.load(path, found) if found is not None else self._extract(path)
         cache = self._stores.facts
         key = cache.key(self.read(path))
         kept = cache.get(key)
@@ -95,6 +97,20 @@ class Modules:
                 self.problem(path, error.line, error.reason)
             except (RecursionError, MemoryError):
                 return  # it nests deep, which is no error
+
+    def lower(self, paths: Iterable[str], jobs: int) -> None:
+        """Find out the facts of these files at once, in several processes, where it is worth it."""
+        from flake8_poolhold.engine.lowering import lowered
+
+        unknown = {path: self.read(path) for path in paths}
+        if self._stores is not None:
+            cache = self._stores.facts
+            unknown = {path: data for path, data in unknown.items() if not cache.has(cache.key(data))}
+        for path, found in lowered(unknown, jobs):
+            if self._stores is not None:
+                self._stores.facts.put(self._stores.facts.key(unknown[path]), found)
+            else:
+                self._lowered[path] = found
 
     def remember(self, stamps: Mapping[str, Stamp], digests: Mapping[str, str]) -> None:
         """Take it that files with these stamps have contents of these digests."""

@@ -12,7 +12,7 @@ import msgspec
 from flake8_poolhold import fixes
 from flake8_poolhold.config import Settings
 from flake8_poolhold.engine.checking import project_root
-from flake8_poolhold.engine.run import Run
+from flake8_poolhold.engine.run import Progress, Run, silent
 from flake8_poolhold.engine.stores import stores_of
 from flake8_poolhold.finding import AppliedFix, CheckResult, Edit, FileDiff, Finding, FixResult, Problem
 from flake8_poolhold.source import deep
@@ -35,7 +35,9 @@ def fix(
     unsafe: bool,
     write: bool,
     root: Path | None = None,
-    cache: bool = True,
+    cache: bool | Path = True,
+    jobs: int = 1,
+    progress: Progress = silent,
     ask: Ask | None = None,
 ) -> FixResult:
     """Make the fixes that are offered for the files that `paths` lead to: the safe ones, with `unsafe` the others too.
@@ -46,10 +48,10 @@ def fix(
     result.
     """
     root = root or project_root(paths)
-    stores = stores_of(root) if cache else None
+    stores = stores_of(root, cache)
 
     def run(changed: dict[str, bytes]) -> Run:
-        return Run(root, settings, changed, stores)
+        return Run(root, settings, changed, stores, jobs=jobs, progress=progress)
 
     repair = _Repair(run, paths, ask)
     outcome = deep.run(lambda: repair.result(unsafe, preview=not write))
@@ -156,7 +158,8 @@ class _Repair:
                 continue
             if offer.scope in chosen or any(edit.path not in self._current.reported for edit in offer.edits):
                 continue
-            if not any(_overlap(mine, other) for mine in offer.edits for other in edits):
+            own = [edit for edit in offer.edits if edit not in edits]
+            if not any(_overlap(mine, other) for mine in own for other in edits):
                 chosen[offer.scope] = finding
                 edits += offer.edits
         return list(chosen.values())
@@ -188,9 +191,8 @@ class _Repair:
 
 
 def _overlap(mine: Edit, other: Edit) -> bool:
-    """Whether two edits change the same lines, as one may indent what the other writes; unless they are one and the
-    same edit."""
-    return mine.path == other.path and mine != other and mine.line <= other.end_line and other.line <= mine.end_line
+    """Whether two edits change the same lines: one may indent what the other writes."""
+    return mine.path == other.path and mine.line <= other.end_line and other.line <= mine.end_line
 
 
 def _identity(finding: Finding) -> tuple[str, ...]:

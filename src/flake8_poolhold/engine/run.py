@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 _COMMENT = re.compile(rb"noqa", re.IGNORECASE)
 
 
+Progress = Callable[[int, int], None]
+"""What is told how many files of how many are analysed."""
+
+
+def silent(_done: int, _all: int) -> None:
+    """Tell nobody."""
+
+
 class Run:
     """One analysis of a project. `changed` gives the content of some files, in place of what is on the disk.
 
@@ -41,9 +49,13 @@ class Run:
         changed: Mapping[str, bytes],
         stores: Stores | None,
         beside: Collection[str] = (),
+        *,
+        jobs: int = 1,
+        progress: Progress = silent,
     ) -> None:
         self.modules = Modules(root, changed, stores)
         self._root, self._settings, self._changed = root, settings, changed
+        self._jobs, self._progress = jobs, progress
         self._beside, self._results = beside, stores.results if stores is not None else None
         self._view: View | None = None
         self.reported: frozenset[str] = frozenset()
@@ -93,16 +105,20 @@ class Run:
 
     def _tell(self, wanted: Sequence[str], view: View, comments: bool, edits: bool) -> dict[str, FileResult]:
         """Analyse files, and say what there is to tell of each, as if it were the only one."""
-        relevant = {path for path in wanted if relevance.relevant(self.modules.read(path))}
+        relevant = {path for path in wanted if relevance.relevant(self.modules.read(path), self._settings.holders)}
         flow = view.flow if relevant else None
         if flow is not None:
             flow.repairs = edits
-            for path in wanted:
+            if self._jobs > 1:
+                self.modules.lower(sorted(relevant), self._jobs)
+            for number, path in enumerate(wanted):
+                self._progress(number, len(wanted))
                 if path in relevant:
                     try:
                         flow.analyse(path)
                     except Exception as error:
                         self.modules.failed(path, "analysing it", error)
+            self._progress(len(wanted), len(wanted))
         told = {}
         for path in wanted:
             if flow is None or path not in relevant:

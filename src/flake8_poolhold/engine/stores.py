@@ -33,9 +33,11 @@ class Stores:
         return Cache(self._folder, _version())
 
 
-def stores_of(root: Path) -> Stores:
-    """The stores of the project at `root`."""
-    return Stores(root / FOLDER)
+def stores_of(root: Path, cache: bool | Path = True) -> Stores | None:
+    """The stores of the project at `root`: in the folder `cache`, or in that of the project; none for `False`."""
+    if cache is False:
+        return None
+    return Stores(root / FOLDER if cache is True else cache)
 
 
 @functools.cache

@@ -95,8 +95,8 @@ class View:
         for kept in self._kept.values():
             kept.save()
 
-    def _naming(self, word: str) -> list[str] | None:
-        return next((found for kept in self._kept.values() if (found := kept.naming(word)) is not None), None)
+    def _naming(self, word: str, name: str) -> list[str] | None:
+        return next((found for kept in self._kept.values() if (found := kept.naming(word, name)) is not None), None)
 
 
 def _decisive(settings: Settings) -> Settings:

@@ -104,6 +104,8 @@ def _text(parts: list[Expression]) -> Expression:
                 flat[-1] = tree.Constant(f"{last.value}{piece.value}")
             else:
                 flat.append(piece)
+    if not flat:
+        return tree.Constant("")
     if len(flat) == 1 and _is_string(flat[0]):
         return flat[0]
     literal = sum(len(str(piece.value)) for piece in flat if _is_string(piece))

@@ -13,25 +13,41 @@ from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 
 
-def without_argument(path: str, text: str, call: cst.Call, index: int, found: Spans) -> Edit:
-    """The edit that takes the argument at `index` out of a call."""
+def without_argument(path: str, text: str, call: cst.Call, index: int, found: Spans, *, alone: bool = True) -> Edit:
+    """The edit that takes the argument at `index` out of a call, if `alone` with a change of its layout."""
     if index >= len(call.args):
         raise CannotFixError("the argument was not found; the file may have changed")
-    return _without(path, text, [found[id(one)] for one in call.args], index)
+    spans = [found[id(one)] for one in call.args]
+    return _without(path, text, spans, index) if alone else _plainly_without(path, text, spans, index)
 
 
 def without_parameter(
-    path: str, text: str, module: cst.Module, function: cst.FunctionDef, name: str, found: Spans
+    path: str, text: str, module: cst.Module, function: cst.FunctionDef, name: str, found: Spans, *, alone: bool = True
 ) -> Edit:
     """The edit that takes the parameter `name` out of a function."""
+    spans, index = _parameters(module, function, name, found)
+    only = function.params.kwonly_params
+    if len(only) == 1 and only[0].name.value == name:
+        raise CannotFixError("the session is the only parameter behind the `*`")
+    return _without(path, text, spans, index) if alone else _plainly_without(path, text, spans, index)
+
+
+def other_parameter(
+    path: str, module: cst.Module, function: cst.FunctionDef, name: str, content: str, found: Spans
+) -> Edit:
+    """The edit that puts another parameter in the place of `name`."""
+    spans, index = _parameters(module, function, name, found)
+    return Edit(path, *spans[index], content)
+
+
+def _parameters(module: cst.Module, function: cst.FunctionDef, name: str, found: Spans) -> tuple[list[Span], int]:
+    """Where the parameters of a function stand, and which one of them has this name."""
     groups = (function.params.posonly_params, function.params.params, function.params.kwonly_params)
     parameters = [one for group in groups for one in group]
     index = next((index for index, one in enumerate(parameters) if one.name.value == name), None)
     if index is None:
         raise CannotFixError("the parameter was not found; the file may have changed")
-    if len(function.params.kwonly_params) == 1 and parameters[index] is function.params.kwonly_params[0]:
-        raise CannotFixError("the session is the only parameter behind the `*`")
-    return _without(path, text, [_whole(module, one, found) for one in parameters], index)
+    return [_whole(module, one, found) for one in parameters], index
 
 
 def _whole(module: cst.Module, parameter: cst.Param, found: Spans) -> Span:

@@ -81,6 +81,9 @@ def dropped(
         return ()
     first, last = found[id(line)][0], end_row(line, found, source)
     if len(node.names) == 1:
+        is_section = first == 1 or not source[first - 2].strip()
+        if is_section and last < len(source) and not source[last].strip():
+            last += 1
         return (Edit(path, first, 1, last + 1, 1, ""),) if last < len(source) else ()
     kept = [alias for alias in node.names if (alias.evaluated_alias or alias.evaluated_name) != name]
     return _rewritten(path, source, first, last, name) if len(kept) == len(node.names) - 1 else ()

@@ -38,6 +38,20 @@ def closed_up(path: str, source: Sequence[str], row: int, content: str) -> Edit 
     return Edit(path, row - 1, len(before) + 1, row + 1, column, content.strip())
 
 
+def closed_up_all(rows: list[str], source: Sequence[str]) -> list[str]:
+    """Lines that lost some of their margin: a bracket with one line in it is closed up where it fits now."""
+    row = 2
+    while row < len(rows):
+        before, middle, behind = rows[row - 2].rstrip(), rows[row - 1].strip(), rows[row].lstrip()
+        joined = f"{before}{middle}{behind}"
+        if _stands_alone(rows, row) and middle[-1:] != "," and "#" not in joined and fits(joined, source):
+            rows = [*rows[: row - 2], joined, *rows[row + 1 :]]
+            row = 2
+        else:
+            row += 1
+    return rows
+
+
 def spread(path: str, source: Sequence[str], row: int, items: Sequence[str], newline: str) -> Edit | None:
     """The edit that gives each item a line, where the only line of a bracket, at `row`, gets too long; else `None`."""
     indent = margin(source[row - 1])

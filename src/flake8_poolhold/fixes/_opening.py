@@ -111,7 +111,7 @@ def indented_from(
     """The same for the lines from `first` on, whose margin is `outer`."""
     source = lines(text)
     last = end_row(inside[-1], found, source)
-    step = _step(inside, outer, source, found)
+    indent = step(inside, outer, source, found)
     fixed = {
         row
         for statement in inside
@@ -133,7 +133,7 @@ def indented_from(
         if row not in fixed and row not in without:
             if not line.startswith(outer) and not line.lstrip().startswith("#") and _begins(inside, row, found):
                 raise CannotFixError("the indentation of the lines to be indented is uneven")
-            made.append(Edit(path, row, 1, row, 1, step))
+            made.append(Edit(path, row, 1, row, 1, indent))
     return tuple(made)
 
 
@@ -141,7 +141,7 @@ def _begins(inside: Sequence[cst.BaseStatement], row: int, found: Spans) -> bool
     return any(found[id(one)][0] == row for one in inside)
 
 
-def _step(inside: Sequence[cst.BaseStatement], outer: str, source: Sequence[str], found: Spans) -> str:
+def step(inside: Sequence[cst.BaseStatement], outer: str, source: Sequence[str], found: Spans) -> str:
     """One level of indentation, as it is used nearby."""
     for statement in inside:
         for suite in suites(statement):

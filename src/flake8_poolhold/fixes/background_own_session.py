@@ -46,16 +46,25 @@ def edits_across(finding: Finding, read: Read) -> tuple[Edit, ...]:
 
 def _of_file(file: _File, parts: Sequence[Part], names: Collection[str]) -> Iterator[Edit]:
     gone: list[cst.CSTNode] = []
+    alone = not any(part.role in ("swap", "id") for part in parts)
     for part in parts:
-        if part.role == "site":
+        if part.role == "id":
+            yield from _id(file, part)
+        elif part.role == "swap":
+            name, new, kind, _ = part.text.split(":")
+            content = f"{new}: {kind}" if kind else new
+            yield _arguments.other_parameter(file.path, file.module, _function(file, part), name, content, file.found)
+        elif part.role == "site":
             call = node_at(file.module, cst.Call, (part.line, part.column), file.found)
             if not isinstance(call, cst.Call):
                 raise CannotFixError("the call was not found; the file may have changed")
-            yield _arguments.without_argument(file.path, file.text, call, int(part.text), file.found)
+            yield _arguments.without_argument(file.path, file.text, call, int(part.text), file.found, alone=alone)
             gone.append(call.args[int(part.text)])
         elif part.role in ("task", "unused"):
             function = _function(file, part)
-            yield _arguments.without_parameter(file.path, file.text, file.module, function, part.text, file.found)
+            yield _arguments.without_parameter(
+                file.path, file.text, file.module, function, part.text, file.found, alone=alone
+            )
             gone += [
                 one for one in below(function.params) if isinstance(one, cst.Param) and one.name.value == part.text
             ]
@@ -65,7 +74,8 @@ def _of_file(file: _File, parts: Sequence[Part], names: Collection[str]) -> Iter
     opening = next((part for part in parts if part.role in ("open", *_WRAPS)), None)
     task = next((part for part in parts if part.role == "task"), None)
     if opening is not None and task is not None:
-        yield from _body(file, opening, task.text, names)
+        reads = [part.text.split(":") for part in parts if part.role == "swap"]
+        yield from _body(file, opening, task.text, names, reads)
     used = {node.value for root in gone for node in below(root) if isinstance(node, cst.Name)}
     for name in sorted(used):
         yield from _imports.dropped(file.path, file.text, file.module, file.found, name, gone)
@@ -78,7 +88,9 @@ def _function(file: _File, part: Part) -> cst.FunctionDef:
     return node
 
 
-def _body(file: _File, part: Part, session: str, names: Collection[str]) -> Iterator[Edit]:
+def _body(
+    file: _File, part: Part, session: str, names: Collection[str], reads: Sequence[Sequence[str]]
+) -> Iterator[Edit]:
     """The edits that put what uses the session into a block."""
     function = _function(file, part)
     if not isinstance(function.body, cst.IndentedBlock):
@@ -101,4 +113,21 @@ def _body(file: _File, part: Part, session: str, names: Collection[str]) -> Iter
         row -= 1
     yield from _opening.indented_from(file.path, file.text, row, outer, body, file.found, ())
     # Of two insertions at one place, the later one comes to stand first.
-    yield Edit(file.path, row, 1, row, 1, f"{outer}{expression} as {session}:{newline(source[row - 1], file.module)}")
+    behind = newline(source[row - 1], file.module)
+    wait = "await " if function.asynchronous is not None else ""
+    inner = f"{outer}{_opening.step(body, outer, source, file.found)}"
+    content = "".join(f"{inner}{name} = {wait}{session}.get({cls}, {new}){behind}" for name, new, _, cls in reads)
+    yield Edit(file.path, row, 1, row, 1, f"{outer}{expression} as {session}:{behind}{content}")
+
+
+def _id(file: _File, part: Part) -> Iterator[Edit]:
+    """The edits that give an object's id in its place."""
+    index, _, new = part.text.partition(":")
+    call = node_at(file.module, cst.Call, (part.line, part.column), file.found)
+    argument = call.args[int(index)] if isinstance(call, cst.Call) else None
+    if argument is None:
+        raise CannotFixError("the call was not found; the file may have changed")
+    row, column, last, end = file.found[id(argument)]
+    yield Edit(file.path, last, end, last, end, ".id")
+    if argument.keyword is not None:
+        yield Edit(file.path, row, column, row, column + len(argument.keyword.value), new)

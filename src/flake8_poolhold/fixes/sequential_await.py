@@ -107,6 +107,7 @@ def _shifted(source: list[str], found: Spans, branch: cst.Arg, indent: str) -> s
     old = margin(source[row - 1])
     if len(old) + 1 == column and old.startswith(indent):
         rows[1:] = [indent + one[len(old) :] if one.startswith(old) else one for one in rows[1:]]
+        rows = _layout.closed_up_all(rows, source)
     return "".join(rows)
 
 

@@ -185,6 +185,10 @@ class Flow:
             }.values()
         )
 
+    def is_sync(self, holder: Holder | None) -> bool:
+        """Whether a holder is known to be a sync one."""
+        return holder is not None and not self._analysis.holders.classes[holder.kind].is_async
+
     @property
     def unclosed(self) -> list[Unclosed]:
         """Holders that some path does not close."""

@@ -5,6 +5,9 @@ Reports an ORM object that a background task, a task or thread that nobody waits
 as an argument whose attributes are read, captured by a closure or a lambda, or stored. The work may well open a session
 of its own: the object still belongs to the old one. Where the session goes the same way, PHL201 and PHL202 say so.
 
+Silent where only columns are read that are loaded: of an object that no commit or rollback of the function has expired
+since (a session with `expire_on_commit=False` expires nothing in a commit), or that was taken out of its session.
+
 ## Why is this bad?
 By the time the attribute is read, the session is closed or, worse, in use by somebody else. A column that a commit or a
 rollback has expired, and a relationship that was never loaded, raise `DetachedInstanceError` or `MissingGreenlet`; as
@@ -24,6 +27,7 @@ async def greet(user: User) -> None:
 @router.post("/greet/{user_id}")
 async def schedule(user_id: int, tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)) -> None:
     user = await db.get_one(User, user_id)
+    await db.rollback()
     tasks.add_task(greet, user)
 ```
 

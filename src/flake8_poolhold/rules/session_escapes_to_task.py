@@ -53,10 +53,12 @@ async def ask(user_id: int) -> None:
 
 ## Fix safety
 `background-own-session` opens a session in the task with the project's own factory, or its provider as a context
-manager, and takes the parameter away, in the task, at all places that hand it over, and where a handler asked for the
-session only to give it away: in all files, or in none. It is safe where the caller has committed what it wrote, the
-task is handed over in one place, and no test overrides the provider. None is offered where the task is also called
-directly, is a method or closure, or is given an object that the session has loaded.
+manager, around what uses it, and takes the parameter away, in the task, at all places that hand it over, and where a
+handler asked for the session only to give it away: in all files, or in none. It is safe where the caller has committed
+what it wrote, the task is handed over in the caller's file, and no test overrides the provider. An object of the
+session becomes its `id`, by which the task reads it: never safe, as it may have changed. None is offered where the
+task is also called directly, is a method or closure, or is given an object that has no `id` of its own as its only
+key.
 """
 
 from __future__ import annotations

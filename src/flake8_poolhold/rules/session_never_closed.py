@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 def session_never_closed(flow: Flow) -> Iterator[Finding]:
     for event in flow.unclosed:
         when = "an exception leaves" if event.raising else "the function returns on some path"
+        block = "with" if flow.is_sync(event.holder) else "async with"
         trail = [Step(event.function.path, event.span[0], event.span[1], "made here", "note")]
         if event.used is not None:
             trail.append(event.used)
@@ -75,7 +76,7 @@ def session_never_closed(flow: Flow) -> Iterator[Finding]:
         yield _wording.finding(
             "PHL401",
             "session-never-closed",
-            f"`{event.name}` keeps its connection when {when}; open it with `async with` or close it in a `finally`",
+            f"`{event.name}` keeps its connection when {when}; open it with `{block}` or close it in a `finally`",
             event.function,
             event.span,
             trail=tuple(trail),

@@ -1,15 +1,48 @@
-"""Which files are worth analysing on their own: those that could hold a connection, or wait."""
+"""Which files are worth analysing on their own: those that could hold a connection, or wait.
+
+The words come from what is known of libraries: their import names, the classes and functions that give holders, the
+methods that they add. Besides there are shapes of code in which a holder comes without any of these.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Iterable
 
-_WORDS = re.compile(
-    rb"async def|[Ss]ession|SESSION|Depends|[Ee]ngine|sqlalchemy|sqlmodel|asyncpg|psycopg|"
-    rb"\.query\b|\b(?:db|conn|connection|uow|pool|repo|BackgroundTasks?)\b|[Uu]nit_?[Oo]f_?[Ww]ork"
+from flake8_poolhold.knowledge.holders import load_holders
+
+_SHAPES = (
+    "async def",
+    "Depends",
+    r"\.query\b",
+    "[Ss]ession",
+    "SESSION",
+    "[Ee]ngine",
+    r"\b(?:db|conn|connection|uow|pool|repo)\b",
+    r"\bBackgroundTasks?\b",
+    "[Uu]nit_?[Oo]f_?[Ww]ork",
 )
+"""Coroutines, dependencies, and the names that holders and their carriers have where they are not imported."""
 
 
-def relevant(data: bytes) -> bool:
-    """Whether a file may give a finding; files that are called into are read all the same."""
-    return _WORDS.search(data) is not None
+def relevant(data: bytes, own: Iterable[str] = ()) -> bool:
+    """Whether a file may give a finding; files that are called into are read all the same.
+
+    `own` are the dotted paths of the user's holders.
+    """
+    return _pattern(tuple(own)).search(data) is not None
+
+
+@functools.cache
+def _pattern(own: tuple[str, ...]) -> re.Pattern[bytes]:
+    known = load_holders()
+    paths = {*known.by_path, *known.factories, *known.attributes, *known.queries}
+    holding = {path for path, name in known.by_path.items() if known.classes[name].kind not in ("result", "attrs")}
+    words = {path.partition(".")[0] for path in paths} | {_last(path) for path in {*holding, *known.factories, *own}}
+    spelled = "|".join(re.escape(word) for word in sorted({*words, *known.fetching}))
+    return re.compile("|".join((*_SHAPES, rf"\b(?:{spelled})\b")).encode())
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]

@@ -22,6 +22,9 @@ TOOLS = {
 }
 """Library callables that run a given async function as often at once as they like, and what their users call that."""
 
+_RUNS_TOOLS = ("ToolNode", "create_react_agent", "create_agent", "AgentExecutor", "initialize_agent")
+"""What calls langchain's tools, several at once; a loop over `tool_calls` need not."""
+
 _STARTERS = ("asyncio.gather(", "create_task(", "TaskGroup(")
 
 
@@ -29,11 +32,19 @@ def given(frame: Frame, state: State, path: str, arguments: tuple[BoundArgument,
     """A library gets a function to run at will: report what it uses of the holders that are there."""
     if frame.muted or not frame.reporting or frame.function is None:
         return
+    if path.startswith("langchain") and not any(_is_spelled(frame.analysis, one) for one in _RUNS_TOOLS):
+        return
     for argument in arguments:
         for option in options(argument.value):
             if isinstance(option, FunctionOf) and frame.analysis.functions[option.function].node.is_async:
                 again: list[concurrency.Branch] = [(Suspended("coroutine", option, ()), True)]
                 concurrency.together(frame, state, again, span, TOOLS[path])
+
+
+def _is_spelled(analysis: Analysis, name: str) -> bool:
+    """Whether code of the project, not only a comment, has the name."""
+    project = analysis.project
+    return any(name in project.index(path).names for path in project.naming(name, name) if path.endswith(".py"))
 
 
 def kept_in_context(

@@ -90,6 +90,8 @@ def at_exit(frame: Frame, normal: State | None) -> None:
         places = [place for place in driven.places if place not in frame.managed | frame.escaped]
         is_open = any(lifetimes.is_open(way, place) for place in places for way in (normal, frame.raised))
         is_closed = all(normal is not None and normal.holder(place).kinds == {CLOSED} for place in places)
+        if driven.how == "next" and not driven.bound and is_closed and places:
+            continue  # closed by hand, but where an exception leaves: that is said of what is never closed
         if is_open or (driven.bound and not is_closed) or (driven.how == "anext" and not driven.bound):
             frame.analysis.events.driven.append(driven)
 

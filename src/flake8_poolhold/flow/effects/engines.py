@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.effects import ending
 from flake8_poolhold.flow.effects.origins import is_script
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.lifetimes import PoolPerCall
@@ -97,7 +98,7 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     for yielded in frame.yields:
         alive |= set(_sites(yielded))
     for span, sites in frame.engines.values():
-        if sites & frame.connecting and not sites & alive:
+        if sites & frame.connecting and not sites & alive and not ending.ends(frame.analysis, frame.function):
             frame.analysis.events.engines.append(PoolPerCall(frame.function, span))
 
 

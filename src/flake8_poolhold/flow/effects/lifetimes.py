@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import cancelling
+from flake8_poolhold.flow.effects import cancelling, ending
 from flake8_poolhold.flow.effects.closing import closes_by_flag
-from flake8_poolhold.flow.effects.origins import is_command, is_made, is_script
+from flake8_poolhold.flow.effects.origins import is_made, is_script
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.lifetimes import Unclosed
 from flake8_poolhold.flow.model.states import HELD, State
@@ -19,7 +19,6 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     given = frame.escaped | {holder.place for holder in holders_in(returns)}
     driven = {place for one in frame.driven for place in one.places}
     sound: dict[Place, tuple[tree.Span, str]] = {}
-    ends = is_command(frame.analysis, frame.function)
     for place, (span, name) in (frame.received | frame.made).items():
         if place in frame.providers:
             continue  # its provider's, see `providing`
@@ -28,15 +27,15 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
         flagged = closes_by_flag(frame.function, name)
         if flagged == "finally":
             continue
-        on_return = is_open(normal, place) and not flagged and not ends
-        on_raise = is_open(frame.raised, place) and not is_script(frame) and not ends
-        if on_return or on_raise:
+        on_return = is_open(normal, place) and not flagged
+        on_raise = is_open(frame.raised, place) and not is_script(frame)
+        if (on_return or on_raise) and not ending.ends(frame.analysis, frame.function):
             state = normal if on_return else frame.raised
             steps = state.holder(place).since if state is not None else ()
             used = steps[0] if steps else None
             event = Unclosed(frame.function, span, name or "the session", not on_return, used, frame.known.get(place))
             frame.analysis.events.unclosed.append(event)
-        elif not flagged:
+        elif not flagged and not on_return and not on_raise:
             sound[place] = (span, name)
     cancelling.at_exit(frame, sound)
 

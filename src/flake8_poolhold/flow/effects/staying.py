@@ -7,38 +7,50 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
-from flake8_poolhold.flow.releasing.habits import habits
+from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.values import UNKNOWN, Loaded, options
+from flake8_poolhold.flow.releasing import habits
 
 _TAKEN_OUT = frozenset({"make_transient", "make_transient_to_detached", "expunge"})
-_EXPIRES = frozenset({"commit", "rollback", "expire", "expire_all"})
+_EXPIRES = frozenset({"rollback", "expire", "expire_all"})
 
 
-def stays(frame: Frame, name: str, reader: FunctionInfo, parameter: str, span: tree.Span) -> bool:
+def stays(frame: Frame, state: State, name: str, reader: FunctionInfo, parameter: str, span: tree.Span) -> bool:
     """Whether what the function `reader` reads of its `parameter` is there, given the variable `name` at `span`.
 
-    It is when the instance was taken out of its session, or when it was refreshed after the last commit and rollback
-    and only columns are read. A provider that commits when the response is sent expires it again.
+    It is when the instance was taken out of its session. A column that was loaded is there too, unless a commit or a
+    rollback is known to have expired it, after the last refresh: a session that keeps what it has loaded loses it in a
+    rollback only. A provider that commits when the response is sent expires it like a commit of the function.
     """
     if frame.function is None:
         return False
-    taken = refreshed = 0
-    expired = 0
-    for call in _calls(frame.function.node.body):
+    refreshed = expired = 0
+    keeps = _keeps(frame, state, name)
+    for call in _calls(frame.function.node.body, handlers=False):
         called = call.function.name if isinstance(call.function, tree.Attribute) else getattr(call.function, "id", "")
-        if called in _EXPIRES:
+        if called in _EXPIRES or (called == "commit" and keeps is False):
             expired = max(expired, call.span[0])
         elif any(isinstance(one.value, tree.Name) and one.value.id == name for one in call.arguments):
             if called in _TAKEN_OUT and call.span < span:
-                taken = call.span[0]
-            elif called == "refresh" and call.span < span:
+                return True
+            if called == "refresh" and call.span < span:
                 refreshed = call.span[0]
-    if taken:
-        return True
-    return refreshed > expired and not _commits_later(frame) and _reads_columns(frame, reader, parameter)
+    if (expired and expired >= refreshed) or (keeps is False and _commits_later(frame)):
+        return False
+    return _reads_columns(frame, reader, parameter)
 
 
-def _calls(body: list[tree.Statement]) -> Iterator[tree.Call]:
-    return (node for node in walk(body) if isinstance(node, tree.Call))
+def _keeps(frame: Frame, state: State, name: str) -> bool | None:
+    """Whether the session of the instance in a variable keeps what it has loaded; `None` where nobody says."""
+    places = {option.place for option in options(state.env.get(name, UNKNOWN)) if isinstance(option, Loaded)}
+    found = {frame.known[place].keeps_loaded for place in places if place in frame.known}
+    return found.pop() if len(found) == 1 else None
+
+
+def _calls(body: list[tree.Statement], *, handlers: bool = True) -> Iterator[tree.Call]:
+    """The calls in a body; without `handlers` not those behind an `except`, after which most functions give up."""
+    left_out = set() if handlers else {id(node) for node in walk(body) if isinstance(node, tree.Handler)}
+    return (node for node in walk(body, left_out) if isinstance(node, tree.Call))
 
 
 def _commits_later(frame: Frame) -> bool:
@@ -52,12 +64,18 @@ def _commits_later(frame: Frame) -> bool:
 
 
 def _reads_columns(frame: Frame, reader: FunctionInfo, name: str) -> bool:
-    """Whether a function does nothing with its variable but read attributes that are loaded with the row."""
-    bases = {
-        id(node.value): node.name
-        for node in walk(reader.node.body)
-        if isinstance(node, tree.Attribute) and isinstance(node.value, tree.Name) and node.value.id == name
-    }
-    uses = [node for node in walk(reader.node.body) if isinstance(node, tree.Name) and node.id == name]
-    lazy = habits(frame.analysis).lazy
-    return all(id(use) in bases and bases[id(use)] not in lazy for use in uses)
+    """Whether a function reads only attributes that are loaded with the row, and gives its variable to nobody."""
+    lazy = habits.habits(frame.analysis).lazy
+    for node in walk(reader.node.body):
+        match node:
+            case tree.Attribute(value=tree.Name(id=owner), name=attribute) if owner == name and attribute in lazy:
+                return False
+            case (
+                tree.Argument(value=tree.Name(id=given))
+                | tree.Return(value=tree.Name(id=given))
+                | tree.Assign(value=tree.Name(id=given))
+            ) if given == name:
+                return False
+            case _:
+                pass
+    return True

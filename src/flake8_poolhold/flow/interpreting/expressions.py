@@ -34,7 +34,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import appstate, hierarchy, names, objects
+from flake8_poolhold.flow.naming import appstate, guards, hierarchy, names, objects
 
 
 def is_few(iterable: Value) -> bool:
@@ -316,6 +316,11 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
             _field_is_tested(frame, state, test, is_none=not holds)
         case tree.Call(function=tree.Attribute(value=tree.Name(id=name), name="in_transaction")) if not holds:
             _has_ended(state, state.env.get(name, UNKNOWN))
+        case tree.Call(function=tree.Attribute(value=tree.Name(id=name), name=method), arguments=[]) if not holds:
+            owner = state.env.get(name, UNKNOWN)
+            if isinstance(owner, Instance):
+                for field in sorted(guards.empty_unless(frame.analysis, owner.cls, method)):
+                    state.set_field(owner.place, field, NONE)
         case tree.Call(
             function=tree.Name(id="hasattr"),
             arguments=[tree.Argument(value=tree.Name(id=name)), tree.Argument(value=tree.Constant(value=str(field)))],

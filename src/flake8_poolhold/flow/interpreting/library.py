@@ -416,6 +416,10 @@ def _next(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> 
     """`next(get_db())`: the generator is driven by hand up to its `yield`."""
     values = positional(arguments)
     if values and isinstance(values[0], Suspended) and values[0].kind == "generator":
+        target = values[0].target
+        if isinstance(target, FunctionOf) and frame.analysis.functions[target.function].node.is_async:
+            frame.may_raise(state)
+            return UNKNOWN  # a TypeError, whatever was meant
         return contexts.drive(frame, state, values[0], "__next__", span)
     return contexts.element(values[0]) if values else UNKNOWN
 

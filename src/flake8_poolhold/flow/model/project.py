@@ -11,12 +11,14 @@ from posixpath import dirname, join
 import msgspec
 
 from flake8_poolhold.config import Settings
+from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import Module
 from flake8_poolhold.flow.model.indexes import Index, index
-from flake8_poolhold.flow.model.scopes import Scope, module_scope
+from flake8_poolhold.flow.model.scopes import Scope, module_scope, statements
 from flake8_poolhold.flow.model.tracking import Question, Tracker
 from flake8_poolhold.knowledge import load as load_knowledge
 from flake8_poolhold.knowledge.holders import load_holders
+from flake8_poolhold.source.words import contains
 
 IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+(?P<origin>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]+)"
@@ -27,6 +29,7 @@ IMPORT = re.compile(
 FEW_NAMES = 32
 """Up to so many identifiers are searched for in all files; for more, the words of the files are indexed."""
 
+_IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _SPACED = bytes(byte if (chr(byte).isalnum() and byte < 128) or byte == 95 else 32 for byte in range(256))
 
 Loader = Callable[[str], Module | None]
@@ -50,7 +53,7 @@ class Project:
         load: Loader,
         read: Reader,
         settings: Settings,
-        known: Callable[[str], list[str] | None] = lambda _: None,
+        known: Callable[[str, str], list[str] | None] = lambda _word, _name: None,
     ) -> None:
         self.settings = settings
         self.tracker = Tracker()
@@ -64,7 +67,8 @@ class Project:
         self._scopes: dict[str, Scope] = {}
         self._indexes: dict[str, Index] = {}
         self._bytes: dict[str, bytes] = {}
-        self._naming: dict[str, list[str]] = {}
+        self._naming: dict[tuple[str, str], list[str]] = {}
+        self._in: dict[tuple[str, str], bool] = {}
         self._sorted = sorted(self.files)
         self._words: dict[bytes, list[str]] | None = None
         self._asked = 0
@@ -108,6 +112,20 @@ class Project:
     def index(self, path: str) -> Index:
         """What the module at `path` mentions, by name; empty when it cannot be analysed."""
         self.tracker.ask(("file", path))
+        return self.index_around(path)
+
+    def uses(self, path: str, name: str) -> Index | None:
+        """The same, for who looks at one name and at the imports; `None` for a file that cannot be analysed."""
+        self.tracker.ask(("uses", path, name))
+        return self.index_around(path) if self._module(path) is not None else None
+
+    def classes(self, path: str) -> dict[str, tree.Class]:
+        """The classes of a module, for who looks at their bases and at the names of their methods."""
+        self.tracker.ask(("classes", path))
+        return self._scope(path).classes
+
+    def index_around(self, path: str) -> Index:
+        """The same, for who looks only at what a function mentions that it knows already."""
         found = self._indexes.get(path)
         if found is None:
             found = self._indexes[path] = index(self._module(path), self._scope(path))
@@ -123,33 +141,35 @@ class Project:
         With `name`, an identifier in `word`, only files that have it as a whole word: of these, a project asks about
         as many as it has functions.
         """
-        wanted = f"{word}\0{name}" if name else word
-        self.tracker.ask(("word", wanted))
-        known = self._naming.get(wanted)
-        if known is None:
-            known = self._known(wanted)
-            if known is None:
-                files = self._spelling(name) if name else self._sorted
-                known = [path for path in files if contains(self._bytes_of(path), wanted)]
-            self._naming[wanted] = known
-        return known
+        self.tracker.ask(("word", word, name))
+        found = self._naming.get((word, name))
+        if found is None:
+            found = self._known(word, name)
+            if found is None:
+                files = self._spelling(name.encode()) if name else self._sorted
+                found = [path for path in files if contains(self._bytes_of(path), word, name)]
+            self._naming[word, name] = found
+        return found
 
-    def _spelling(self, name: str) -> list[str]:
-        """The files that may have this identifier; by an index, as soon as that is cheaper than to search them all."""
+    def _spelling(self, name: bytes) -> list[str]:
+        """Files among which are those with this identifier; from an index as soon as that is cheaper than a search."""
         self._asked += 1
-        if self._asked <= FEW_NAMES or not name.isascii():
+        if self._asked <= FEW_NAMES or not _IDENTIFIER.fullmatch(name):
             return self._sorted
         if self._words is None:
             self._words = {}
             for path in self._sorted:
                 for word in set(self._bytes_of(path).translate(_SPACED).split()):
                     self._words.setdefault(word, []).append(path)
-        return self._words.get(name.encode(), [])
+        return self._words.get(name, [])
 
     def names_word(self, path: str, word: str) -> bool:
         """Whether the bytes of the file at `path` contain `word`."""
         self.tracker.ask(("in", path, word))
-        return word.encode() in self._bytes_of(path)
+        known = self._in.get((path, word))
+        if known is None:
+            known = self._in[path, word] = word.encode() in self._bytes_of(path)
+        return known
 
     def imports(self, path: str) -> list[tuple[bytes, bytes, bytes]]:
         """What the lines of a file import, as it is spelled: origin and names, or modules; the others are empty."""
@@ -169,18 +189,31 @@ class Project:
             case ("name", path, name):
                 scope = self._scope(path)
                 return _digest((scope.names.get(name), scope.globals.get(name), scope.stars))
+            case ("uses", path, name):
+                return _digest(self._uses(path, name))
+            case ("classes", path):
+                classes = self._scope(path).classes.items()
+                return _digest([(name, node.bases, _methods(node)) for name, node in classes])
             case ("in", path, word):
                 return str(word.encode() in self._bytes_of(path))
             case ("imports", path):
                 return _digest(IMPORT.findall(self._bytes_of(path)))
-            case ("word", word):
-                return _digest(self.naming(*word.split("\0")))
+            case ("word", word, name):
+                return _digest(self.naming(word, name))
             case ("find", module, folder):
                 return self._search(module, folder) or ""
             case ("at", target):
                 return self._at(target) or ""
             case _:
                 return _digest(sorted(self.files))
+
+    def _uses(self, path: str, name: str) -> object:
+        """What matters of the uses of a name: themselves, the functions around them, and what the file imports."""
+        found = self.index_around(path)
+        uses = [*found.names.get(name, ()), *found.calls.get(name, ())]
+        around = {id(outer[1]): outer for outer, _ in uses if outer is not None}
+        imports = [(type(node).__name__, node.name, getattr(node, "symbol", "")) for node in found.imports]
+        return self._module(path) is None, [node for _, node in uses], list(around.values()), imports
 
     def _bytes_of(self, path: str) -> bytes:
         data = self._bytes.get(path)
@@ -256,14 +289,6 @@ class Project:
         return None
 
 
-def contains(data: bytes, wanted: str) -> bool:
-    """Whether a file with these bytes contains what `Project.naming` was asked for: a word, and a name after a zero."""
-    word, _, name = wanted.partition("\0")
-    if word.encode() not in data:
-        return False
-    return not name or re.search(rb"(?<![A-Za-z0-9_])" + name.encode() + rb"(?![A-Za-z0-9_])", data) is not None
-
-
 def _folders(files: Iterable[str]) -> frozenset[str]:
     folders: set[str] = set()
     for path in files:
@@ -272,6 +297,10 @@ def _folders(files: Iterable[str]) -> frozenset[str]:
             folders.add(folder)
             folder = dirname(folder)
     return frozenset(folders)
+
+
+def _methods(node: tree.Class) -> list[str]:
+    return [statement.name for statement in statements(node.body) if isinstance(statement, tree.Function)]
 
 
 def _digest(answer: object) -> str:

@@ -179,7 +179,8 @@ def _arguments(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter
         return
     position = info.node.parameters.index(parameter) - (1 if info.owner and not summaries.is_static(info) else 0)
     for path in files:
-        for outer, call in sorted(analysis.project.index(path).calls.get(name, ()), key=lambda one: one[1].span):
+        uses = analysis.project.uses(path, name)
+        for outer, call in sorted(uses.calls.get(name, ()) if uses else (), key=lambda one: one[1].span):
             around = names.outer_function(analysis, path, outer) if outer is not None else None
             argument = _argument(call, parameter, position)
             if argument is not None and _leads_to(analysis, path, around, call.function, info):

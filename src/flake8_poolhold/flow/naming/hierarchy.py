@@ -5,6 +5,7 @@ from __future__ import annotations
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import expressions
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame, FunctionInfo
+from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import MOST_OPTIONS, ClassOf
 from flake8_poolhold.flow.naming import names
@@ -44,8 +45,10 @@ def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Fun
     wanted = {method for method, bindings in base.scope.names.items() if isinstance(bindings[-1], tree.Function)}
     found: dict[str, FunctionInfo] = {}
     for path in analysis.project.naming(f"def {name}", name):
-        scope = analysis.project.scope(path)
-        for class_name, node in scope.classes.items():
+        for class_name, node in analysis.project.classes(path).items():
+            if name not in (one.name for one in statements(node.body) if isinstance(one, tree.Function)):
+                continue
+            analysis.project.binding(path, class_name.partition(".")[0])  # the class itself matters, not only its shape
             info = names.class_info(analysis, path, class_name, node)
             binding = info.scope.names.get(name, [None])[-1]
             if info.key == base.key or not isinstance(binding, tree.Function) or is_abstract(binding):

@@ -186,7 +186,10 @@ def function_info(analysis: Analysis, path: str, name: str, node: tree.Function,
 def outer_function(analysis: Analysis, path: str, outer: tuple[str, tree.Function, str]) -> FunctionInfo:
     """Register a function of a module or of a class in it, as its scope lists it: name, function, name of the class."""
     name, node, owner = outer
-    key = class_info(analysis, path, owner, analysis.project.scope(path).classes[owner]).key if owner else ""
+    key = ""
+    if owner:
+        scope = analysis.project.binding(path, owner.partition(".")[0])
+        key = class_info(analysis, path, owner, scope.classes[owner]).key
     return function_info(analysis, path, name, node, key)
 
 

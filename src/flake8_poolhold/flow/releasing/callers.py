@@ -120,10 +120,9 @@ def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | 
 
 def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span]] | Unmet:
     """Where a file calls what has this name, having interpreted the functions around."""
-    module = analysis.project.module(path)
-    if module is None:
+    index = analysis.project.uses(path, name)
+    if index is None:
         return Unmet(f"{path} cannot be read")
-    index = analysis.project.index(path)
     if any(isinstance(node, tree.ImportFrom) and node.symbol == name != node.name for node in index.imports):
         return Unmet(f"{name} goes by another name in {path}")
     calls: dict[str, list[tree.Call]] = {}

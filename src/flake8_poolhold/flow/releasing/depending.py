@@ -34,6 +34,8 @@ def inside(analysis: Analysis, hold: Hold, *, is_async: bool) -> Remedy:
     if asked is None or not name:
         return Remedy(NAME, refused=_NO_SESSION)
     info = asked.function
+    if refused := _refusal(asked, hold, asked.after, name):
+        return Remedy(NAME, refused=refused)  # without a look at the other handlers
     routed = _routed(analysis, hold)
     users = analysis.events.asked.get(info.id, {}).values()
     states = [after for handler, after in users if handler.path in routed]

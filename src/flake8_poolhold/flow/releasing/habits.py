@@ -106,7 +106,7 @@ def _own_commit(analysis: Analysis) -> bool:
     for path in sorted({*analysis.project.naming("def commit"), *analysis.project.naming("def __init__")}):
         if not analysis.project.names_word(path, "Session"):
             continue
-        for name, node in analysis.project.scope(path).classes.items():
+        for name, node in analysis.project.classes(path).items():
             own = {one.name for one in node.body if isinstance(one, tree.Function)}
             key = names.class_info(analysis, path, name, node).key
             if own & {"commit", "__init__"} and names.holder_base(analysis, key):
@@ -133,7 +133,8 @@ def _is_lazy(call: tree.Call) -> bool:
 def called_by_name(analysis: Analysis, function: FunctionInfo) -> bool:
     """Whether a handler is named anywhere but in its own definition: in its file, or where it is imported."""
     name, path = function.name.rpartition(".")[2], function.path
-    if any(isinstance(node, tree.Name) for _, node in analysis.project.index(path).names.get(name, ())):
+    here = analysis.project.uses(path, name)
+    if here is None or any(isinstance(node, tree.Name) for _, node in here.names.get(name, ())):
         return True
     return any(
         _names_from_outside(analysis, other, name) for other in analysis.project.naming(name, name) if other != path
@@ -142,10 +143,10 @@ def called_by_name(analysis: Analysis, function: FunctionInfo) -> bool:
 
 def _names_from_outside(analysis: Analysis, path: str, name: str) -> bool:
     """Whether a file imports `name`, or reads it from something that it imports; a module of this name is another."""
-    module = analysis.project.module(path)
-    if module is None:
+    index = analysis.project.uses(path, name)
+    if index is None:
         return True
-    index, frame = analysis.project.index(path), names.module_frame(analysis, path)
+    frame = names.module_frame(analysis, path)
     imported = {node.name for node in index.imports}
     meant: list[tree.Expression] = [
         tree.Name(node.name) for node in index.imports if isinstance(node, tree.ImportFrom) and node.symbol == name

@@ -13,12 +13,12 @@ from flake8_poolhold.finding import Part
 from flake8_poolhold.flow.fastapi import dependencies
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Escape
-from flake8_poolhold.flow.model.values import FunctionOf, Instance, Loaded, Suspended, options
+from flake8_poolhold.flow.model.values import FunctionOf, Suspended
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing.habits import called_by_name
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import binds
-from flake8_poolhold.flow.repairing import blocks, factories, handovers, results
+from flake8_poolhold.flow.repairing import blocks, factories, handovers, identities, results
 
 NAME = "background-own-session"
 STREAM = "own-session"
@@ -34,8 +34,8 @@ def own_session(analysis: Analysis, escape: Escape) -> Remedy:
     found = _plan(analysis, escape)
     if isinstance(found, str):
         return Remedy(name, refused=f"{found}; {by_hand}")
-    task, parameter, way, sites, imports = found
-    doubts = list(_doubts(analysis, task, sites, analysis.functions[escape.provider]))
+    task, parameter, way, sites, imports, swaps = found
+    doubts = list(_doubts(analysis, task, sites, analysis.functions[escape.provider], escape.function.path))
     if is_body:
         doubts.insert(0, "it reads in another transaction than the handler")
     start = task.node.span[:2]
@@ -45,7 +45,14 @@ def own_session(analysis: Analysis, escape: Escape) -> Remedy:
         *(Part(task.path, 0, 0, "import", one) for one in imports),
         *(Part(site.path, *site.call.span[:2], "site", at) for site in sites if (at := _given(site, task, parameter))),
     ]
-    if way.plain:
+    for swap in swaps:
+        parts.append(Part(task.path, *start, "swap", f"{swap.parameter}:{swap.new}:{swap.type}:{swap.cls}"))
+        parts += [
+            Part(site.path, *site.call.span[:2], "id", f"{_position(site, task, swap.parameter)}:{swap.new}")
+            for site in sites
+        ]
+        doubts.append(f"it reads `{swap.parameter}` again, by its id, as it is then")
+    if way.plain and not swaps:
         parts += _unused(analysis, sites, task, parameter)
     files = len({part.path for part in parts})
     more = f", in {files} files" if files > 1 else ""
@@ -54,13 +61,14 @@ def own_session(analysis: Analysis, escape: Escape) -> Remedy:
         f"`{task.node.name}` ({task.path}:{start[0]}) opens its own session, and is given none{more}",
         doubts=tuple(doubts),
         session=(parameter.name,),
-        objects=tuple(sorted(_objects_of(analysis, task, parameter))),
+        objects=tuple(sorted({*_objects_of(analysis, task, parameter), *(one.parameter for one in swaps)})),
         parts=tuple(parts),
     )
 
 
-_Plan = tuple[FunctionInfo, tree.Parameter, factories.Way, list[handovers.Site], list[str]]
-"""The task, the parameter that is the session, how one is opened, who hands the task over, what it has to import."""
+_Plan = tuple[FunctionInfo, tree.Parameter, factories.Way, list[handovers.Site], list[str], list[identities.Swap]]
+"""The task, the parameter that is the session, how one is opened, who hands the task over, what it has to import, and
+which parameters become ids."""
 
 
 def _plan(analysis: Analysis, escape: Escape) -> _Plan | str:
@@ -68,8 +76,9 @@ def _plan(analysis: Analysis, escape: Escape) -> _Plan | str:
     task = _task(analysis, escape)
     if isinstance(task, str):
         return task
-    if reason := _objects(analysis, escape):
-        return reason
+    swaps = identities.swaps(analysis, task, escape.run)
+    if isinstance(swaps, str):
+        return swaps
     provider = analysis.functions.get(escape.provider)
     if provider is None or not provider.node.is_generator:
         return "it is not known how the session is opened"
@@ -86,7 +95,15 @@ def _plan(analysis: Analysis, escape: Escape) -> _Plan | str:
     imports = _imports(analysis, way, task, escape)
     if imports is None:
         return f"{task.path} cannot import what opens the session"
-    return _misused(analysis, task, parameter) or (task, parameter, way, sites, imports)
+    if swaps and (task.node.is_generator or not all(_is_named(site, task, one) for site in sites for one in swaps)):
+        return "an object that the session has loaded goes to the task too"
+    return _misused(analysis, task, parameter) or (task, parameter, way, sites, imports, swaps)
+
+
+def _is_named(site: handovers.Site, task: FunctionInfo, swap: identities.Swap) -> bool:
+    """Whether a site gives the task a variable or an attribute, the id of which can be given instead."""
+    at = _position(site, task, swap.parameter)
+    return bool(at) and isinstance(site.call.arguments[int(at)].value, tree.Name | tree.Attribute)
 
 
 def _objects_of(analysis: Analysis, task: FunctionInfo, parameter: tree.Parameter) -> frozenset[str]:
@@ -109,17 +126,6 @@ def _task(analysis: Analysis, escape: Escape) -> FunctionInfo | str:
     return "the task is a generator" if task.node.is_generator and escape.kind != "stream" else task
 
 
-def _objects(analysis: Analysis, escape: Escape) -> str:
-    """Why the task needs the session that it is given: it is given an object of it, too."""
-    run = escape.run
-    for argument in run.arguments if isinstance(run, Suspended) else ():
-        for option in options(argument.value):
-            mapped = isinstance(option, Instance) and names.is_mapped(analysis, option.cls)
-            if mapped or (isinstance(option, Loaded) and option.entity):
-                return "an object that the session has loaded goes to the task too"
-    return ""
-
-
 def _is_here(site: handovers.Site, escape: Escape) -> bool:
     """Whether the site is that of the escape: the call itself, or the one that hands it over."""
     start, end = escape.span[:2], escape.span[2:]
@@ -139,9 +145,13 @@ def _parameter(task: FunctionInfo, site: handovers.Site, escape: Escape) -> tree
 
 def _given(site: handovers.Site, task: FunctionInfo, parameter: tree.Parameter) -> str:
     """Which argument of the site's call is the session: its position, counted from 0 among all of them."""
+    return _position(site, task, parameter.name)
+
+
+def _position(site: handovers.Site, task: FunctionInfo, parameter: str) -> str:
     for index, argument in enumerate(site.arguments):
         name = argument.keyword or (task.node.parameters[index].name if index < len(task.node.parameters) else "")
-        if name == parameter.name:
+        if name == parameter:
             return str(index + site.skipped)
     return ""
 
@@ -219,10 +229,11 @@ def _unused(
 
 
 def _doubts(
-    analysis: Analysis, task: FunctionInfo, sites: list[handovers.Site], provider: FunctionInfo
+    analysis: Analysis, task: FunctionInfo, sites: list[handovers.Site], provider: FunctionInfo, path: str
 ) -> Iterator[str]:
-    """What the task would miss."""
-    escapes = {id(site): _at(analysis, task, site) for site in sites}
+    """What the task would miss; `path` is the file that is told of it."""
+    # What is known of sites in other files depends on which files were analysed: nothing is, then.
+    escapes = {id(site): _at(analysis, task, site) if site.path == path else None for site in sites}
     if any(one is not None and (one.unsaved or _is_used_behind(one)) for one in escapes.values()):
         yield "what the caller writes may not be committed when the task begins"
     if None in escapes.values():

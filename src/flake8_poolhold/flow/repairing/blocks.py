@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.finding import Part
+from flake8_poolhold.flow.model import versions
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.scopes import blocks, statements
 from flake8_poolhold.flow.model.values import Holder
@@ -22,6 +23,8 @@ from flake8_poolhold.flow.repairing.results import Made
 
 NAME = "with-block"
 
+_FIRST = (1, 4)
+"""The first SQLAlchemy whose sessions are context managers."""
 _CONNECTIONS = frozenset({"AsyncConnection", "Connection"})
 _CLOSES = frozenset({"close", "aclose"})
 _ENTERS = ("__aenter__", "__enter__", "__aexit__", "__exit__")
@@ -99,6 +102,9 @@ def _refusal(analysis: Analysis, function: FunctionInfo, holder: Holder, made: M
     kind = analysis.holders.classes[holder.kind].kind
     if kind == "connection" and (holder.kind not in _CONNECTIONS or _method(made) != "connect"):
         return "leaving a block does more than close this connection"
+    version = versions.newest(analysis.project, function.path, "sqlalchemy")
+    if version is not None and version < _FIRST:
+        return "sessions of this SQLAlchemy cannot be entered"
     if is_async and not function.node.is_async:
         return "an async session cannot be entered in a plain function"
     if holder.cls and any(names.method(analysis, holder.cls, one) is not None for one in _ENTERS):

@@ -36,7 +36,7 @@ class Site(msgspec.Struct, frozen=True, eq=False):
 def sites(analysis: Analysis, task: FunctionInfo) -> list[Site] | str:
     """All places that hand the task over; or where it is used otherwise."""
     name = task.node.name
-    paths = analysis.project.naming(name)
+    paths = analysis.project.naming(name, name)
     if len(paths) > MOST_FILES:
         return f"`{name}` is named in too many files"
     found: list[Site] = []

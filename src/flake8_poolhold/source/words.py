@@ -1,0 +1,16 @@
+"""Which files contain a word: a search of bytes."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+
+def contains(data: bytes, word: str, name: str) -> bool:
+    """Whether the bytes of a file contain `word`, and `name`, if there is one, as a whole identifier."""
+    return word.encode() in data and (not name or _identifier(name).search(data) is not None)
+
+
+@functools.lru_cache(maxsize=1024)
+def _identifier(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<![A-Za-z0-9_])%b(?![A-Za-z0-9_])" % re.escape(name).encode())
