@@ -212,6 +212,16 @@ def test_commit_in_dependency(case: str, tmp_path: Path) -> None:
     assert reason in one.refused or reason in one.what or any(reason in doubt for doubt in one.doubts)
 
 
+def test_a_dependency_that_cannot_be_read_may_do_anything(tmp_path: Path) -> None:
+    handler = "\n\nfrom auth import owner\n\n\n@app.get('/')\nasync def handler(db: AsyncSession = Depends(get_db), owner=Depends(owner)) -> str:\n    await db.scalar(select(1))\n    return await ask()\n"
+    (tmp_path / "app.py").write_text(HEAD + handler)
+    (tmp_path / "auth.py").write_text("def owner(:\n")
+    checked = engine.check([tmp_path / "app.py"], Settings(), root=tmp_path, cache=False).findings
+    (fix,) = [one.fix for one in checked if one.fix is not None]
+    assert fix.applicability == "unsafe"
+    assert "auth.py cannot be read" in fix.message
+
+
 OTHERS = {
     "handlers that only read": ("async def more(user=Depends(user)): ...", "safe"),
     "a handler that has written before": ("async def more(first=Depends(first), user=Depends(user)): ...", "unsafe"),

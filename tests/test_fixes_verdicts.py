@@ -91,6 +91,7 @@ SAFE = {
         "@event.listens_for(AsyncSession, 'after_commit')\ndef send(session):\n    jobs = session.info.pop('jobs', [])\n"
         "    for job in jobs:\n        publish(job)\n",
     ),
+    "something noted in the session": (BEFORE, "    db.info['tenant'] = 1\n"),
     "listener that looks for a queue": (
         MODULE,
         "@event.listens_for(AsyncSession, 'after_commit')\ndef send(session):\n    jobs = session.info.get('jobs')\n"

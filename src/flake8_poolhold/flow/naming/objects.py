@@ -67,7 +67,7 @@ def attribute(frame: Frame, state: State, value: Value, name: str, span: tree.Sp
         case Holder(cls=cls):
             if name in ("sync_session", "sync_connection"):
                 return value
-            if name == "info" and frame.analysis.project.naming("_commit"):
+            if name == "info" and any(map(frame.analysis.project.naming, ("before_commit", "after_commit"))):
                 return Loaded(value.place)  # what is put there may be read by a listener of the commit, as if written
             info = names.method(frame.analysis, cls, name) if cls else None
             if info is not None:

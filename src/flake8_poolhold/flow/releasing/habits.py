@@ -130,6 +130,19 @@ def _is_lazy(call: tree.Call) -> bool:
     return name_of(call.function) in _LAZY or (isinstance(deferred, tree.Constant) and deferred.value is True)
 
 
+def unread(analysis: Analysis, path: str) -> str:
+    """A file of the project that `path` imports from and that cannot be analysed; empty when there is none."""
+    for node in analysis.project.index(path).imports:
+        found: str | None
+        if isinstance(node, tree.ImportFrom) and node.level:
+            found = analysis.project.relative(node.module, node.level, path)
+        else:
+            found = analysis.project.find(node.module, path)
+        if found is not None and found.endswith(".py") and analysis.project.module(found) is None:
+            return found
+    return ""
+
+
 def called_by_name(analysis: Analysis, function: FunctionInfo) -> bool:
     """Whether a handler is named anywhere but in its own definition: in its file, or where it is imported."""
     name, path = function.name.rpartition(".")[2], function.path
