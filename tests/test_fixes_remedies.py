@@ -217,9 +217,8 @@ def test_a_dependency_that_cannot_be_read_may_do_anything(tmp_path: Path) -> Non
     (tmp_path / "app.py").write_text(HEAD + handler)
     (tmp_path / "auth.py").write_text("def owner(:\n")
     checked = engine.check([tmp_path / "app.py"], Settings(), root=tmp_path, cache=False).findings
-    (fix,) = [one.fix for one in checked if one.fix is not None]
-    assert fix.applicability == "unsafe"
-    assert "auth.py cannot be read" in fix.message
+    assert [one.fix for one in checked] == [None]
+    assert any("auth.py cannot be read" in note for note in checked[0].notes)
 
 
 OTHERS = {

@@ -20,7 +20,6 @@ from flake8_poolhold.flow.releasing.habits import (
     called_by_name,
     habits,
     name_of,
-    unread,
 )
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
@@ -128,8 +127,6 @@ def looks_at_transaction(hold: Hold) -> bool:
 def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str = "") -> Iterator[str]:
     """Who else may have used the session: a caller, another request, a second registration of the handler."""
     state = hold.state
-    if hold.provider and (file := unread(analysis, hold.function.path)):
-        yield f"{file} cannot be read, and a dependency that it has may use the session"
     if hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
         yield f"the callers' transactions are not known: {unknown}" if unknown else _CALLERS
     elif hold.place.origin.how == "global":
