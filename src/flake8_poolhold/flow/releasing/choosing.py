@@ -26,6 +26,8 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     if refused := _unread(analysis, hold):
         return [Remedy(releases.NAME, refused=refused)]
     hold = msgspec.structs.replace(hold, loaded=containers.variables(hold, around))
+    if hold.keeps_loaded is None and not analysis.project.naming("expire_on_commit", "expire_on_commit"):
+        hold = msgspec.structs.replace(hold, keeps_loaded=False)  # nobody has asked for anything but the default
     known_callers, unknown = _with_callers(analysis, hold)
     found = [
         moving.out_of_block(analysis, hold, around, is_async=is_async),
