@@ -217,9 +217,22 @@ def test_a_dependency_that_cannot_be_read_may_do_anything(tmp_path: Path) -> Non
     (tmp_path / "app.py").write_text(HEAD + handler)
     (tmp_path / "auth.py").write_text("def owner(:\n")
     checked = engine.check([tmp_path / "app.py"], Settings(), root=tmp_path, cache=False).findings
-    (fix,) = [one.fix for one in checked if one.fix is not None]
-    assert fix.applicability == "unsafe"
-    assert "auth.py cannot be read" in fix.message
+    assert [one.fix for one in checked] == [None]
+    assert any("auth.py cannot be read" in note for note in checked[0].notes)
+
+
+def test_sessions_expire_where_nobody_says_otherwise(tmp_path: Path) -> None:
+    text = (
+        "import httpx\nfrom sqlalchemy import select\nfrom sqlalchemy.ext.asyncio import AsyncSession\n\n\n"
+        "async def work(db: AsyncSession, client: httpx.AsyncClient) -> str:\n"
+        "    rows = {row.id: row for row in (await db.scalars(select(1))).all()}\n"
+        "    await client.get('/')\n    return rows[1].name\n"
+    )
+    for more, refused in (("", True), ("SETTINGS = {'expire_on_commit': False}\n", False)):
+        flow = flow_of(tmp_path, {"app.py": text, "settings.py": more})
+        (hold,) = flow.holds
+        one = next(one for one in flow.remedies(hold) if one.name == "commit-before")
+        assert bool(one.refused) is refused, one
 
 
 OTHERS = {

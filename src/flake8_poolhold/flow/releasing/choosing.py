@@ -8,6 +8,7 @@ from flake8_poolhold.flow.interpreting.watching import Unmet
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
 from flake8_poolhold.flow.releasing import callees, callers, closing, containers, depending, moving, releases, splitting
+from flake8_poolhold.flow.releasing.habits import unread
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
@@ -22,7 +23,11 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     around = Surroundings(hold.function.node, hold.span)
     if refused := callees.forbids(analysis, hold):
         return [Remedy(releases.NAME, refused=f"{refused}, which must outlive the call")]
+    if refused := _unread(analysis, hold):
+        return [Remedy(releases.NAME, refused=refused)]
     hold = msgspec.structs.replace(hold, loaded=containers.variables(hold, around))
+    if hold.keeps_loaded is None and not analysis.project.naming("expire_on_commit", "expire_on_commit"):
+        hold = msgspec.structs.replace(hold, keeps_loaded=False)  # nobody has asked for anything but the default
     known_callers, unknown = _with_callers(analysis, hold)
     found = [
         moving.out_of_block(analysis, hold, around, is_async=is_async),
@@ -39,8 +44,14 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
 
 def inside(analysis: Analysis, hold: Hold) -> tuple[Hold, list[Remedy]] | None:
     """The repairs in the function whose own checkout the wait meets, with that hold; `None` where there is none."""
-    found = callees.inner(analysis, hold)
+    found = callees.inner(analysis, hold) if not _unread(analysis, hold) else None
     return (found, remedies(analysis, found)) if found is not None else None
+
+
+def _unread(analysis: Analysis, hold: Hold) -> str:
+    """What is not known of a handler's dependencies: one of them may have taken a lock."""
+    file = unread(analysis, hold.function.path) if hold.provider else ""
+    return f"{file} cannot be read, and a dependency that it has may use the session" if file else ""
 
 
 def _is_safe(remedy: Remedy) -> bool:

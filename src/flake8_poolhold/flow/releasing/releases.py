@@ -20,7 +20,6 @@ from flake8_poolhold.flow.releasing.habits import (
     called_by_name,
     habits,
     name_of,
-    unread,
 )
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
@@ -39,14 +38,14 @@ def before(analysis: Analysis, hold: Hold, unknown: str = "") -> Remedy:
     is_async = known is not None and known.is_async
     statement = f"{'await ' if is_async else ''}{hold.expression}.commit()"
     around = Surroundings(hold.function.node, hold.span)
-    refused = _refusal(analysis, hold, around, known.kind if known is not None else "")
+    refused = _refusal(analysis, hold, around, known.kind if known is not None else "", is_async=is_async)
     if refused:
         return Remedy(NAME, refused=refused)
     what = f"insert `{statement}` before line {hold.span[0]}"
     return Remedy(NAME, what, statement, doubts=tuple(_doubts(analysis, hold, around, is_async, unknown)))
 
 
-def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str) -> str:
+def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str, *, is_async: bool) -> str:
     """Why a commit would be wrong, or empty."""
     state = hold.state
     if not hold.expression:
@@ -61,7 +60,7 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str) ->
         return "the session is bound to a connection, which its commit does not give back"
     if state.streaming:
         return "a server-side cursor is open"
-    if hold.keeps_loaded is False and _reads_later(hold, around):
+    if hold.keeps_loaded is False and (_reads_later if is_async else _reads_first)(hold, around):
         return (
             "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`); "
             "read what is needed into variables, then close the session"
@@ -128,8 +127,6 @@ def looks_at_transaction(hold: Hold) -> bool:
 def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str = "") -> Iterator[str]:
     """Who else may have used the session: a caller, another request, a second registration of the handler."""
     state = hold.state
-    if hold.provider and (file := unread(analysis, hold.function.path)):
-        yield f"{file} cannot be read, and a dependency that it has may use the session"
     if hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
         yield f"the callers' transactions are not known: {unknown}" if unknown else _CALLERS
     elif hold.place.origin.how == "global":
@@ -150,6 +147,16 @@ def _reads_later(hold: Hold, around: Surroundings) -> bool:
     if not around.levels:
         return bool(hold.loaded)
     return any(isinstance(node, tree.Name) and node.id in hold.loaded for node in around.later())
+
+
+def _reads_first(hold: Hold, around: Surroundings) -> bool:
+    """Whether the waiting statement itself needs something loaded: a sync session would check out again for it.
+
+    What is read behind the wait is loaded again then, which does no harm.
+    """
+    if not around.levels:
+        return bool(hold.loaded)
+    return any(isinstance(node, tree.Name) and node.id in hold.loaded for node in around.waiting_parts())
 
 
 def begins_by_hand(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
