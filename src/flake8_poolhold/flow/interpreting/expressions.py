@@ -12,6 +12,7 @@ from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import CLOSED, HolderState, State, merge
 from flake8_poolhold.flow.model.values import (
     ANY_KEY,
+    MOST_ITEMS,
     NONE,
     UNKNOWN,
     Annotation,
@@ -26,6 +27,7 @@ from flake8_poolhold.flow.model.values import (
     Loaded,
     Series,
     SubscriptedType,
+    Suspended,
     Table,
     Unknown,
     Value,
@@ -171,7 +173,9 @@ def _mutate(frame: Frame, state: State, function: tree.Attribute, arguments: lis
     items = added.items if function.name == "extend" and isinstance(added, Series) else (added,)
     merged = held + tuple(item for item in items if item not in held)
     few = is_few(owner) and not frame.in_loop
-    assign(frame, state, function.value, bounded(Series(merged, exact=False, few=few)))
+    longer = Series(merged, exact=False, few=few)
+    fits = len(merged) <= MOST_ITEMS and not any(isinstance(item, Series | Table | Suspended) for item in items)
+    assign(frame, state, function.value, longer if fits else bounded(longer))
 
 
 def _await(frame: Frame, state: State, node: tree.Await) -> Value:

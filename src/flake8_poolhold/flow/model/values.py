@@ -365,12 +365,12 @@ def bounded(value: Value, depth: int = DEEPEST_VALUE) -> Value:
         case Series(items=items):
             if not depth:
                 return UNKNOWN
-            if len(items) > MOST_ITEMS:
+            if len(items) > _most_items(depth):
                 return Series((join(bounded(item, depth - 1) for item in items),), exact=False, few=value.few)
             kept = each(items, inside)
             return value if kept is items else msgspec.structs.replace(value, items=kept)
         case Table(items=pairs):
-            if not depth or len(pairs) > MOST_ITEMS:
+            if not depth or len(pairs) > _most_items(depth):
                 return UNKNOWN
             named = each_named(pairs, inside)
             return value if named is pairs else Table(named)
@@ -391,6 +391,11 @@ def bounded(value: Value, depth: int = DEEPEST_VALUE) -> Value:
             return msgspec.structs.replace(value, captured=closed, bound=given)
         case _:
             return value
+
+
+def _most_items(depth: int) -> int:
+    """How many items a list may have at a depth, of which less is left further inside: 32, 16, 8, 4."""
+    return MOST_ITEMS >> (DEEPEST_VALUE - depth)
 
 
 def each(values: tuple[Value, ...], change: Callable[[Value], Value]) -> tuple[Value, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from posixpath import dirname, join
 from typing import TypeVar
 
@@ -23,6 +23,10 @@ _REQUIREMENTS = (
     "setup.py",
     "setup.cfg",
 )
+
+
+_MOST_TEXTS = 64
+"""Of so many pairs of a file and a package the answer is remembered; each function of a project asks."""
 
 
 def newest(project: Project, path: str, package: str) -> Version | None:
@@ -44,8 +48,7 @@ def exact(project: Project, path: str, package: str) -> tuple[int, int, int] | N
     """Major, minor and patch, where a lock file or a pinned requirement tells."""
 
     def read(text: bytes) -> tuple[int, int, int] | None:
-        match = _exactly(package).search(text)
-        return (int(match[1]), int(match[2]), int(match[3])) if match is not None else None
+        return _pinned(text, package)
 
     return _nearest(project, path, _LOCKS, read) or _nearest(project, path, _REQUIREMENTS, read)
 
@@ -67,6 +70,12 @@ def _nearest(
         folder = dirname(folder)
 
 
+@functools.lru_cache(maxsize=_MOST_TEXTS)
+def _pinned(text: bytes, package: str) -> tuple[int, int, int] | None:
+    match = _exactly(package).search(text)
+    return (int(match[1]), int(match[2]), int(match[3])) if match is not None else None
+
+
 @functools.cache
 def _exactly(package: str) -> re.Pattern[bytes]:
     name = re.escape(package).replace(r"\-", "[-_.]").encode()
@@ -85,6 +94,7 @@ def _patterns(package: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     return re.compile(locked), re.compile(required)
 
 
+@functools.lru_cache(maxsize=_MOST_TEXTS)
 def _locked(text: bytes, package: str) -> Version | None:
     match = _patterns(package)[0].search(text)
     if match is None:
@@ -93,16 +103,15 @@ def _locked(text: bytes, package: str) -> Version | None:
     return int(major), int(minor)
 
 
-def _bounds(text: bytes, package: str) -> Iterator[tuple[bytes, Version, bool]]:
+@functools.lru_cache(maxsize=_MOST_TEXTS)
+def _bounds(text: bytes, package: str) -> tuple[tuple[bytes, Version, bool], ...]:
     """The bounds of a requirement: operator, version, and whether the minor is spelled out."""
     match = _patterns(package)[1].search(text)
-    if match is None:
-        return
-    for operator, major, minor in _BOUND.findall(match[1]):
-        yield operator, (int(major), int(minor or 0)), bool(minor)
+    found = _BOUND.findall(match[1]) if match is not None else []
+    return tuple((operator, (int(major), int(minor or 0)), bool(minor)) for operator, major, minor in found)
 
 
-def _highest(bounds: Iterator[tuple[bytes, Version, bool]]) -> Version | None:
+def _highest(bounds: tuple[tuple[bytes, Version, bool], ...]) -> Version | None:
     for operator, bound, has_minor in bounds:
         if operator in (b"==", b"===", b"~=", b"^", b"=", b"<="):
             return bound
@@ -111,5 +120,5 @@ def _highest(bounds: Iterator[tuple[bytes, Version, bool]]) -> Version | None:
     return None
 
 
-def _lowest(bounds: Iterator[tuple[bytes, Version, bool]]) -> Version | None:
+def _lowest(bounds: tuple[tuple[bytes, Version, bool], ...]) -> Version | None:
     return next((bound for operator, bound, _ in bounds if operator[:1] in b"=~^>"), None)

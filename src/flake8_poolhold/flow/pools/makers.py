@@ -64,10 +64,11 @@ def makers(reader: Reader, path: str) -> list[Made]:
     module = project.module(path) if _WORDS.search(project.bytes_of(path)) else None
     if module is None:
         return []
-    spelled = set(making.KINDS)
-    for node in tree.walk(module.body):
-        if isinstance(node, tree.ImportFrom) and node.symbol in making.KINDS:
-            spelled.add(node.name)
+    index = project.index(path)
+    renamed = {one.name for one in index.imports if isinstance(one, tree.ImportFrom) and one.symbol in making.KINDS}
+    spelled = renamed.union(making.KINDS)
+    if spelled.isdisjoint(index.calls):
+        return []
     found = [made for root in _roots(reader, path, module.body, spelled) for made in _of_root(reader, path, root)]
     return sorted(found, key=lambda made: made.span)
 
