@@ -45,9 +45,23 @@ def _parsed(text: str) -> ast.Module:
     try:
         return ast.parse(text)
     except SyntaxError as error:
+        newer = _newer(text)
+        if newer is not None:
+            return newer
         raise FactsError(error.lineno or 0, f"syntax error: {error.msg} ({_READER})") from error
     except ValueError as error:  # characters that no source may have
         raise FactsError(0, f"syntax error: {error}") from error
+
+
+def _newer(text: str) -> ast.Module | None:
+    """The tree of a text in newer syntax than the interpreter's; `None` for what is no Python at all."""
+    from flake8_poolhold.facts.newer import older
+
+    readable = older(text)
+    try:
+        return ast.parse(readable) if readable is not None else None
+    except (SyntaxError, ValueError):
+        return None
 
 
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
