@@ -19,7 +19,7 @@ NEWER = {
     "an alias in quotes": ('type Db = "AsyncSession"\n', "Db = AsyncSession\n"),
     "quotes in a field": ("""x = f"{a["k"]} and {b!r:>{w}}"\n""", """x = (a["k"], b,)\n"""),
     "a backslash in a field": ("""x = f"{'\\n'.join(a)}"\n""", """x = ('\\n'.join(a),)\n"""),
-    "f-strings in f-strings": ("""x = f"{f"{f"{a}"}"}"\n""", """x = (((a,),),)\n"""),
+    "f-strings in f-strings": ("""x = f"{f"{f"{a}"}"}"\n""", """x = ((f"{a}",),)\n"""),
     "joined strings": ("""x = call("a" f"{b["c"]}" "d")\n""", """x = call((b["c"],))\n"""),
     "lines and comments in a field": ("x = f'''{\n  a['k']  # why\n} b'''\n", "x = (\na['k'],\n)\n"),
 }
