@@ -162,6 +162,12 @@ def merge(left: State | None, right: State | None) -> State | None:
     return left
 
 
+def merge_outcome(into: State, other: State) -> None:
+    """Join what a caller can see of another point: what happened to objects and holders, but no variables."""
+    _merge_heap(into.heap, other.heap)
+    _merge_holders(into.holders, other.holders)
+
+
 def merge_all(states: Iterable[State | None]) -> State | None:
     """The join of all the points that are reached; the first one is reused."""
     joined: State | None = None
