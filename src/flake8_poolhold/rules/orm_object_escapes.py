@@ -6,7 +6,8 @@ as an argument whose attributes are read, captured by a closure or a lambda, or 
 of its own: the object still belongs to the old one. Where the session goes the same way, PHL201 and PHL202 say so.
 
 Silent where only columns are read that are loaded: of an object that no commit or rollback of the function has expired
-since (a session with `expire_on_commit=False` expires nothing in a commit), or that was taken out of its session.
+since (a session with `expire_on_commit=False` expires nothing in a commit), or that was taken out of its session. A
+task runs beside whatever else is done with the session, so for tasks only the last counts.
 
 ## Why is this bad?
 By the time the attribute is read, the session is closed or, worse, in use by somebody else. A column that a commit or a

@@ -78,7 +78,7 @@ def _in_call(
         if state.env.get(name) != value or not _is_entity(frame, state, value):
             continue
         read = _first_read(info.node, name)
-        if read is not None and not staying.stays(frame, state, name, info, name, span):
+        if read is not None and not staying.stays(frame, state, name, info, name, span, kind):
             is_nested = task.function in frame.nested and not info.name.endswith("<lambda>")
             function, where = (info, read) if is_nested else (frame.function, span)
             return InstanceEscape(function, where, name, kind, into)
@@ -91,7 +91,7 @@ def _in_call(
         if (
             _is_entity(frame, state, value)
             and _first_read(info.node, parameter) is not None
-            and not staying.stays(frame, state, name, info, parameter, span)
+            and not staying.stays(frame, state, name, info, parameter, span, kind)
         ):
             return InstanceEscape(frame.function, span, name, kind, into)
     return None

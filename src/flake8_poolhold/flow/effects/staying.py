@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
+from flake8_poolhold.flow.model.lifetimes import Into
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import UNKNOWN, Loaded, options
 from flake8_poolhold.flow.releasing import habits
@@ -15,12 +16,15 @@ _TAKEN_OUT = frozenset({"make_transient", "make_transient_to_detached", "expunge
 _EXPIRES = frozenset({"rollback", "expire", "expire_all"})
 
 
-def stays(frame: Frame, state: State, name: str, reader: FunctionInfo, parameter: str, span: tree.Span) -> bool:
+def stays(
+    frame: Frame, state: State, name: str, reader: FunctionInfo, parameter: str, span: tree.Span, kind: Into
+) -> bool:
     """Whether what the function `reader` reads of its `parameter` is there, given the variable `name` at `span`.
 
     It is when the instance was taken out of its session. A column that was loaded is there too, unless a commit or a
     rollback is known to have expired it, after the last refresh: a session that keeps what it has loaded loses it in a
-    rollback only. A provider that commits when the response is sent expires it like a commit of the function.
+    rollback only. A provider that commits when the response is sent expires it like a commit of the function. A task
+    runs beside whatever else is done with the session, so nothing is known of what it finds.
     """
     if frame.function is None:
         return False
@@ -37,7 +41,7 @@ def stays(frame: Frame, state: State, name: str, reader: FunctionInfo, parameter
                 refreshed = call.span[0]
     if (expired and expired >= refreshed) or (keeps is False and _commits_later(frame)):
         return False
-    return _reads_columns(frame, reader, parameter)
+    return kind != "task" and _reads_columns(frame, reader, parameter)
 
 
 def _keeps(frame: Frame, state: State, name: str) -> bool | None:
