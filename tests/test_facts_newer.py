@@ -15,6 +15,11 @@ NEWER = {
         "class Box[T: int = str](Base):\n    async def get[S, *P](self, x: S) -> T:\n        await call(x)\n",
         "class Box (Base):\n    async def get (self, x: S) -> T:\n        await call(x)\n",
     ),
+    "type parameters on several lines": (
+        "class Box[\n    T,\n\n    S: int,\n]:\n    x = 1\n\n"
+        "def get[\n    T\n](x: T): ...\n\nclass A[\n    T\n] (Base): ...\n",
+        "class Box(\n\n\n\n):\n    x = 1\n\ndef get(\n\nx: T): ...\n\nclass A(\n\nBase): ...\n",
+    ),
     "an alias": ("type Pair[T] = tuple[T, T]\n", "Pair = tuple[T, T]\n"),
     "an alias in quotes": ('type Db = "AsyncSession"\n', "Db = AsyncSession\n"),
     "quotes in a field": ("""x = f"{a["k"]} and {b!r:>{w}}"\n""", """x = (a["k"], b,)\n"""),

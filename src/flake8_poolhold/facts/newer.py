@@ -20,6 +20,8 @@ DEEPEST = 100
 
 _BRACKET = re.compile(r"[()\[\]{}]")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
+_NEWLINE = re.compile(r"[\r\n]")
+_BLANKS = re.compile(r"[ \t]*")
 _TEXT = re.compile(r"[^\r\n]")
 
 
@@ -50,6 +52,14 @@ def older(text: str) -> str | None:
         match node:
             case cst.TypeParameters():
                 letters[first:last] = _blank(text[first:last])
+                if _NEWLINE.search(text, first, last):  # on several lines: round brackets keep these together
+                    behind = _BLANKS.match(text, last)
+                    opening = behind.end() if behind is not None else last
+                    letters[first] = "("
+                    if text[opening] == "(":
+                        letters[opening] = " "
+                    else:
+                        letters[last - 1] = ")"
             case cst.TypeAlias(name=name, value=value):
                 begin, end = span(name)
                 letters[first:end] = [*text[begin:end], *_blank(text[first:begin])]
