@@ -130,7 +130,7 @@ def _rows(plan: Plan) -> Iterable[tuple[str, Callable[[Scenario], str]]]:
     for index, need in enumerate(plan.released.needs):
         which = "pool_size" if need.name == "engine" else f"pool_size of the {need.name}"
         label = f"{which}, so that at most {_percent(load.may_wait)} of checkouts wait"
-        yield label, lambda one, index=index: f"{one.needs[index].pool_size:,}"  # type: ignore[misc]
+        yield label, lambda one, index=index: f"{one.needs[index].pool_size:,}"  # type: ignore[misc]  # a default binds the loop's value
     processes = _count(plan.processes, "process", "processes")
     yield f"for {processes}; the server has {plan.usable_connections:,}", lambda one: _against(one.connections, plan)
     if plan.processes > 1:

@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.expiry.objects import Expiry, Naming, Object, derived
+from flake8_poolhold.flow.expiry.objects import Expiry, Naming, Object, Shape, derived
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.scopes import functions
 from flake8_poolhold.flow.naming import names
@@ -31,6 +31,9 @@ class Variables(dict[str, Object]):
 
 _ENDS = re.compile(rb"\.(?:commit|rollback)\(|\.begin\(")
 _QUERIES = frozenset({"get", "get_one", "execute", "scalar", "scalars", "exec", "stream", "stream_scalars"})
+_SHAPES: dict[str, Shape] = {
+    "get": "one", "get_one": "one", "scalar": "one", "execute": "rows", "stream": "rows",
+}  # fmt: skip
 _ENDINGS = frozenset({"close", "aclose", "expunge_all", "reset", "invalidate", "remove"})
 
 
@@ -311,8 +314,7 @@ class _Run:
         _reload(state, model)
         if not model:
             return None
-        shape = {"get": "one", "get_one": "one", "scalar": "one", "execute": "rows", "stream": "rows"}
-        return Object(model, session, shape.get(method, "scalars"))  # type: ignore[arg-type]
+        return Object(model, session, _SHAPES.get(method, "scalars"))
 
     def _expire(self, state: Variables, session: str, expiry: Expiry) -> None:
         """A commit or rollback: a new object that is rolled back is nobody's and keeps its values.
@@ -351,9 +353,9 @@ def _parts(node: tree.Node) -> list[tree.Expression]:
     waiting = [getattr(node, field) for field in node.__struct_fields__]
     for part in waiting:
         if isinstance(part, list):
-            found += [one for one in part if isinstance(one, tree.Node)]  # type: ignore[misc]
+            found += [one for one in part if isinstance(one, tree.Node)]  # type: ignore[misc]  # what a statement has but blocks are expressions
         elif isinstance(part, tree.Node):
-            found.append(part)  # type: ignore[arg-type]
+            found.append(part)  # type: ignore[arg-type]  # the same
     return found
 
 

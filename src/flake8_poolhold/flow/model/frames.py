@@ -331,7 +331,7 @@ class Analysis:
         self.events = Events()
         self.gaps: Gaps = {}
         self.awaited: dict[str, frozenset[str]] = {}
-        self.guarded: dict[tuple[str, str], frozenset[str]] = {}
+        self.guarded: Memo[tuple[str, str], frozenset[str]] = Memo(self.tracker)
         self.locals: dict[str, dict[str, list[object]]] = {}
 
 

@@ -14,14 +14,17 @@ def empty_unless(analysis: Analysis, cls: str, method: str) -> frozenset[str]:
     key = (cls, method)
     known = analysis.guarded.get(key)
     if known is None:
-        known = analysis.guarded[key] = _fields(analysis, cls, method)
+        with analysis.tracker.finding(("guarded", *key)):
+            known = analysis.guarded[key] = _fields(analysis, cls, method)
     return known
 
 
 def _fields(analysis: Analysis, cls: str, method: str) -> frozenset[str]:
     guarded: set[str] = set()
     free: set[str] = set()
-    for bindings in analysis.classes[cls].scope.names.values():
+    info = analysis.classes[cls]
+    analysis.project.module(info.path)  # the answer rests on all that the class does
+    for bindings in info.scope.names.values():
         node = bindings[-1]
         if isinstance(node, tree.Function) and node.parameters:
             receiver = node.parameters[0].name

@@ -64,8 +64,6 @@ class Assumed(msgspec.Struct, frozen=True):
 
 Setting = Text | Options | Record | Items | Assumed | Value
 
-ANY_TEXT = Text((None,))
-
 
 def certain(value: Setting) -> Setting:
     """The value, whether it is certain or a default."""
