@@ -688,7 +688,22 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             async def transient(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
                 note = await db.get_one(Note, 1)
                 make_transient(note)
+                tasks.add_task(list_tags, note)
+
+            @app.post("/gives-up")
+            async def gives_up(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                try:
+                    await db.commit()
+                except ValueError:
+                    await db.rollback()
+                    raise
                 tasks.add_task(shout, note)
+
+            @app.post("/beside")
+            async def beside(db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                asyncio.create_task(shout(note))  # error: PHL205
         """,
             select=("PHL205",),
         ),
