@@ -5,7 +5,7 @@ from __future__ import annotations
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import concurrency
-from flake8_poolhold.flow.interpreting import expressions, summaries
+from flake8_poolhold.flow.interpreting import expressions, parameters
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Shared
 from flake8_poolhold.flow.model.states import State
@@ -92,7 +92,7 @@ def resolvers_context(analysis: Analysis, info: FunctionInfo) -> Shared | None:
     if not _is_context_getter(analysis, info):
         return None
     for index, parameter in enumerate(info.node.parameters):
-        value = options(summaries.general_value(analysis, info, index, parameter))[0]
+        value = options(parameters.general_value(analysis, info, index, parameter))[0]
         span = _kept_at(info, parameter.name) if isinstance(value, Holder) else None
         if isinstance(value, Holder) and span is not None:
             users = ("sibling resolvers",)

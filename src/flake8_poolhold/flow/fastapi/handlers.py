@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.fastapi import background, dependencies, versions
-from flake8_poolhold.flow.interpreting import blocks, expressions, summaries
+from flake8_poolhold.flow.interpreting import blocks, expressions, parameters, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
@@ -57,7 +57,7 @@ def _add_routes(analysis: Analysis, path: str, word: str, found: dict[str, depen
         info = names.outer_function(analysis, path, outer)
         state = State()
         for index, parameter in enumerate(info.node.parameters):
-            state.env[parameter.name] = summaries.general_value(analysis, info, index, parameter)
+            state.env[parameter.name] = parameters.general_value(analysis, info, index, parameter)
         _in_body(names.module_frame(analysis, path), state, info.node.body, word, found)
 
 
