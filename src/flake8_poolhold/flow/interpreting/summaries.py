@@ -182,5 +182,9 @@ def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | Non
     }
     if frame.mode != "call":  # what was opened on the way in is open inside the block, whatever is handed out
         return Effects(state.holders, fields)
-    seen = {place for place in state.holders if place in reached or places.is_foreign(place, identity)}
-    return Effects({place: state.holders[place] for place in seen}, fields)
+    seen = {
+        place: holder
+        for place, holder in state.holders.items()
+        if place in reached or places.is_foreign(place, identity)
+    }
+    return Effects(seen, fields)
