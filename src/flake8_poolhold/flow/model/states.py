@@ -18,7 +18,7 @@ GIVEN, FRESH, HELD, RELEASED, CLOSED = "given", "fresh", "held", "released", "cl
 Steps = tuple[Step, ...]
 
 
-class HolderState(msgspec.Struct, frozen=True):
+class HolderState(msgspec.Struct, frozen=True, gc=False):
     """What may be true of one holder.
 
     `since` is the evidence of the checkout. `dirty` is that of writes that may be pending, flushed or uncommitted,
