@@ -7,7 +7,6 @@ comparisons) are folded into `Compute`, which keeps only the parts that matter.
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Callable, Container, Iterator
 from typing import Any, Literal
@@ -385,11 +384,13 @@ _NO_NODES = frozenset({"id", "name", "symbol", "module", "level", "names", "kind
 """Fields that hold no nodes: texts, numbers, places. `Constant.value` is looked at, and is none."""
 
 
-@functools.cache
-def _children(kind: type) -> Callable[[Any], Any] | None:
+def _children(kind: type[Node]) -> Callable[[Any], Any] | None:
     """What gives the parts of a node of this type: one part, a tuple of several, or nothing."""
-    fields = [name for name in getattr(kind, "__struct_fields__", ()) if name not in _NO_NODES and name[:3] != "is_"]
+    fields = [name for name in kind.__struct_fields__ if name not in _NO_NODES and name[:3] != "is_"]
     return operator.attrgetter(*fields) if fields else None
+
+
+_CHILDREN = {kind: _children(kind) for kind in Node.__subclasses__()}
 
 
 def walk(root: object, but: Container[int] | None = None) -> Iterator[Node]:
@@ -397,12 +398,11 @@ def walk(root: object, but: Container[int] | None = None) -> Iterator[Node]:
     waiting: list[Any] = [root]
     while waiting:
         part = waiting.pop()
-        if isinstance(part, Node):
-            if but is not None and id(part) in but:
-                continue
+        kind = type(part)
+        if kind is list or kind is tuple:
+            waiting.extend(part)
+        elif kind in _CHILDREN and (but is None or id(part) not in but):
             yield part
-            children = _children(type(part))
+            children = _CHILDREN[kind]
             if children is not None:
                 waiting.append(children(part))
-        elif isinstance(part, list | tuple):
-            waiting.extend(part)

@@ -288,6 +288,8 @@ class Pending:
 
     def settled(self, position: int) -> dict[object, Any]:
         """What was kept aside until the derivation at `position` is settled."""
+        if not self.aside:
+            return {}
         found = {other: aside for other, aside in self.aside.items() if aside.lowest >= position}
         for other in found:
             del self.aside[other]

@@ -213,7 +213,7 @@ def _callers(reader: Reader, info: FunctionInfo) -> list[_Caller]:
     found: list[_Caller] = []
     for path in reader.analysis.project.naming(simple, simple):
         module = reader.analysis.project.module(path) if path.endswith(".py") and not is_test(path) else None
-        if module is None:
+        if module is None or (path != info.path and not _may_call(reader, path, simple)):
             continue
         for root in _roots(reader, path, module.body, {simple}):
             if root.function is not None and root.function.id == info.id:
@@ -226,6 +226,17 @@ def _callers(reader: Reader, info: FunctionInfo) -> list[_Caller]:
         if len(found) > MOST_CALLERS:
             return []
     return found
+
+
+def _may_call(reader: Reader, path: str, name: str) -> bool:
+    """Whether a file may call something of this name that is not its own: many scripts have a `main`."""
+    index = reader.analysis.project.index(path)
+    calls = index.calls.get(name, ())
+    own = reader.analysis.project.scope(path).names.get(name, ())
+    is_own = (
+        own and all(isinstance(one, tree.Function) for one in own) and all(one.name != name for one in index.imports)
+    )
+    return any(isinstance(call.function, tree.Attribute) or not is_own for _, call in calls)
 
 
 def _receiver(reader: Reader, info: FunctionInfo, callee: Setting) -> tuple[Setting | None] | None:
