@@ -390,19 +390,30 @@ def _children(kind: type[Node]) -> Callable[[Any], Any] | None:
     return operator.attrgetter(*fields) if fields else None
 
 
-_CHILDREN = {kind: _children(kind) for kind in Node.__subclasses__()}
+_Children = dict[type, Callable[[Any], Any] | None]
+_CHILDREN: _Children = {kind: _children(kind) for kind in Node.__subclasses__()}
+_OWN: _Children = _CHILDREN | dict.fromkeys((Function, Class, Lambda))
 
 
-def walk(root: object, but: Container[int] | None = None) -> Iterator[Node]:
+def walk(root: object, but: Container[int] = ()) -> Iterator[Node]:
     """All nodes below `root`, in no particular order, but those whose `id()` is in `but` and what is below them."""
+    return _walk(root, but, _CHILDREN)
+
+
+def own(root: object) -> Iterator[Node]:
+    """The nodes below `root`: functions and classes among them, but not what is in those."""
+    return _walk(root, (), _OWN)
+
+
+def _walk(root: object, but: Container[int], children: _Children) -> Iterator[Node]:
     waiting: list[Any] = [root]
     while waiting:
         part = waiting.pop()
         kind = type(part)
         if kind is list or kind is tuple:
             waiting.extend(part)
-        elif kind in _CHILDREN and (but is None or id(part) not in but):
+        elif kind in children and not (but and id(part) in but):
             yield part
-            children = _CHILDREN[kind]
-            if children is not None:
-                waiting.append(children(part))
+            parts = children[kind]
+            if parts is not None:
+                waiting.append(parts(part))

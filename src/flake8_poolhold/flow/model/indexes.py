@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import msgspec
 
 from flake8_poolhold.facts import tree
@@ -34,7 +36,7 @@ def index(module: tree.Module | None, scope: Scope) -> Index:
     return found
 
 
-def _collect(found: Index, root: object, around: Around, but: set[int] | None = None) -> None:
+def _collect(found: Index, root: object, around: Around, but: Container[int] = ()) -> None:
     names, calls = found.names, found.calls
     for node in tree.walk(root, but):
         match node:

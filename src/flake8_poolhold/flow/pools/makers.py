@@ -84,7 +84,7 @@ def _roots(reader: Reader, path: str, body: list[tree.Statement], spelled: set[s
     while waiting:
         block, function = waiting.pop(0)
         calls: list[tree.Call] = []
-        for node in _own(block):
+        for node in tree.own(block):
             if isinstance(node, tree.Function):
                 waiting.append((node.body, node))
             elif isinstance(node, tree.Class):
@@ -97,19 +97,6 @@ def _roots(reader: Reader, path: str, body: list[tree.Statement], spelled: set[s
                 name, owner = owners.get(id(function), (function.name, ""))
                 info = names.function_info(reader.analysis, path, name, function, owner)
             yield _Root(block, info, calls)
-
-
-def _own(block: list[tree.Statement]) -> Iterator[tree.Node]:
-    """The nodes of a body; functions and classes in it, but not what is in them."""
-    waiting: list[object] = [block]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, list | tuple):
-            waiting.extend(part)
-        elif isinstance(part, tree.Node):
-            yield part
-            if not isinstance(part, tree.Function | tree.Class | tree.Lambda):
-                waiting.extend(getattr(part, field) for field in part.__struct_fields__)
 
 
 def _last(callee: tree.Expression) -> str:
