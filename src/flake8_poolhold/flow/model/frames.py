@@ -25,7 +25,7 @@ from flake8_poolhold.flow.model.lifetimes import (
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.reach import Reach
 from flake8_poolhold.flow.model.scopes import Scope
-from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge, merge_outcome
+from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge_raised
 from flake8_poolhold.flow.model.tracking import Memo
 from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place, Value
 from flake8_poolhold.knowledge import Wait
@@ -464,11 +464,14 @@ class Frame:
         """What was raised, or the cancellation, goes on to the block around."""
         if self.handlers:
             caught = self.handlers[-1]
-            self.handlers[-1] = merge(caught, state) if caught is not None else state.copy()
+            if caught is None:
+                self.handlers[-1] = state.copy()
+            else:
+                merge_raised(caught, state, variables=True)
         elif self.raised is None:
             self.raised = state.copy()
         else:
-            merge_outcome(self.raised, state)
+            merge_raised(self.raised, state, variables=False)
 
     def step(
         self, span: tree.Span, text: str, role: Literal["checkout", "call", "wait", "release", "lock", "note"]
