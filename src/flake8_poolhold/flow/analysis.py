@@ -226,6 +226,12 @@ class Flow:
             }
         return [gap for path in self._reported for gap in self._gaps.get(path, ())]
 
+    @property
+    def exceeded(self) -> list[FunctionInfo]:
+        """The functions of the file that have more ways through them than are followed."""
+        found = (self._analysis.functions[identity] for identity in sorted(self._analysis.exceeded))
+        return [info for info in found if info.path in self._reported]
+
     def function(self, identity: str) -> FunctionInfo | None:
         """A function by its id."""
         return self._analysis.functions.get(identity)

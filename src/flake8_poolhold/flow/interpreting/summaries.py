@@ -72,7 +72,11 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
         return Summary(declared(Frame(analysis, info.path, info, "call", False), UNKNOWN), NOTHING, None, ())
     reporting = not context.known and not context.fields and context.mode == "call"
     frame = Frame(analysis, info.path, info, context.mode, reporting)
-    return finish(frame, blocks.run(frame, _start(frame, info, context), info.node.body))
+    try:
+        end = blocks.whole(frame, _start(frame, info, context), info.node)
+    except blocks.TooManyStepsError:
+        return Summary(declared(frame, UNKNOWN), NOTHING, None, ())
+    return finish(frame, end)
 
 
 def interrupted(analysis: Analysis, info: FunctionInfo, mode: Mode, how: Interruption) -> State | None:
@@ -81,7 +85,10 @@ def interrupted(analysis: Analysis, info: FunctionInfo, mode: Mode, how: Interru
     frame = Frame(analysis, info.path, info, mode, reporting=False)
     frame.interrupted = how
     frame.muted = True
-    blocks.run(frame, _start(frame, info, context), info.node.body)
+    try:
+        blocks.whole(frame, _start(frame, info, context), info.node)
+    except blocks.TooManyStepsError:
+        return None
     return frame.raised
 
 

@@ -339,6 +339,8 @@ class Analysis:
         self.awaited: dict[str, frozenset[str]] = {}
         self.guarded: Memo[tuple[str, str], frozenset[str]] = Memo(self.tracker)
         self.locals: dict[str, dict[str, list[object]]] = {}
+        self.exceeded: set[str] = set()
+        """The ids of functions with more ways through them than are followed: they count as doing nothing."""
 
 
 class Frame:
@@ -355,6 +357,8 @@ class Frame:
         self.muted = mode == "exit"
         self.threaded = False
         """Whether what is called now runs in a thread, so that it does not block the event loop."""
+        self.steps = 0
+        """How many statements have been interpreted."""
         self.in_loop = False
         """Whether the statement runs as often as nobody knows: in a loop over something that is not `few`."""
         self.guards = 0
