@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -210,6 +210,31 @@ class Events(msgspec.Struct):
     """By the ids of a dependency and of a handler that asks for it: the handler, and its session afterwards."""
 
 
+class Located(Protocol):
+    """An event of a function."""
+
+    @property
+    def function(self) -> FunctionInfo: ...
+
+
+Event = TypeVar("Event", bound=Located)
+
+
+class ByFile:
+    """Lists of events, which grow, by the file of the function."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, dict[str, list[Any]]]] = {}
+
+    def of(self, events: list[Event], path: str) -> Sequence[Event]:
+        """Those of one file, in their order."""
+        seen, groups = self._known.get(id(events), (0, {}))
+        for event in events[seen:]:
+            groups.setdefault(event.function.path, []).append(event)
+        self._known[id(events)] = len(events), groups
+        return groups.get(path, ())
+
+
 Site = tuple[str, int, int]
 """A file, a line and a column."""
 
@@ -335,6 +360,7 @@ class Analysis:
         self.roles: dict[str, Role] = {}
         """By the id of a function, the key of a class."""
         self.events = Events()
+        self.by_file = ByFile()
         self.gaps: Gaps = {}
         self.awaited: dict[str, frozenset[str]] = {}
         self.guarded: Memo[tuple[str, str], frozenset[str]] = Memo(self.tracker)
@@ -400,6 +426,8 @@ class Frame:
         self.providers: dict[Place, str] = {}
         self.known: dict[Place, Holder] = {}
         self.idle_holds: list[Hold] = []
+        self.told_idle: set[int] = set()
+        """Which of them are among the events already."""
         self.not_none: frozenset[str] = frozenset()
         self.managed: set[Place] = set()
         self.exited: set[Place] = set()
