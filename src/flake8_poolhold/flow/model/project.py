@@ -152,11 +152,11 @@ class Project:
         if found is None:
             found = self._known(word, name)
             if found is None:
-                files = self._indexed(name.encode()) if name else None
-                if files is None:
-                    found = [path for path in self._sorted if contains(self._bytes_of(path), word, name)]
-                else:
-                    found = [path for path in files if contains(self._bytes_of(path), word, "")]
+                indexed = self._indexed(name.encode()) if name else None
+                spelled, files = word.encode(), self._sorted if indexed is None else indexed
+                found = [path for path in files if spelled in self._bytes_of(path)]
+                if name and indexed is None:
+                    found = [path for path in found if contains(self._bytes_of(path), word, name)]
             self._naming[word, name] = found
         return found
 
