@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects.origins import is_made
-from flake8_poolhold.flow.interpreting import calls
+from flake8_poolhold.flow.interpreting import calls, expressions
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import ProcessWide
 from flake8_poolhold.flow.model.states import State
@@ -56,8 +56,6 @@ def _is_module_global(frame: Frame, name: str) -> bool:
 
 
 def _is_app(frame: Frame, state: State, owner: tree.Expression) -> bool:
-    from flake8_poolhold.flow.interpreting import expressions
-
     if isinstance(owner, tree.Attribute) and owner.name == "app":
         return True
     return isinstance(expressions.evaluate(frame, state.copy(), owner), Router)

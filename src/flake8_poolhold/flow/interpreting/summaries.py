@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from flake8_poolhold.flow.effects import tasks
+from flake8_poolhold.flow.effects import driving, engines, lifetimes, tasks
+from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.interpreting import blocks, contexts, parameters, places, recursion
 from flake8_poolhold.flow.model.frames import (
     Analysis,
@@ -114,13 +115,9 @@ def _start(frame: Frame, info: FunctionInfo, context: Context) -> State:
 
 def finish(frame: Frame, state: State | None) -> Summary:
     """The summary of a function whose body has been run; `state` is where it falls off its end."""
-    from flake8_poolhold.flow.effects import driving, engines, lifetimes
-
     normal = frame.yielded if frame.mode == "enter" else merge_all((*frame.returned_at, state))
     returns = declared(frame, bounded(join(_results(frame, state))))
     if frame.function is not None and frame.reporting:
-        from flake8_poolhold.flow.fastapi import handlers
-
         lifetimes.at_exit(frame, normal, returns)
         driving.at_exit(frame, normal)
         engines.at_exit(frame, normal, returns)
