@@ -35,7 +35,7 @@ from flake8_poolhold.flow.model.values import (
 )
 from flake8_poolhold.flow.naming import names, types
 
-_VERBS = frozenset(
+VERBS = frozenset(
     {
         "get",
         "post",
@@ -65,7 +65,7 @@ def route_of(analysis: Analysis, info: FunctionInfo, around: dict[str, Value] | 
     for decorator in info.node.decorators:
         if not isinstance(decorator, tree.Call) or not isinstance(decorator.function, tree.Attribute):
             continue
-        if decorator.function.name not in _VERBS:
+        if decorator.function.name not in VERBS:
             continue
         owner = expressions.evaluate(frame, state, decorator.function.value)
         routers = [option for option in options(owner) if isinstance(option, Router)]
