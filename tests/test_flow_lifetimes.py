@@ -268,6 +268,42 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "a context that is reused in two ways, and one that refuses to be entered twice",
+            """
+            from contextvars import ContextVar
+
+            current = ContextVar("current", default=None)
+            alone = ContextVar("alone", default=None)
+
+            @contextlib.asynccontextmanager
+            async def session(given: AsyncSession | None = None):
+                if given is not None:
+                    token = current.set(given)  # error: PHL203
+                    yield given
+                    current.reset(token)
+                elif (known := current.get()) is not None:
+                    yield known
+                else:
+                    async with maker() as db:
+                        token = current.set(db)
+                        yield db
+                        current.reset(token)
+
+            class Unit:
+                async def __aenter__(self):
+                    assert alone.get() is None
+                    alone.set(await engine.connect().__aenter__())
+                    return self
+
+                async def __aexit__(self, *error):
+                    await alone.get().__aexit__(*error)
+
+            async def both():
+                await asyncio.gather(ask(), ask())
+        """,
+            select=ALL,
+        ),
+        case(
             "a release in a generator that is thrown away",
             """
             def rows(db: Session):

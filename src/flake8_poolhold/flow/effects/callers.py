@@ -23,7 +23,7 @@ TOOLS = {
 _RUNS_TOOLS = ("ToolNode", "create_react_agent", "create_agent", "AgentExecutor", "initialize_agent")
 """What calls langchain's tools, several at once; a loop over `tool_calls` need not."""
 
-_STARTERS = ("asyncio.gather(", "create_task(", "TaskGroup(")
+_STARTERS = ("gather", "create_task", "TaskGroup")
 
 
 def given(frame: Frame, state: State, path: str, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
@@ -53,25 +53,41 @@ def kept_in_context(
     if frame.muted or not frame.reporting or info is None or not variable:
         return
     held = [holder for argument in arguments for holder in holders_in(argument.value)]
-    if not held or not _reuses(info, variable) or not any(frame.analysis.project.naming(one) for one in _STARTERS):
+    known = any(one.function is info and one.name == variable for one in frame.analysis.events.shared)
+    if known or not held or not _reuses(info, variable) or not _starts_tasks(frame.analysis):
         return
     branches = ("whatever child tasks run here",)
     event = Shared(info, span, variable, held[0].place, held[0].kind, "inherited context", branches, False, False)
     frame.analysis.events.shared.append(event)
 
 
+def _starts_tasks(analysis: Analysis) -> bool:
+    """Whether code of the project runs anything beside anything else."""
+    return any(
+        name in analysis.project.index(path).calls
+        for name in _STARTERS
+        for path in analysis.project.naming(f"{name}(", name)
+        if path.endswith(".py")
+    )
+
+
 def _reuses(info: FunctionInfo, variable: str) -> bool:
-    """Whether a function hands out what it finds in the variable, whichever task it runs in."""
+    """Whether a function hands out what it finds in the variable, whichever task it runs in.
+
+    To look whether something is there, and to refuse to go on, is no reuse.
+    """
     parts = list(walk(info.node.body))
     names_ = {part.id for part in parts if isinstance(part, tree.Name)}
     names_ |= {part.name for part in parts if isinstance(part, tree.Attribute)}
     if "current_task" in names_:
         return False
+    asked = [part for compared in parts if isinstance(compared, tree.NoneTest) for part in walk([compared])]
     return any(
         isinstance(part, tree.Call)
         and isinstance(part.function, tree.Attribute)
         and part.function.name == "get"
         and variable_of(part.function.value) == variable
+        and not any(part is one for one in asked)
         for part in parts
     )
 
