@@ -81,7 +81,7 @@ def _reuses(info: FunctionInfo, variable: str) -> bool:
     names_ |= {part.name for part in parts if isinstance(part, tree.Attribute)}
     if "current_task" in names_:
         return False
-    asked = [part for compared in parts if isinstance(compared, tree.NoneTest) for part in walk([compared])]
+    asked = [part.value for part in parts if isinstance(part, tree.NoneTest)]
     return any(
         isinstance(part, tree.Call)
         and isinstance(part.function, tree.Attribute)
