@@ -809,6 +809,26 @@ def test_lifetimes(tmp_path: Path, files: str, select: tuple[str, ...]) -> None:
     assert found(tmp_path, files, select) == marks(tmp_path)
 
 
+def test_a_session_of_one_of_two_makers_goes_by_the_name_of_its_variable(tmp_path: Path) -> None:
+    (finding,) = check(
+        tmp_path,
+        """
+        def opened():
+            if engine.name == "sqlite":
+                return sync_maker()
+            return Session(engine)
+
+        def count():
+            session = opened()
+            total = session.scalar(select(1))
+            session.close()
+            return total
+        """,
+        select=("PHL401",),
+    ).findings
+    assert finding.message.startswith("`session` keeps its connection")
+
+
 def test_the_trail_says_where_resolvers_get_the_session_of_the_context(tmp_path: Path) -> None:
     (finding,) = check(
         tmp_path,
