@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.effects import holding
 from flake8_poolhold.flow.fastapi import background, dependencies, versions
 from flake8_poolhold.flow.interpreting import blocks, expressions, parameters, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
@@ -30,6 +31,7 @@ def interpret(analysis: Analysis, info: FunctionInfo, around: tuple[tuple[str, V
         for option in options(value):
             if isinstance(option, Holder):
                 frame.known.setdefault(option.place, option)
+    holding.given(frame, state)
     end = blocks.run(frame, state, info.node.body)
     for returned in (*frame.returned_at, *([end] if end is not None else [])):
         background.run(frame, returned)
