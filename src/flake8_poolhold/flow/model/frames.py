@@ -217,6 +217,7 @@ Gaps = dict[tuple[Site, str], dict[Site, bool]]
 """By where and what to declare: the calls that are not understood without it, and whether something may be held."""
 
 
+_GIVES_BACK = frozenset({"close", "aclose", "rollback"})
 MOST_TRIES = 2
 """How often a summary is derived anew because it rested on a value that was found later."""
 
@@ -400,6 +401,8 @@ class Frame:
         self.stacked: list[Callable[[State], None]] = []
         self.unwinding = False
         """Whether an exception is on its way out: a block is left, or a `finally` run, because of it."""
+        self.cleaning = 0
+        """How many `finally` blocks are run: what gives back there is taken not to fail."""
         self.locks = 0
         """How many locks are held here: what is done under one is never done twice at once."""
         self.interrupted: Interruption | None = None
@@ -438,7 +441,8 @@ class Frame:
 
     def may_raise(self, state: State) -> None:
         """An exception may leave here: its handler starts in any of these states."""
-        if self.interrupted is None:
+        gives_back = (self.cleaning or self.handling) and self.calling in _GIVES_BACK
+        if self.interrupted is None and not gives_back:
             self.goes_on(state)
 
     def may_be_cancelled(self, state: State) -> None:
