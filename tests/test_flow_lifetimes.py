@@ -884,6 +884,35 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL401",),
         ),
         case(
+            "a provider that delegates to another",
+            """
+            from typing import cast
+
+            class Database:
+                def sessions(self):
+                    with Session(engine) as db:
+                        yield db
+
+                def careless(self):
+                    db = Session(engine)
+                    yield db  # error: PHL402
+
+            def get_one():
+                yield from Database().sessions()
+
+            def get_other():
+                yield from cast(Database, services.get("database")).sessions()
+
+            def get_careless():
+                yield from Database().careless()
+
+            @app.get("/")
+            def read(one=Depends(get_one), other=Depends(get_other), third=Depends(get_careless)):
+                return one.scalar(select(1)), other.scalar(select(1)), third.scalar(select(1))
+        """,
+            select=("PHL402", "PHL405"),
+        ),
+        case(
             "what gives back fails nowhere",
             """
             def load():
