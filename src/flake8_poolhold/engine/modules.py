@@ -92,7 +92,7 @@ class Modules:
         source = self.source(path)
         if source is not None:
             try:
-                facts.check(source.text)
+                facts.syntax(source.text)
             except facts.FactsError as error:
                 self.problem(path, error.line, error.reason)
             except (RecursionError, MemoryError):
