@@ -158,6 +158,66 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "an object that serves requests",
+            """
+            from fastapi import APIRouter, FastAPI
+            from sqlalchemy.orm import scoped_session, sessionmaker
+            from traitlets import Type
+            from traitlets.config import Application
+
+            registry = scoped_session(sessionmaker(engine))
+
+            class Access:
+                pass
+
+            class Counter:
+                def __init__(self, db):
+                    self.db = db
+
+            class Server(Application):
+                access_class = Type(default_value=Access)
+
+                def __init__(self):
+                    self.registry = Counter(registry)
+                    self.own = Counter(registry())  # error: PHL204
+                    self.unread = Counter(maker())
+                    self.opening = maker
+
+                def initialize(self):
+                    self.access = self.access_class(parent=self, db=registry())  # error: PHL204
+
+                def make(self, given):
+                    app = FastAPI()
+                    self.given = given
+
+                    @app.get("/")
+                    async def read():
+                        return self.registry, self.own, self.opening, self.given
+
+                    @app.middleware("http")
+                    async def prepare(request, call_next):
+                        request.state.access = self.access
+                        return await call_next(request)
+
+                    @given.get("/")
+                    async def of_something_else():
+                        return self.unread
+
+                    return app
+
+            class Views:
+                def __init__(self):
+                    self.db = maker()  # error: PHL204
+                    self.unread = maker()
+                    self.router = APIRouter()
+                    self.router.add_api_route("/", self.read)
+
+                async def read(self):
+                    return await self.db.scalar(select(1))
+        """,
+            select=ALL,
+        ),
+        case(
             "a context that child tasks inherit",
             """
             from contextvars import ContextVar
@@ -201,6 +261,42 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                         yield db
                     finally:
                         current.reset(token)
+
+            async def both():
+                await asyncio.gather(ask(), ask())
+        """,
+            select=ALL,
+        ),
+        case(
+            "a context that is reused in two ways, and one that refuses to be entered twice",
+            """
+            from contextvars import ContextVar
+
+            current = ContextVar("current", default=None)
+            alone = ContextVar("alone", default=None)
+
+            @contextlib.asynccontextmanager
+            async def session(given: AsyncSession | None = None):
+                if given is not None:
+                    token = current.set(given)  # error: PHL203
+                    yield given
+                    current.reset(token)
+                elif (known := current.get()) is not None:
+                    yield known
+                else:
+                    async with maker() as db:
+                        token = current.set(db)
+                        yield db
+                        current.reset(token)
+
+            class Unit:
+                async def __aenter__(self):
+                    assert alone.get() is None
+                    alone.set(await engine.connect().__aenter__())
+                    return self
+
+                async def __aexit__(self, *error):
+                    await alone.get().__aexit__(*error)
 
             async def both():
                 await asyncio.gather(ask(), ask())
@@ -711,6 +807,53 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
 )
 def test_lifetimes(tmp_path: Path, files: str, select: tuple[str, ...]) -> None:
     assert found(tmp_path, files, select) == marks(tmp_path)
+
+
+def test_a_session_of_one_of_two_makers_goes_by_the_name_of_its_variable(tmp_path: Path) -> None:
+    (finding,) = check(
+        tmp_path,
+        """
+        def opened():
+            if engine.name == "sqlite":
+                return sync_maker()
+            return Session(engine)
+
+        def count():
+            session = opened()
+            total = session.scalar(select(1))
+            session.close()
+            return total
+        """,
+        select=("PHL401",),
+    ).findings
+    assert finding.message.startswith("`session` keeps its connection")
+
+
+def test_the_trail_says_where_resolvers_get_the_session_of_the_context(tmp_path: Path) -> None:
+    (finding,) = check(
+        tmp_path,
+        """
+        from strawberry.fastapi import GraphQLRouter
+
+        def taken(request):
+            return request.state.db
+
+        async def resolve(info):
+            return await taken(info.context["request"]).scalar(select(1))
+
+        async def get_context(request, db: AsyncSession = Depends(get_db)):
+            request.state.db = db
+            return {"request": request}
+
+        router = GraphQLRouter(schema, context_getter=get_context)
+        """,
+        select=ALL,
+    ).findings
+    assert finding.code == "PHL203"
+    assert [step.text for step in finding.trail] == [
+        "`taken` takes the same session out",
+        "`resolve` gets it here",
+    ]
 
 
 def test_tests_and_migrations_are_left_alone(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def in_loop(frame: Frame, node: tree.For, generator: Suspended) -> None:
 
 def passed(frame: Frame, info: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> None:
     """A call of the project's function `info`: a provider that was never entered is no session."""
-    from flake8_poolhold.flow.interpreting import summaries
+    from flake8_poolhold.flow.interpreting import parameters
 
     if frame.muted or not frame.reporting or frame.function is None:
         return
@@ -74,7 +74,7 @@ def passed(frame: Frame, info: FunctionInfo, bound: dict[str, Value], span: tree
         provider = _provider(frame, value)
         if provider is None or not _gives_holder(frame, provider):
             continue
-        wanted = summaries.general_value(frame.analysis, info, index, parameter)
+        wanted = parameters.general_value(frame.analysis, info, index, parameter)
         if isinstance(wanted, Holder):
             event = Driven(frame.function, span, provider.name, "unentered", False, frozenset())
             frame.analysis.events.driven.append(event)

@@ -151,6 +151,7 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
         for argument in node.arguments
     ]
     gaps.called(frame, state, node, callee, arguments)
+    loaded.taken_out(state, callee, node)
     frame.calling = callers.variable_of(node.function)
     if isinstance(node.function, tree.Attribute):
         _mutate(frame, state, node.function, arguments)

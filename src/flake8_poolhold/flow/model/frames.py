@@ -306,6 +306,7 @@ class Analysis:
         self.functions: dict[str, FunctionInfo] = {}
         self.classes: dict[str, ClassInfo] = {}
         self.implementations: Memo[tuple[str, str], list[FunctionInfo]] = Memo(self.tracker)
+        self.serving: Memo[str, frozenset[str]] = Memo(self.tracker)
         self.mros: Memo[str, tuple[tuple[str, ...], tuple[str, ...]]] = Memo(self.tracker)
         self.aliases: Memo[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = Memo(self.tracker)
         self.summaries: Memo[object, Summary] = Memo(self.tracker)
