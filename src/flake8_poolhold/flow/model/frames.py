@@ -319,7 +319,7 @@ class Analysis:
         self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
         """By the id of a function: all calls of it, or why some are not known."""
         self.inclusions: dict[str, list[Depends]] | None = None
-        self.added: dict[str, Route] | None = None
+        self.added: dict[str, list[Route]] | None = None
         self.tested: dict[str, frozenset[str]] = {}
         self.kinds: Memo[Place, str] = Memo(self.tracker)
         """The kinds of the holders that any function has used."""
