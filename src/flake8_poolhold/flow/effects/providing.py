@@ -76,7 +76,7 @@ def _kinds(effects: Effects | None, place: Place) -> frozenset[str]:
 
 def _of_returning(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     """A dependency that returns the session that it made: FastAPI closes nothing."""
-    result = analysis.summaries.get(summaries.general(info.id))  # a handler has none
+    result = analysis.results.get(summaries.general(info.id))  # a handler has none
     if info.owner or result is None:
         return None
     if not any(isinstance(option, Holder) and is_made(option.place) for option in options(result.returns)):
