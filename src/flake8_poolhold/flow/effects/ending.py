@@ -13,7 +13,16 @@ from flake8_poolhold.flow.naming import names
 from flake8_poolhold.source.paths import is_test
 
 _COMMANDS = frozenset({"command", "group", "callback"})
-_COMMAND_LINES = ("click.", "typer.", "asyncclick.", "rich_click.", "cloup.", "cappa.", "flask.cli.", "flask.Flask().cli")
+_COMMAND_LINES = (
+    "click.",
+    "typer.",
+    "asyncclick.",
+    "rich_click.",
+    "cloup.",
+    "cappa.",
+    "flask.cli.",
+    "flask.Flask().cli",
+)
 _WORKERS = frozenset({"map", "starmap", "imap", "imap_unordered", "map_async", "starmap_async", "Process"})
 _WORKER_MODULES = ("multiprocessing", "torch.multiprocessing", "billiard")
 _AT_START = ("on_event", "on_startup", "before_serving", "before_first_request", "listener")
