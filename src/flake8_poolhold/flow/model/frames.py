@@ -313,6 +313,7 @@ class Analysis:
         self.classes: dict[str, ClassInfo] = {}
         self.implementations: Memo[tuple[str, str], list[FunctionInfo]] = Memo(self.tracker)
         self.serving: Memo[str, frozenset[str]] = Memo(self.tracker)
+        self.logs: Memo[str, bool] = Memo(self.tracker)
         self.mros: Memo[str, tuple[tuple[str, ...], tuple[str, ...]]] = Memo(self.tracker)
         self.aliases: Memo[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = Memo(self.tracker)
         self.results: Memo[object, Any] = Memo(self.tracker)
