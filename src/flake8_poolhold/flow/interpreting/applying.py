@@ -8,7 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.effects import blocking, roles, sharing, tasks, waits
+from flake8_poolhold.flow.effects import blocking, driving, engines, lifetimes, origins, roles, sharing, tasks, waits
 from flake8_poolhold.flow.interpreting import logs, parameters, places, summaries, telling
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Waiting
 from flake8_poolhold.flow.model.states import State, compose, join_states
@@ -46,8 +46,6 @@ def apply(
     Entering and leaving a context manager are calls of one `site`, by default the span: what the one makes the other
     finds again.
     """
-    from flake8_poolhold.flow.effects import driving, engines, lifetimes, origins
-
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = parameters.bind(info, function.receiver, function.bound + arguments)

@@ -11,7 +11,6 @@ from flake8_poolhold.flow.effects import blocking, callers, engines, escapes, ho
 from flake8_poolhold.flow.fastapi import background
 from flake8_poolhold.flow.interpreting import contexts, makers, running, special
 from flake8_poolhold.flow.interpreting.arguments import Arguments
-from flake8_poolhold.flow.interpreting.logs import LOGGERS
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import UNKNOWN, ClassOf, Library, Method, Suspended, Value, holders_in
@@ -22,6 +21,9 @@ _ENDINGS = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "buil
 
 _CONTAINER = (".get", ".resolve", ".create_object", ".get_instance")
 """Methods of dependency containers: given a class, they return an instance of it, the same for everybody."""
+
+LOGGERS = ("logging.", "structlog.", "loguru.")
+"""Where the loggers of libraries come from: they swallow what goes wrong in them."""
 
 _QUIET = (
     "builtins.",

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.interpreting import expressions, parameters
+from flake8_poolhold.flow.interpreting import expressions, library, parameters
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import Library
 from flake8_poolhold.flow.naming import names
-
-LOGGERS = ("logging.", "structlog.", "loguru.")
-"""Where the loggers of libraries come from."""
 
 _LEVELS = frozenset({"debug", "info", "success", "warning", "warn", "error", "exception", "critical", "log", "trace"})
 
@@ -41,4 +38,4 @@ def _only_logs(analysis: Analysis, info: FunctionInfo) -> bool:
     for index, parameter in enumerate(info.node.parameters[:1]):
         state.env[parameter.name] = parameters.general_value(analysis, info, index, parameter)
     values = [expressions.evaluate(frame, state, logger) for logger in loggers]
-    return all(isinstance(value, Library) and value.path.startswith(LOGGERS) for value in values)
+    return all(isinstance(value, Library) and value.path.startswith(library.LOGGERS) for value in values)
