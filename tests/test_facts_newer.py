@@ -28,6 +28,15 @@ NEWER = {
     "a backslash in a field": ("""x = f"{'\\n'.join(a)}"\n""", """x = ('\\n'.join(a),)\n"""),
     "f-strings in f-strings": ("""x = f"{f"{f"{a}"}"}"\n""", """x = ((f"{a}",),)\n"""),
     "joined strings": ("""x = call("a" f"{b["c"]}" "d")\n""", """x = call((b["c"],))\n"""),
+    "handlers without brackets": (
+        'try:\n    f()\nexcept A, b.C:\n    pass\nexcept D, E,:  # except F, G:\n    x = """\nexcept A, B:\n"""\n',
+        'try:\n    f()\nexcept A| b.C:\n    pass\nexcept D| E:  # except F, G:\n    x = """\nexcept A, B:\n"""\n',
+    ),
+    "handlers of groups without brackets": (
+        "def f():\n    try:\n        g()\n    except* A, B :\n        pass\n",
+        "def f():\n    try:\n        g()\n    except* A| B :\n        pass\n",
+    ),
+    "a template": ("""x = t"{a["k"]} and {b}"\n""", """x = (a["k"], b,)\n"""),
     "lines and comments in a field": ("x = f'''{\n  a['k']  # why\n} b'''\n", "x = (\na['k'],\n)\n"),
 }
 """What is newer, and what is made of it but for blanks."""
@@ -112,6 +121,21 @@ def test_the_expressions_in_any_string_are_found(expressions: list[str], start: 
     older = newer.older(text)
     ast.parse(older or text)
     assert older is None or all(sign in (" ", "(", ")", ",", text[at]) for at, sign in enumerate(older))
+
+
+def test_handlers_without_brackets_are_handlers_of_several_types() -> None:
+    text = "try:\n    f()\nexcept A, b.C, D:\n    pass\n"
+    older = newer.older(text)
+    assert older is not None
+    bracketed = text.replace("A, b.C, D", "(A, b.C, D)")
+    (found,), (expected,) = (lower_module(ast.parse(one), one) for one in (older, bracketed))
+    assert isinstance(found, tree.Try)
+    assert isinstance(expected, tree.Try)
+    types, wanted = found.handlers[0].types, expected.handlers[0].types
+    assert isinstance(types, tree.Sequence)
+    assert isinstance(wanted, tree.Sequence)
+    assert [type(item) for item in types.items] == [type(item) for item in wanted.items]
+    assert [getattr(item, "id", "") or getattr(item, "name", "") for item in types.items] == ["A", "C", "D"]
 
 
 def test_the_calls_in_a_field_are_where_they_were() -> None:

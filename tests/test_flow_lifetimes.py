@@ -87,10 +87,25 @@ async def block():
 """
 
 
-@pytest.mark.parametrize(("version", "count"), [("", 0), ("sqlalchemy==2.0.31", 1), ("SQLAlchemy[asyncio]==2.0.33", 0)])
-def test_an_old_sqlalchemy_lets_a_close_be_cancelled(tmp_path: Path, version: str, count: int) -> None:
+CANCEL = """
+@app.middleware("http")
+async def log(request, call_next):
+    return await call_next(request)
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "cancels", "count"),
+    [
+        ("", CANCEL, 0),
+        ("sqlalchemy==2.0.31", CANCEL, 1),
+        ("sqlalchemy==2.0.31", "", 0),
+        ("SQLAlchemy[asyncio]==2.0.33", CANCEL, 0),
+    ],
+)
+def test_an_old_sqlalchemy_lets_a_close_be_cancelled(tmp_path: Path, version: str, cancels: str, count: int) -> None:
     (tmp_path / "requirements.txt").write_text(f"{version}\n")
-    assert [code for _, _, code in found(tmp_path, CLOSE, ALL)] == ["PHL405"] * count
+    assert [code for _, _, code in found(tmp_path, CLOSE + cancels, ALL)] == ["PHL405"] * count
 
 
 @pytest.mark.parametrize(
@@ -716,6 +731,246 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             def after(result):
                 db = sync_maker()  # error: PHL401
                 print(db.scalar(select(1)))
+        """,
+            select=ALL,
+        ),
+        case(
+            "a pool of which a process makes one",
+            """
+            import multiprocessing as mp
+
+            import cappa
+            import click
+
+            @click.group()
+            def one(): ...
+
+            @one.group()
+            def two(): ...
+
+            @two.group()
+            def three(): ...
+
+            @three.command()
+            def count_at_the_prompt():
+                with create_engine(URL).connect() as connection:
+                    print(connection.scalar(select(1)))
+
+            @cappa.command()
+            class Fill:
+                def __call__(self):
+                    fill()
+
+            def fill():
+                with create_engine(URL).connect() as connection:
+                    connection.execute(select(1))
+
+            def count_part(number: int):
+                with create_engine(URL).connect() as connection:
+                    return connection.scalar(select(number))
+
+            def count_all():
+                with mp.Pool(4) as pool:
+                    return pool.starmap_async(count_part, [(1,), (2,)]).get()
+
+            def count_in_thread(number: int):
+                with create_engine(URL).connect() as connection:  # error: PHL406
+                    return connection.scalar(select(number))
+
+            def count_in_threads(pool):
+                return pool.map(lambda number: count_in_thread(number), [1, 2])
+
+            class Migrator:
+                def attach(self):
+                    with create_engine(URL).connect() as connection:
+                        connection.execute(select(1))
+
+                def examine(self):
+                    with create_engine(URL).connect() as connection:  # error: PHL406
+                        connection.execute(select(1))
+
+            @app.on_event("startup")
+            def start():
+                Migrator().attach()
+                Migrator().examine()
+
+            @app.get("/check")
+            def look():
+                Migrator().examine()
+
+            @contextlib.asynccontextmanager
+            async def lifespan(app):
+                with create_engine(URL).connect() as connection:
+                    connection.execute(select(1))
+                yield
+
+            service = FastAPI(lifespan=lifespan)
+        """,
+            select=("PHL406",),
+        ),
+        case(
+            "a pool that only tests make",
+            {
+                "app.py": """
+                    from fastapi import FastAPI
+                    from sqlalchemy import create_engine, select
+
+                    app = FastAPI()
+
+                    def drop():
+                        with create_engine(app.title).connect() as connection:
+                            connection.execute(select(1))
+
+                    def fill():
+                        with create_engine(app.title).connect() as connection:  # error: PHL406
+                            connection.execute(select(1))
+                """,
+                "views.py": """
+                    from app import app, fill
+
+                    @app.post("/fill")
+                    def refill():
+                        fill()
+                """,
+                "conftest.py": """
+                    from app import drop, fill
+
+                    def prepare():
+                        drop()
+                        fill()
+                """,
+            },
+            select=("PHL406",),
+        ),
+        case(
+            "holders that somebody else gives back",
+            """
+            from typing import Any
+
+            from sqlalchemy import Connection, event
+
+            known: dict[int, Any] = {}
+
+            class Connections:
+                def __init__(self):
+                    self.engine = create_engine(URL)
+                    self.known: dict[int, Any] = {}
+
+                def take(self) -> int:
+                    connection = self.engine.connect()
+                    self.known[id(connection)] = connection
+                    return id(connection)
+
+            def take() -> int:
+                connection = engine_of().connect()
+                known[1] = connection
+                return 1
+
+            def engine_of():
+                return create_engine(URL)
+
+            def prepare(context: dict[str, Any]):
+                session = sync_maker()  # error: PHL401
+                session.execute(select(1))
+                context["session"] = session
+
+            @event.listens_for(object, "after_update")
+            def after_update(mapper, connection: Connection, target):
+                session = Session(bind=connection)
+                if session.scalar(select(1)):
+                    return
+                session.commit()
+        """,
+            select=("PHL401",),
+        ),
+        case(
+            "a provider that delegates to another",
+            """
+            from typing import cast
+
+            class Database:
+                def sessions(self):
+                    with Session(engine) as db:
+                        yield db
+
+                def careless(self):
+                    db = Session(engine)
+                    yield db  # error: PHL402
+
+            def get_one():
+                yield from Database().sessions()
+
+            def get_other():
+                yield from cast(Database, services.get("database")).sessions()
+
+            def get_careless():
+                yield from Database().careless()
+
+            @app.get("/")
+            def read(one=Depends(get_one), other=Depends(get_other), third=Depends(get_careless)):
+                return one.scalar(select(1)), other.scalar(select(1)), third.scalar(select(1))
+        """,
+            select=("PHL402", "PHL405"),
+        ),
+        case(
+            "what gives back fails nowhere",
+            """
+            def load():
+                db = sync_maker()
+                try:
+                    rows = db.execute(select(1))
+                    return rows.all()
+                finally:
+                    rows.close()
+                    db.close()
+
+            def report():
+                db = sync_maker()
+                try:
+                    db.execute(select(1))
+                except Exception:
+                    db.rollback()
+                finally:
+                    db.close()
+        """,
+            select=("PHL401",),
+        ),
+        case(
+            "objects that a helper takes out of their session",
+            """
+            from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+            class Base(DeclarativeBase): ...
+
+            class Note(Base):
+                __tablename__ = "notes"
+                id: Mapped[int] = mapped_column(primary_key=True)
+                tags: Mapped[list["Tag"]] = relationship()
+
+            class Tag(Base):
+                __tablename__ = "tags"
+                id: Mapped[int] = mapped_column(primary_key=True)
+
+            async def shout(first: Note, second: Note):
+                print(first.tags, second.tags)
+
+            async def kept(db: AsyncSession):
+                return await db.get(Note, 1)
+
+            async def free(db: AsyncSession):
+                note = await db.get(Note, 1)
+                db.expunge(note)
+                return note
+
+            @app.post("/free")
+            async def start(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                tasks.add_task(shout, await free(db), await free(db))
+
+            @app.post("/kept")
+            async def start_kept(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                first = await free(db)
+                second = await kept(db)
+                tasks.add_task(shout, first=first, second=second)  # error: PHL205
         """,
             select=ALL,
         ),

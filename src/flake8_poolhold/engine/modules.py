@@ -1,4 +1,4 @@
-"""The files of one run: their bytes, text and facts, each read once, and what went wrong with them."""
+"""The files of one run: their bytes, text and facts, their bytes read once, and what went wrong with them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Stamp = tuple[int, int, int, int] | None
 """When a file and its entry were changed (ns), its size and number; `None`: there is none, or nobody knows."""
+
+MOST_TEXTS = 16
+"""So many texts are kept at once; what is found in a file is told, and mended, file by file."""
 
 
 class Modules:
@@ -61,6 +64,8 @@ class Modules:
     def source(self, path: str) -> Source | None:
         """The text of a file, or `None` and a problem."""
         if path not in self._sources:
+            if len(self._sources) >= MOST_TEXTS:
+                del self._sources[next(iter(self._sources))]
             try:
                 self._sources[path] = decode(self.read(path), path)
             except SourceError as error:

@@ -85,7 +85,7 @@ class Run:
             new = [path for path in wanted if path not in told]
             told |= self._tell(new, view, comments, edits) if new else {}
             if kept is not None and new and not self.modules.is_passing:
-                kept.keep({path: told[path] for path in new}, view.questions(new))
+                kept.keep([(path, told[path]) for path in new], view.questions(new))
         return CheckResult(
             tuple(
                 sorted(

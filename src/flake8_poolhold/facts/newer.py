@@ -1,9 +1,9 @@
 """Syntax that is newer than the running interpreter, put into words that it reads, in the same places.
 
 What the analysis does not need is blanked: type parameters, the word `type` of an alias, the literal text of f-strings
-that nest quotes, of which the expressions stay as a tuple. Lines and columns of everything else are as they were, so
-that facts and codemods mean the same places. It is found by its words, without a parser; whether all is Python then
-is for the interpreter to say.
+that nest quotes, of which the expressions stay as a tuple. The commas of `except A, B:` become bars. Lines and columns
+of everything else are as they were, so that facts and codemods mean the same places. It is found by its words, without
+a parser; whether all is Python then is for the interpreter to say.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from flake8_poolhold.facts.literals import STRING, Literal, LiteralError, Range,
 
 _WORD = re.compile(
     rf"(?P<comment>#[^\r\n]*)|{STRING}|(?P<generic>\b(?:def|class)\s+\w+\s*\[)|(?P<open>[(\[{{])|(?P<close>[)\]}}])"
+    r"|(?<=[\r\n])[ \t\f]*except\b[ \t]*\*?(?P<types>[ \t]+[\w.]+(?:[ \t]*,[ \t]*[\w.]+)+[ \t]*,?)(?=[ \t]*:)"
     r"|(?:(?<=[\r\n;:])|\A)[ \t\f]*(?P<alias>type)[ \t]+(?P<name>\w+)[ \t]*(?:\[|(?==))"
 )
 _QUOTED = re.compile(r"[ \t]*=[ \t]*(?P<value>'[^'\\\r\n]*'|\"[^\"\\\r\n]*\")[ \t]*(?=[#\r\n;]|\Z)")
@@ -27,10 +28,11 @@ _TEXT = re.compile(r"[^\r\n]")
 
 
 class _Found(NamedTuple):
-    """What may be newer: type parameters; aliases as the word `type`, the name, the value if it is in quotes; strings
-    with fields that are not simple, those together that are joined."""
+    """What may be newer: type parameters; aliases as the word `type`, the name, the value if it is in quotes; the types
+    of a handler without brackets; strings with fields that are not simple, those together that are joined."""
 
     parameters: list[Range]
+    types: list[Range]
     aliases: list[tuple[Range, Range, Range | None]]
     strings: list[list[Literal]]
 
@@ -51,6 +53,10 @@ def older(text: str) -> str | None:
             letters[value[0]] = letters[value[1] - 1] = " "
     for first, last in found.parameters:
         _erase_parameters(letters, text, first, last)
+    for first, last in found.types:
+        listed = text[first:last].rstrip()
+        bars = listed.rstrip(",").replace(",", "|")
+        letters[first:last] = bars.ljust(last - first)
     waiting = found.strings
     while waiting:
         strings = waiting.pop()
@@ -66,6 +72,7 @@ def older(text: str) -> str | None:
 def _scan(text: str, part: Range, *, is_field: bool) -> _Found:
     """What may be newer in a part of a text: all of it, or an expression in a field. Raises `LiteralError`."""
     parameters: list[Range] = []
+    types: list[Range] = []
     aliases: list[tuple[Range, Range, Range | None]] = []
     strings: list[list[Literal]] = []
     opened: list[tuple[int, re.Match[str]]] = []
@@ -90,11 +97,13 @@ def _scan(text: str, part: Range, *, is_field: bool) -> _Found:
                 aliases.append((before.span("alias"), before.span("name"), _quoted(text, at)))
         elif word["alias"] and text[at - 1] != "[":
             aliases.append((word.span("alias"), word.span("name"), _quoted(text, at)))
+        elif word["types"]:
+            types.append(word.span("types"))
         elif not word["comment"]:
             opened.append((at - 1, word))
     if opened:
         raise LiteralError
-    return _Found(parameters, aliases, [joined for joined in strings if not all(one.simple for one in joined)])
+    return _Found(parameters, types, aliases, [joined for joined in strings if not all(one.simple for one in joined)])
 
 
 def _quoted(text: str, at: int) -> Range | None:

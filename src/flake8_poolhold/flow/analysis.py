@@ -89,10 +89,9 @@ class Flow:
         """The text of this file matters for what is said about the one that is reported on."""
         self._analysis.tracker.ask(("file", path))
 
-    def questions(self, paths: Iterable[str]) -> dict[str, tuple[Question, ...]]:
-        """By file: what was asked about the project to find out what was told about it."""
-        found = self._analysis.tracker.questions(roots.node(path) for path in paths)
-        return {path: found[roots.node(path)] for path in paths}
+    def questions(self, paths: Iterable[str]) -> Iterator[list[Question]]:
+        """Of each file: what was asked about the project to find out what was told about it."""
+        return self._analysis.tracker.questions(roots.node(path) for path in paths)
 
     @property
     def holds(self) -> list[Hold]:

@@ -13,15 +13,23 @@ from flake8_poolhold.flow.naming import names
 from flake8_poolhold.source.paths import is_test
 
 _COMMANDS = frozenset({"command", "group", "callback"})
-_COMMAND_LINES = ("click.", "typer.", "asyncclick.", "rich_click.", "cloup.", "flask.cli.", "flask.Flask().cli")
+_COMMAND_LINES = (
+    "click.",
+    "typer.",
+    "asyncclick.",
+    "rich_click.",
+    "cloup.",
+    "cappa.",
+    "flask.cli.",
+    "flask.Flask().cli",
+)
 _WORKERS = frozenset({"map", "starmap", "imap", "imap_unordered", "map_async", "starmap_async", "Process"})
 _WORKER_MODULES = ("multiprocessing", "torch.multiprocessing", "billiard")
 _AT_START = ("on_event", "on_startup", "before_serving", "before_first_request", "listener")
 """Decorators of functions that a server runs when it starts or stops."""
 
-_DEEPEST_GROUP = 6
-_DEEPEST = 3
-"""Callers of callers: further up nothing is known."""
+_DEEPEST = 6
+"""Groups in groups, callers of callers: further up nothing is known."""
 
 
 def ends(analysis: Analysis, info: FunctionInfo) -> bool:
@@ -43,7 +51,10 @@ def _goes_on(node: tree.Function) -> bool:
 
 
 def _runs_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_start: bool) -> bool:
-    if _is_command(analysis, info.path, info.node, _DEEPEST_GROUP) or (at_start and _starts_service(analysis, info)):
+    command = analysis.classes[info.owner].node if info.owner else info.node
+    if _is_command(analysis, info.path, command, _DEEPEST) or _is_command(analysis, info.path, info.node, _DEEPEST):
+        return True
+    if at_start and _starts_service(analysis, info):
         return True
     if not depth or "<locals>" in info.name or info.node.name.startswith("__") or (info.owner and not at_start):
         return False
@@ -80,7 +91,7 @@ def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_st
 
 def _given_to_workers(index: Index, name: str) -> int:
     """How often a file gives a function to processes that run it once and end, or take a piece of one job each."""
-    if not any(node.name.startswith(_WORKER_MODULES) for node in index.imports):
+    if not any(node.module.startswith(_WORKER_MODULES) for node in index.imports):
         return 0
     return sum(
         isinstance(argument.value, tree.Name) and argument.value.id == name
@@ -90,7 +101,7 @@ def _given_to_workers(index: Index, name: str) -> int:
     )
 
 
-def _is_command(analysis: Analysis, path: str, node: tree.Function, depth: int) -> bool:
+def _is_command(analysis: Analysis, path: str, node: tree.Function | tree.Class, depth: int) -> bool:
     for decorator in node.decorators:
         target = decorator.function if isinstance(decorator, tree.Call) else decorator
         if not isinstance(target, tree.Attribute) or target.name not in _COMMANDS or not depth:

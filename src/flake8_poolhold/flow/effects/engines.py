@@ -32,6 +32,7 @@ _CACHES = frozenset({"cache", "lru_cache", "cached", "cached_property", "singlet
 USERS = ("sqlalchemy", "sqlmodel", "pandas", "alembic", "logging")
 """Libraries that use an engine and do not keep it."""
 
+_NO_SITES = frozenset[str]()
 _UNPOOLED = ("NullPool", "StaticPool")
 
 
@@ -81,8 +82,8 @@ def kept(frame: Frame, value: Value) -> None:
 
 def returned(frame: Frame, returns: Value) -> frozenset[str]:
     """The sites, of engines and sessionmakers on them, that the function made, returns, and has not kept."""
-    if frame.function is not None and _is_cached(frame.function.node):
-        return frozenset()  # one for all callers
+    if not frame.engines or (frame.function is not None and _is_cached(frame.function.node)):
+        return _NO_SITES  # a cached one is one for all callers
     sites = set(_sites(returns))
     found = [known for _, known in frame.engines.values() if known & sites and not known & frame.kept_engines]
     return frozenset().union(*found)

@@ -29,16 +29,22 @@ def place_of(function: str, name: str) -> Place:
 
 def general_value(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree.Parameter) -> Value:
     """What a parameter stands for when the caller is not known."""
-    return recursion.value(analysis, ("parameter", info.id, index), lambda: _general(analysis, info, index, parameter))
+    if index == 0 and info.owner and parameter.annotation is None and not is_static(info):
+        return _receiver(analysis, info, place_of(info.id, parameter.name))
+    key = ("parameter", info.id, index)
+    return recursion.value(analysis, key, lambda: _general(analysis, info, index, parameter), node=info.id)
+
+
+def _receiver(analysis: Analysis, info: FunctionInfo, place: Place) -> Value:
+    """What a method is called on."""
+    if any(isinstance(d, tree.Name) and d.id == "classmethod" for d in info.node.decorators):
+        return ClassOf(info.owner)
+    kind = names.holder_base(analysis, info.owner)
+    return Holder(kind, place, info.owner) if kind is not None else Instance(info.owner, place)
 
 
 def _general(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree.Parameter) -> Value:
     place = place_of(info.id, parameter.name)
-    if index == 0 and info.owner and parameter.annotation is None and not is_static(info):
-        if any(isinstance(d, tree.Name) and d.id == "classmethod" for d in info.node.decorators):
-            return ClassOf(info.owner)
-        kind = names.holder_base(analysis, info.owner)
-        return Holder(kind, place, info.owner) if kind is not None else Instance(info.owner, place)
     frame = names.module_frame(analysis, info.path)
     if parameter.annotation is not None:
         value = types.typed(frame, State(), parameter.annotation, place)

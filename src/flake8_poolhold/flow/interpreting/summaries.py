@@ -35,9 +35,10 @@ from flake8_poolhold.flow.model.values import (
 from flake8_poolhold.flow.naming import hierarchy, names, types
 
 NOTHING = Effects({}, {})
+NOTHING_STORED = frozenset[Place]()
 
 
-class Context(msgspec.Struct, frozen=True):
+class Context(msgspec.Struct, frozen=True, gc=False):
     """How a function is called: the mode, what is known of its arguments beyond their annotations, what it captured."""
 
     function: str
@@ -54,7 +55,7 @@ def general(function: str, mode: Mode = "call", captured: tuple[tuple[str, Value
 
 def summary(analysis: Analysis, context: Context) -> Summary:
     """The summary of a function in a context; the same whichever function of a recursion is asked for first."""
-    known = analysis.summaries.get(context)
+    known: Summary | None = analysis.results.get(context)
     if known is not None:
         return known
     info = analysis.functions[context.function]
@@ -131,7 +132,7 @@ def finish(frame: Frame, state: State | None) -> Summary:
         left=tasks.left(frame, normal),
         joined=tuple(frame.joined),
         engines=engines.returned(frame, returns),
-        stored=frozenset(frame.stored),
+        stored=frozenset(frame.stored) if frame.stored else NOTHING_STORED,
     )
 
 
@@ -188,4 +189,4 @@ def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | Non
         for place, holder in state.holders.items()
         if place in reached or places.is_foreign(place, identity)
     }
-    return Effects(seen, fields)
+    return Effects(seen, fields) if seen or fields else NOTHING

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -25,7 +25,7 @@ from flake8_poolhold.flow.model.lifetimes import (
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.reach import Reach
 from flake8_poolhold.flow.model.scopes import Scope
-from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge, merge_outcome
+from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge_raised
 from flake8_poolhold.flow.model.tracking import Memo
 from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place, Value
 from flake8_poolhold.knowledge import Wait
@@ -43,7 +43,7 @@ Interruption = Literal["failed", "cancelled", "cancelled-old"]
 """An `Exception` at the `yield` of a generator; a cancellation, under a new SQLAlchemy or an old one."""
 
 
-class FunctionInfo(msgspec.Struct, frozen=True, eq=False):
+class FunctionInfo(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A function of the project. `owner` is the key of its class or empty; `name` its qualified name."""
 
     id: str
@@ -53,7 +53,7 @@ class FunctionInfo(msgspec.Struct, frozen=True, eq=False):
     owner: str
 
 
-class ClassInfo(msgspec.Struct, frozen=True, eq=False):
+class ClassInfo(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A class of the project, by its key."""
 
     key: str
@@ -71,7 +71,7 @@ class Role(msgspec.Struct, frozen=True):
     releases: bool = False
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(msgspec.Struct, frozen=True, gc=False):
     """A wait that a function reaches, as its caller sees it.
 
     `steps` lead from the function to the library; `touched` are the states of the holders that the function had used by
@@ -85,7 +85,7 @@ class Waiting(msgspec.Struct, frozen=True):
     limited: bool = False
 
 
-class Block(msgspec.Struct, frozen=True):
+class Block(msgspec.Struct, frozen=True, gc=False):
     """A call that blocks the thread it runs in, as a caller sees it: `steps` lead from the function to it.
 
     `path` is what is called, `requests.get` or `Session.execute`; `holder` is the sync session or connection whose
@@ -102,14 +102,14 @@ Blocked = tuple[Block, tree.Span]
 """A blocking call, and where the function makes it."""
 
 
-class Effects(msgspec.Struct, frozen=True):
+class Effects(msgspec.Struct, frozen=True, gc=False):
     """What a function leaves behind on one kind of exit: holder states and fields written."""
 
     holders: dict[Place, HolderState]
     heap: Heap
 
 
-class Summary(msgspec.Struct, frozen=True):
+class Summary(msgspec.Struct, frozen=True, gc=False):
     """A function as seen from a caller: `None` for an exit that is never taken.
 
     `left` are calls of its callers' making that it leaves running in a task; `joined` are those that it waits for.
@@ -217,24 +217,28 @@ Gaps = dict[tuple[Site, str], dict[Site, bool]]
 """By where and what to declare: the calls that are not understood without it, and whether something may be held."""
 
 
+_GIVES_BACK = frozenset({"close", "aclose", "rollback"})
 MOST_TRIES = 2
 """How often a summary is derived anew because it rested on a value that was found later."""
 
 
 class Aside(msgspec.Struct, frozen=True):
-    """A summary that rests on assumptions: about the derivation at `lowest`, at least, and on values not yet found."""
+    """A result that rests on assumptions: about the derivation at `lowest`, at least, and on values not yet found."""
 
-    summary: Summary
+    result: Any
     lowest: int
     unfound: frozenset[int]
 
 
 class Pending:
-    """The summaries that are being derived, outermost first, and those that rest on an assumption about one of them."""
+    """The results that are being derived, outermost first, and those that rest on an assumption about one of them.
+
+    A result is the summary of a function or a value.
+    """
 
     def __init__(self) -> None:
         self.position: dict[object, int] = {}
-        self.assumed: list[Summary] = []
+        self.assumed: list[Any] = []
         self.asked: set[int] = set()
         self.aside: dict[object, Aside] = {}
         self._lowest: list[int] = []
@@ -242,8 +246,8 @@ class Pending:
         self._values: set[int] = set()
         self._tries: dict[object, int] = {}
 
-    def enter(self, context: object, assumed: Summary, *, is_value: bool) -> None:
-        """Begin to derive the summary for `context`."""
+    def enter(self, context: object, assumed: object, *, is_value: bool) -> None:
+        """Begin to derive the result for `context`."""
         position = len(self.assumed)
         self.position[context] = position
         self.assumed.append(assumed)
@@ -274,7 +278,7 @@ class Pending:
         """Whether the innermost derivation rests on a value not yet found: it is repeated when that is found."""
         return bool(self._unfound and self._unfound[-1])
 
-    def put_aside(self, context: object, result: Summary, lowest: int, unfound: frozenset[int]) -> None:
+    def put_aside(self, context: object, result: object, lowest: int, unfound: frozenset[int]) -> None:
         """Keep a result that rests on assumptions until they are settled.
 
         What was forgotten before is kept even when a value is found later: values that need each other in many ways
@@ -283,12 +287,14 @@ class Pending:
         tries = self._tries[context] = self._tries.get(context, 0) + 1
         self.aside[context] = Aside(result, lowest, unfound if tries < MOST_TRIES else frozenset())
 
-    def settled(self, position: int) -> dict[object, Summary]:
+    def settled(self, position: int) -> dict[object, Any]:
         """What was kept aside until the derivation at `position` is settled."""
+        if not self.aside:
+            return {}
         found = {other: aside for other, aside in self.aside.items() if aside.lowest >= position}
         for other in found:
             del self.aside[other]
-        return {other: aside.summary for other, aside in found.items()}
+        return {other: aside.result for other, aside in found.items()}
 
     def forget(self, position: int) -> None:
         """Another round begins: what was derived in the last one goes."""
@@ -309,7 +315,8 @@ class Analysis:
         self.serving: Memo[str, frozenset[str]] = Memo(self.tracker)
         self.mros: Memo[str, tuple[tuple[str, ...], tuple[str, ...]]] = Memo(self.tracker)
         self.aliases: Memo[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = Memo(self.tracker)
-        self.summaries: Memo[object, Summary] = Memo(self.tracker)
+        self.results: Memo[object, Any] = Memo(self.tracker)
+        """Summaries by their context; values of parameters, fields and names by what they are of."""
         self.pending = Pending()
         self.reach = Reach(project)
         self.contexts: dict[tuple[str, str], set[object]] = {}
@@ -320,7 +327,7 @@ class Analysis:
         self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
         """By the id of a function: all calls of it, or why some are not known."""
         self.inclusions: dict[str, list[Depends]] | None = None
-        self.added: dict[str, Route] | None = None
+        self.added: dict[str, list[Route]] | None = None
         self.tested: dict[str, frozenset[str]] = {}
         self.kinds: Memo[Place, str] = Memo(self.tracker)
         """The kinds of the holders that any function has used."""
@@ -400,6 +407,8 @@ class Frame:
         self.stacked: list[Callable[[State], None]] = []
         self.unwinding = False
         """Whether an exception is on its way out: a block is left, or a `finally` run, because of it."""
+        self.cleaning = 0
+        """How many `finally` blocks are run: what gives back there is taken not to fail."""
         self.locks = 0
         """How many locks are held here: what is done under one is never done twice at once."""
         self.interrupted: Interruption | None = None
@@ -438,7 +447,8 @@ class Frame:
 
     def may_raise(self, state: State) -> None:
         """An exception may leave here: its handler starts in any of these states."""
-        if self.interrupted is None:
+        gives_back = (self.cleaning or self.handling) and self.calling in _GIVES_BACK
+        if self.interrupted is None and not gives_back:
             self.goes_on(state)
 
     def may_be_cancelled(self, state: State) -> None:
@@ -459,11 +469,14 @@ class Frame:
         """What was raised, or the cancellation, goes on to the block around."""
         if self.handlers:
             caught = self.handlers[-1]
-            self.handlers[-1] = merge(caught, state) if caught is not None else state.copy()
+            if caught is None:
+                self.handlers[-1] = state.copy()
+            else:
+                merge_raised(caught, state, variables=True)
         elif self.raised is None:
             self.raised = state.copy()
         else:
-            merge_outcome(self.raised, state)
+            merge_raised(self.raised, state, variables=False)
 
     def step(
         self, span: tree.Span, text: str, role: Literal["checkout", "call", "wait", "release", "lock", "note"]

@@ -29,6 +29,9 @@ IMPORT = re.compile(
 FEW_NAMES = 32
 """Up to so many identifiers are searched for in all files; for more, the words of the files are indexed."""
 
+MOST_INDEXES = 128
+"""So many files' indexes are kept at once: one takes half as much memory as the facts, and is soon made again."""
+
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _SPACED = bytes(byte if (chr(byte).isalnum() and byte < 128) or byte == 95 else 32 for byte in range(256))
 
@@ -126,9 +129,12 @@ class Project:
 
     def index_around(self, path: str) -> Index:
         """The same, for who looks only at what a function mentions that it knows already."""
-        found = self._indexes.get(path)
+        found = self._indexes.pop(path, None)
         if found is None:
-            found = self._indexes[path] = index(self._module(path), self._scope(path))
+            found = index(self._module(path), self._scope(path))
+            if len(self._indexes) >= MOST_INDEXES:
+                del self._indexes[next(iter(self._indexes))]
+        self._indexes[path] = found  # behind all others: the first one is that which was asked for least recently
         return found
 
     def is_library(self, name: str) -> bool:
