@@ -141,16 +141,22 @@ def elif_of(node: ast.If, code: Code) -> ast.If | None:
 
 def end_row(node: ast.stmt, code: Code) -> int:
     """The last line of a statement, with the comments at its end that are indented as its last block is."""
-    row = end = code.span(node)[2]
-    last = next((block for block in reversed(blocks(node, code)) if block), None)
-    inner = margin(code.source[code.span(last[0])[0] - 1]) if last is not None and leads(last[0], code) else ""
-    comment = row
+    row = end = comment = code.span(node)[2]
+    inner = _inner_margin(node, code)
     while inner and row < len(code.source) and code.source[row].strip()[:1] in ("", "#"):
         line = code.source[row]
         row += 1
         comment = row if line.strip() else comment
         end = comment if line.startswith(inner) else end
     return end
+
+
+def _inner_margin(node: ast.stmt, code: Code) -> str:
+    """The margin of the lines in the last block of a statement; empty when none are indented."""
+    if isinstance(node, ast.Match):
+        return margin(code.source[node.cases[-1].pattern.lineno - 1])
+    last = next((block[0] for block in reversed(blocks(node, code)) if block), None)
+    return margin(code.source[code.span(last)[0] - 1]) if last is not None and leads(last, code) else ""
 
 
 def below(root: ast.AST) -> Iterator[ast.AST]:
