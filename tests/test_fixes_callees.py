@@ -84,3 +84,32 @@ def test_what_the_caller_has_done_counts(case: str, tmp_path: Path) -> None:
     else:
         assert outside.fix.applicability == grade
         assert reason in outside.fix.message
+
+
+SHARED = """
+
+@app.post("/shared")
+async def shared(db: AsyncSession = Depends(get_db)) -> str:
+    await db.execute(select(1))
+    return await ask()
+"""
+CALLS = """
+from service import *
+
+
+@app.get("/reply")
+async def handler(db: AsyncSession = Depends(get_db)) -> str:
+    await db.execute(select(1))
+    {before}
+    return await shared(db)
+"""
+
+
+@pytest.mark.parametrize(("before", "grade"), [("pass", "safe"), ("db.add(ask)", "unsafe")])
+def test_a_handler_that_another_one_calls(before: str, grade: str, tmp_path: Path) -> None:
+    (tmp_path / "service.py").write_text(HEAD + SHARED)
+    (tmp_path / "app.py").write_text(CALLS.format(before=before))
+    for paths in ([tmp_path], [tmp_path / "app.py"]):
+        checked = engine.check(paths, Settings(select=("PHL101",)), root=tmp_path, cache=False)
+        fixes = [one.fix for one in checked.findings if one.path == "app.py"]
+        assert [one and (one.applicability, one.path) for one in fixes] == [(grade, "service.py")]

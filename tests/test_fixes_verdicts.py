@@ -110,6 +110,12 @@ SAFE = {
         MODULE, "async def load(db: AsyncSession, lock: bool = False) -> Note:\n    return await db.get(Note, 2, with_for_update=lock)\n",
         BEFORE, "    await load(db)\n",
     ),
+    "statement that is built in a loop": (
+        BEFORE, "    found = select(Note)\n    for key, value in {'id': 1, 'body': ''}.items():\n        found = found.where(getattr(Note, key) == value)\n    await db.scalar(found)\n",
+    ),
+    "statement that is built in many branches": (
+        BEFORE, "    found = select(Note)\n" + "".join(f"    if note.id > {n}:\n        found = found.{how}\n" for n, how in enumerate(("where(Note.id > 1)", "order_by(Note.id)", "limit(1)", "offset(1)"))) + "    await db.scalar(found)\n",
+    ),
     "read of a column": (BEFORE, "    title = note.body.strip().lower()\n"),
     "own object changed": (BEFORE, "    box = {}\n    box['body'] = note.body\n"),
     "commit of something else": (MODULE, "class Unit:\n    async def commit(self) -> None: ...\n"),
@@ -118,6 +124,9 @@ SAFE = {
         MAKER, "maker: async_sessionmaker[AsyncSession] | None = None\ndef start() -> None:\n    global maker\n"
         "    maker = async_sessionmaker(engine, expire_on_commit=False)\n",
     ),
+    "registered by hand": ("    return answer + note.body\n", "    return answer\napp.add_api_route('/b', run)\n"),
+    "registered twice": ('@app.post("/run")\n', '@app.get("/run")\n@app.post("/run")\n'),
+    "called by one that has done nothing": (AFTER + "    return answer + note.body\n", "    return answer + note.body\n@app.post('/b')\nasync def b(db: AsyncSession = Depends(get_db)) -> str:\n    return await run(db)\n"),
     "same method name elsewhere": (MODULE, "class Job:\n    def run(self) -> None: ...\ndef start(job: Job) -> None:\n    job.run()\n"),
     "savepoint that has ended": (BEFORE, "    async with db.begin_nested():\n        await db.scalar(select(Note.id))\n"),
 }  # fmt: skip
@@ -159,9 +168,10 @@ UNSAFE = {
     "loop that writes": (
         WAIT, "    for _ in range(2):\n        answer = await ask(note.body)\n        note.body = answer\n", "", "", "writes before the call",
     ),
-    "called directly": (MODULE, "async def twice() -> str:\n    return await run()\n", "", "", "callers' transactions"),
-    "registered by hand": ("    return answer + note.body\n", "    return answer\napp.add_api_route('/b', run)\n", "", "", "called directly"),
-    "registered twice": ('@app.post("/run")\n', '@app.get("/run")\n@app.post("/run")\n', "", "", "more than once"),
+    "called directly": (MODULE, "async def twice() -> str:\n    return await run()\n", "", "", "also called directly"),
+    "registered with more": ("    return answer + note.body\n", "    return answer\napp.add_api_route('/b', run, dependencies=[Depends(get_db)])\n", "", "", "more than once"),
+    "registered twice with more": ('@app.post("/run")\n', '@app.get("/run", dependencies=[Depends(get_db)])\n@app.post("/run")\n', "", "", "more than once"),
+    "handed on": (AFTER + "    return answer + note.body\n", "    return answer + note.body\nJOBS = [run]\n", "", "", "called directly"),
     "listener": (MODULE, "@event.listens_for(AsyncSession, 'before_commit')\ndef seen(session):\n    audit(session)\n", "", "", "listens to commits"),
     "listener behind its queue": (
         MODULE,
@@ -181,6 +191,11 @@ UNSAFE = {
     "change that its helper commits elsewhere": (
         MODULE, "async def archive(db: AsyncSession, note: Note) -> None:\n    note.body = ''\n    async with maker() as other:\n        await other.commit()\n",
         BEFORE, "    await archive(db, note)\n", "may have written",
+    ),
+    "statement that came from outside": (
+        "async def run(db: AsyncSession = Depends(get_db)) -> str:", "async def run(found: 'Select', db: AsyncSession = Depends(get_db)) -> str:",
+        "func, insert, select, text", "Select, func, insert, select, text",
+        BEFORE, "    await db.scalar(found)\n", "may have written",
     ),
     "row that may be locked": (
         MODULE, "async def load(db: AsyncSession, lock=False) -> Note:\n    return await db.get(Note, 2, with_for_update=lock)\n",

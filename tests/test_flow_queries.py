@@ -50,6 +50,7 @@ def test_builders() -> None:
     assert queries.verdict(run("sqlalchemy.insert().values()")) == "writes"
     assert queries.verdict(Library("project.build()")) == "unknown"
     assert queries.verdict(UNKNOWN) == "unknown"
+    assert queries.verdict(Library("sqlalchemy.Select")) == "unknown"
     assert queries.verdict(Choice((run("sqlalchemy.select()"), run("sqlalchemy.delete()")))) == "writes"
     assert queries.built(Library("httpx.get"), "httpx.get()", ()) == ("httpx.get()", False)
 
@@ -66,3 +67,12 @@ def test_what_arguments_bring_in() -> None:
     cte = run("sqlalchemy.insert().returning().cte()")
     assert queries.verdict(run("sqlalchemy.select()", cte)) == "writes"
     assert queries.verdict(run("sqlalchemy.update().values()", run("sqlalchemy.func.archive()"))) == "writes"
+
+
+def test_a_statement_that_is_narrowed_is_the_same_statement() -> None:
+    assert run("sqlalchemy.select().where()") == Library("sqlalchemy.select()")
+    assert run("sqlmodel.select().options()") == Library("sqlmodel.select()")
+    assert run("sqlalchemy.select().with_for_update()").path == "sqlalchemy.select().with_for_update()"
+    assert run("sqlalchemy.update().where()") == Library("sqlalchemy.update().where()")
+    archived = run("sqlalchemy.select().where()", run("sqlalchemy.func.archive()"))
+    assert queries.verdict(archived) == "unknown"

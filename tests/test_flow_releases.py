@@ -275,9 +275,29 @@ def test_who_else_may_use_the_session(tmp_path: Path) -> None:
 
         @app.get("/one")
         @app.get("/two")
+        async def alike(db=Depends(get_db)):
+            await db.execute(select(1))
+            await client.get("/")
+
+        @app.get("/three")
+        @app.get("/four", dependencies=[Depends(given)])
         async def twice(db=Depends(get_db)):
             await db.execute(select(1))
             await client.get("/")
+
+        async def added(db=Depends(get_db)):
+            await db.execute(select(1))
+            await client.get("/")
+
+        app.add_api_route("/five", added)
+        app.add_api_route("/six", added)
+
+        async def differently(db=Depends(get_db)):
+            await db.execute(select(1))
+            await client.get("/")
+
+        app.add_api_route("/seven", differently)
+        app.add_api_route("/eight", differently, dependencies=[Depends(given)])
 
         REGISTERED = [called]
         """
@@ -285,8 +305,11 @@ def test_who_else_may_use_the_session(tmp_path: Path) -> None:
     flow = flow_of(tmp_path, {"app.py": source})
     doubts = {hold.function.name: of(flow, hold).doubts for hold in flow.holds}
     assert any(one.startswith("the callers' transactions are not known") for one in doubts["given"])
-    assert "the handler is also called directly" in doubts["called"]
-    assert "the handler is registered more than once" in doubts["twice"]
+    assert any(one.startswith("the handler is also called directly") for one in doubts["called"])
+    twice = "the handler is registered more than once, with different dependencies"
+    assert twice in doubts["twice"]
+    assert twice in doubts["differently"]
+    assert doubts["alike"] == doubts["added"] == ()
 
 
 def test_a_session_of_the_module_is_shared(tmp_path: Path) -> None:

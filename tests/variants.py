@@ -298,6 +298,8 @@ BEFORE = {
     "in dict": 'box = {{"note": note}}\nbox["note"].body = "boxed"',
     "in list": 'several = [note]\nseveral[0].body = "listed"',
     "by comprehension": 'by_id = {{one.id: one for one in ({w}db.scalars(select(Note))).all()}}\nby_id[1].body = "mapped"',
+    "built in a loop": 'found = select(Note)\nfor key, value in {{"id": 1, "count": 0}}.items():\n    found = found.where(getattr(Note, key) >= value)\n{w}db.scalar(found)',
+    "built in branches": "found = select(Note)\nif flag:\n    found = found.where(Note.id == 1)\nif fail:\n    found = found.order_by(Note.id)\nfound = found.limit(1) if flag else found.with_for_update()\n{w}db.scalar(found)",
     "by id": "by_id = {{one.id: one for one in ({w}db.scalars(select(Note))).all()}}",
     "in pairs": "pairs = [(one.id, one) for one in ({w}db.scalars(select(Note).order_by(Note.id))).all()]",
     "in a box": "box = Box(note)",
@@ -387,6 +389,55 @@ AFTER = {
     "core": '{w}db.execute(insert(Note).values(body="after", count=0))\n{w}db.commit()',
 }
 
+OTHERS = {
+    "nobody": "",
+    "called": """@app.post("/other")
+{a}def knock(fail: bool = False, db: {session} = Depends(get_db)):
+    {w}db.scalar(select(Note.id).limit(1))
+    return {w}run(fail, True, db)
+""",
+    "called by a writer": """@app.post("/other")
+{a}def knock(fail: bool = False, db: {session} = Depends(get_db)):
+    db.add(Note(body="other"))
+    return {w}run(fail, True, db)
+""",
+    "called behind a commit": """@app.post("/other")
+{a}def knock(fail: bool = False, db: {session} = Depends(get_db)):
+    {w}store(db, "other")
+    return {w}run(fail, True, db)
+""",
+    "called under a lock": """@app.post("/other")
+{a}def knock(fail: bool = False, db: {session} = Depends(get_db)):
+    {w}db.scalar(select(Note).where(Note.id == 1).with_for_update())
+    return {w}run(fail, True, db)
+""",
+    "called in a begin block": """@app.post("/other")
+{a}def knock(fail: bool = False):
+    {a}with maker.begin() as own:
+        own.add(Note(body="other"))
+        return {w}run(fail, True, own)
+""",
+    "called with one that expires": """@app.post("/other")
+{a}def knock(fail: bool = False):
+    {a}with {session}(engine) as own:
+        mine = {w}own.get(Note, 1)
+        answer = {w}run(fail, True, own)
+        return [mine.body, answer]
+""",
+    "added": """app.add_api_route("/other", run, methods=["POST"])
+app.add_api_route("/third", run, methods=["POST"])
+""",
+    "added behind a writer": """{a}def earlier(db: {session} = Depends(get_db)):
+    db.add(Note(body="earlier"))
+
+
+app.add_api_route("/other", run, methods=["POST"], dependencies=[Depends(earlier)])
+""",
+    "twice": """run = app.post("/other", dependencies=[Depends(get_db)])(run)
+""",
+}
+"""Who else comes to the handler, at `/other`."""
+
 RESULTS = (
     "str(answer)",
     "note.body",
@@ -409,6 +460,7 @@ class Variant:
     wait: str
     after: tuple[str, ...]
     result: str
+    others: str = "nobody"
 
     def __str__(self) -> str:
         kind = "async" if self.is_async else "sync"
@@ -421,6 +473,7 @@ class Variant:
             f"[{self.wait}]",
             *self.after,
             self.result,
+            self.others if self.others != "nobody" else "",
         ]
         return " / ".join(part for part in parts if part)
 
@@ -454,15 +507,18 @@ def source(variant: Variant) -> str:
     engine = (ASYNC_ENGINE if is_async else SYNC_ENGINE).format(
         engine_options=variant.engine, maker_options=variant.maker
     )
-    return TEMPLATE.format(
+    others = filled(OTHERS[variant.others])
+    module = TEMPLATE.format(
         engine=engine,
         provider=filled(PROVIDERS[variant.provider]),
         helpers=filled(ASK),
-        handler=handler + textwrap.indent(lines, "    ") + "\n",
+        handler=handler + textwrap.indent(lines, "    ") + "\n" + (f"\n\n{others}" if others else ""),
         setup_create=create.format("drop") + "\n        " + create.format("create"),
         a=words["a"],
         w=words["w"],
     )
+    more = "".join(f'    ("POST", "/other{how}"),\n    ("GET", "/rows"),\n' for how in ("?fail=1", ""))
+    return module.removesuffix("]\n") + more + "]\n" if others else module
 
 
 def drawn(seed: int, count: int) -> list[Variant]:
@@ -489,6 +545,12 @@ def drawn(seed: int, count: int) -> list[Variant]:
             )
             for after in AFTER
         ]
+        found += [
+            _with(plain, is_async=is_async, others=others, provider=provider, after=after, wait=wait)
+            for others in OTHERS
+            for provider, after in (("closes", ("nothing",)), ("commits after yield", ("attribute",)))
+            for wait in ("plain", "callee that queries")
+        ]
         found += [_with(plain, is_async=is_async, maker=maker, result=RESULTS[1]) for maker in MAKER]
         found += [_with(plain, is_async=is_async, engine=engine, before=("add and flush",)) for engine in EVERY_ENGINE]
     harmless = ["nothing", "count", "refresh", "text with", "committed", "rolled back", "add and commit and read"]
@@ -505,6 +567,7 @@ def drawn(seed: int, count: int) -> list[Variant]:
                 chance.choice(list(waits_of(is_async))),
                 tuple(chance.sample(list(AFTER), chance.choice([0, 1, 1, 2]))),
                 chance.choice(RESULTS),
+                chance.choice(["nobody"] * 6 + list(OTHERS)),
             )
         )
     return found

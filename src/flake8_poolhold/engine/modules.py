@@ -27,7 +27,7 @@ class Modules:
     """Files by their path relative to the root. `changed` gives the content of some, instead of the disk."""
 
     def __init__(self, root: Path, changed: Mapping[str, bytes], stores: Stores | None) -> None:
-        self.root = root
+        self.root, self._folder = root, str(root)
         self.problems: dict[str, Problem] = {}
         self.is_passing = False
         """Whether something failed that may not fail again: what was found is not to be relied on later."""
@@ -97,7 +97,7 @@ class Modules:
         source = self.source(path)
         if source is not None:
             try:
-                facts.check(source.text)
+                facts.syntax(source.text)
             except facts.FactsError as error:
                 self.problem(path, error.line, error.reason)
             except (RecursionError, MemoryError):
@@ -171,7 +171,7 @@ class Modules:
 
     def _stamp(self, path: str) -> Stamp:
         try:
-            status = os.stat(os.path.join(self.root, path))
+            status = os.stat(os.path.join(self._folder, path))
         except OSError:
             return None
         return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

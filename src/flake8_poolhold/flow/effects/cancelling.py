@@ -14,6 +14,12 @@ from flake8_poolhold.flow.model.lifetimes import Cancellable
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
 from flake8_poolhold.flow.model.values import Holder, Place
 
+_CANCELLERS = (
+    "BaseHTTPMiddleware", ".middleware(", "WebSocket", "websocket", "wait_for(", "timeout(", "fail_after(",
+    "move_on_after(", "CancelScope", ".cancel(",
+)  # fmt: skip
+"""What cancels a task that closes its session: without any, a server lets a handler run to its end."""
+
 CLOSE_IS_SHIELDED = (2, 0, 33)
 """The first SQLAlchemy of which a `close()` that is cancelled gives the connection back all the same."""
 
@@ -57,5 +63,5 @@ def _ways(analysis: Analysis, info: FunctionInfo) -> list[tuple[Interruption, Li
     if not any(isinstance(node, tree.Try) for node in walk(info.node.body)):
         return []
     version = versions.exact(analysis.project, info.path, "sqlalchemy")
-    is_old = version is not None and version < CLOSE_IS_SHIELDED
+    is_old = version is not None and version < CLOSE_IS_SHIELDED and any(map(analysis.project.naming, _CANCELLERS))
     return [("cancelled", "skipped"), ("cancelled-old", "interrupted")] if is_old else [("cancelled", "skipped")]

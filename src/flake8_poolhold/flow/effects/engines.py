@@ -102,7 +102,7 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     for yielded in frame.yields:
         alive |= set(_sites(yielded))
     for span, sites in frame.engines.values():
-        if sites & frame.connecting and not sites & alive and not ending.ends(frame.analysis, frame.function):
+        if sites & frame.connecting and not sites & alive and ending.repeats(frame.analysis, frame.function):
             frame.analysis.events.engines.append(PoolPerCall(frame.function, span))
 
 

@@ -27,9 +27,12 @@ def leaks(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
 def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     entered = summaries.summary(analysis, summaries.general(info.id, "enter"))
     given = [option for option in options(entered.returns) if isinstance(option, Holder)]
-    span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
-    if not given or span is None or entered.normal is None or _is_handed_on(info):
+    first = next((node for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
+    if not given or first is None or entered.normal is None or _is_handed_on(info):
         return None
+    if first.delegates:
+        return None  # what the inner generator leaks is told of there
+    span = first.span
     left = summaries.summary(analysis, summaries.general(info.id, "exit"))
     thrown = summaries.interrupted(analysis, info, "exit", "failed")
     for holder in given:

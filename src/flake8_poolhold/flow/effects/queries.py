@@ -19,6 +19,17 @@ _READS = (
     SELECT, "sqlalchemy.future.select()", "sqlmodel.select()", "sqlalchemy.sql.select()",
     "sqlmodel.sql.expression.select()",
 )  # fmt: skip
+_GIVEN = (".Select", ".SelectBase", ".Executable")
+"""Classes of statements that were built elsewhere: such a parameter may lock."""
+_NARROWS = frozenset(
+    {
+        "where", "filter", "filter_by", "having", "join", "outerjoin", "join_from", "outerjoin_from", "select_from",
+        "order_by", "group_by", "distinct", "limit", "offset", "options", "correlate", "with_only_columns",
+        "add_columns",
+    }
+)  # fmt: skip
+"""Builder methods that change nothing of what running the statement does: it is the same path with and without them,
+so that a statement which is built in a loop, or in many branches, is still one."""
 _WRITES = re.compile(r"(sqlalchemy|sqlmodel)\.(\w+\.)*(insert|update|delete)\(\)")
 _FUNCTION = re.compile(r"(?:sqlalchemy|sqlmodel)\.(?:sql\.)?(?:expression\.)?func\.([\w?]+)")
 _LOCKING = re.compile(r"pg_(try_)?advisory|set_config|^get_lock$")
@@ -75,6 +86,8 @@ def _verdict(statement: Library) -> Verdict:
         return "reads" if _pure(called[1]) else "unknown"
     if statement.path.startswith(_READS):
         return "reads"
+    if statement.path.endswith(_GIVEN):
+        return "unknown"
     return "writes" if statement.path.startswith(("sqlalchemy", "sqlmodel")) else "unknown"
 
 
@@ -93,7 +106,12 @@ def built(callee: Library, path: str, arguments: tuple[BoundArgument, ...]) -> t
     inner = [match[1] for part in parts if (match := _FUNCTION.match(part.path)) is not None]
     if called is None and not all(_pure(name) for name in inner):
         return (path if _WRITES.match(path) else UNCERTAIN), locks
-    return path, locks
+    return _narrowed(path), locks
+
+
+def _narrowed(path: str) -> str:
+    before, _, name = path.removesuffix("()").rpartition(".")
+    return before if name in _NARROWS and before.startswith(_READS) else path
 
 
 def streams(arguments: tuple[BoundArgument, ...]) -> bool:

@@ -39,6 +39,9 @@ def assigned(frame: Frame, state: State, target: tree.Expression, value: Value, 
     """A function stores a session that it made in a global, or in the state of the application."""
     if frame.muted or not frame.reporting or frame.function is None:
         return
+    if isinstance(target, tree.Attribute) and _is_receiver(frame, target.value):
+        _kept_by_object(frame, state, target.name, value, span)
+        return
     if not any(_is_session(frame.analysis, holder) and is_made(holder.place) for holder in holders_in(value)):
         return
     match target:
@@ -49,6 +52,43 @@ def assigned(frame: Frame, state: State, target: tree.Expression, value: Value, 
         case _:
             return
     frame.analysis.events.process_wide.append(event)
+
+
+def _kept_by_object(frame: Frame, state: State, field: str, value: Value, span: tree.Span) -> None:
+    """An object keeps a session, or an object with one, in a field that its handlers read."""
+    from flake8_poolhold.flow.effects import servers
+
+    info = frame.function
+    path = _kept_in(frame, state, value)
+    if info is not None and path is not None and field in servers.fields(frame.analysis, info.owner):
+        receiver = info.node.parameters[0].name
+        name = ".".join((receiver, field, *path))
+        frame.analysis.events.process_wide.append(ProcessWide(info, span, name, "handlers"))
+
+
+def _kept_in(frame: Frame, state: State, value: Value, depth: int = 3) -> tuple[str, ...] | None:
+    """The fields that lead from a value to a session which nobody passed in for one call; `None` if there is none."""
+    for option in options(value):
+        match option:
+            case Holder(place=place) if _is_session(frame.analysis, option):
+                if place.origin.how != "param" or place.path:
+                    return ()
+            case Instance(place=place) if depth:
+                for field, held in state.heap.get(place, {}).items():
+                    found = _kept_in(frame, state, held, depth - 1)
+                    if found is not None:
+                        return (field, *found)
+            case _:
+                pass
+    return None
+
+
+def _is_receiver(frame: Frame, expression: tree.Expression) -> bool:
+    """Whether an expression is the object whose method is interpreted."""
+    info = frame.function
+    if info is None or not info.owner or not info.node.parameters:
+        return False
+    return isinstance(expression, tree.Name) and expression.id == info.node.parameters[0].name
 
 
 def _is_module_global(frame: Frame, name: str) -> bool:

@@ -271,6 +271,7 @@ def named(state: State, place: Place) -> str:
 def name_holder(frame: Frame, value: Value, name: str) -> None:
     """Remember under which name the function made a holder."""
     for known in (frame.made, frame.received):
-        if isinstance(value, Holder) and value.place in known:
-            span, old = known[value.place]
-            known[value.place] = (span, old or name)
+        for holder in (option for option in options(value) if isinstance(option, Holder)):
+            if holder.place in known:
+                span, old = known[holder.place]
+                known[holder.place] = (span, old or name)

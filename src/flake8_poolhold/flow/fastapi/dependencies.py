@@ -6,6 +6,8 @@ parameters. Within a request one provider is asked once and all its users share 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from flake8_poolhold.facts import tree
@@ -35,7 +37,7 @@ from flake8_poolhold.flow.model.values import (
 )
 from flake8_poolhold.flow.naming import names, types
 
-_VERBS = frozenset(
+VERBS = frozenset(
     {
         "get",
         "post",
@@ -61,18 +63,22 @@ class Route(msgspec.Struct, frozen=True):
 
 def route_of(analysis: Analysis, info: FunctionInfo, around: dict[str, Value] | None = None) -> Route | None:
     """How the function is registered as a handler, if it is one; `around` are variables of the function around it."""
+    return next(routes_of(analysis, info, around), None)
+
+
+def routes_of(analysis: Analysis, info: FunctionInfo, around: dict[str, Value] | None = None) -> Iterator[Route]:
+    """All registrations by a decorator."""
     frame, state = names.module_frame(analysis, info.path), State(around)
     for decorator in info.node.decorators:
         if not isinstance(decorator, tree.Call) or not isinstance(decorator.function, tree.Attribute):
             continue
-        if decorator.function.name not in _VERBS:
+        if decorator.function.name not in VERBS:
             continue
         owner = expressions.evaluate(frame, state, decorator.function.value)
         routers = [option for option in options(owner) if isinstance(option, Router)]
         if not routers and not (isinstance(owner, Unknown) and _asks_for_dependencies(frame, info)):
             continue
-        return registered(analysis, frame, state, routers, decorator)
-    return None
+        yield registered(analysis, frame, state, routers, decorator)
 
 
 def registered(analysis: Analysis, frame: Frame, state: State, routers: list[Router], call: tree.Call) -> Route:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.effects import holding
 from flake8_poolhold.flow.fastapi import background, dependencies, versions
 from flake8_poolhold.flow.interpreting import blocks, expressions, parameters, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
@@ -11,7 +12,7 @@ from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import FunctionOf, Holder, Router, Value, options
 from flake8_poolhold.flow.naming import names
 
-_ADDING = ("add_api_route", "add_api_websocket_route")
+ADDING = ("add_api_route", "add_api_websocket_route")
 
 
 def interpret(analysis: Analysis, info: FunctionInfo, around: tuple[tuple[str, Value], ...] = ()) -> None:
@@ -19,7 +20,7 @@ def interpret(analysis: Analysis, info: FunctionInfo, around: tuple[tuple[str, V
 
     `around` are the variables that it captured of the function around it.
     """
-    route = dependencies.route_of(analysis, info, dict(around)) or added(analysis).get(info.id)
+    route = dependencies.route_of(analysis, info, dict(around)) or next(iter(added(analysis).get(info.id, ())), None)
     if route is None:
         summaries.summary(analysis, summaries.general(info.id, "call", around))
         return
@@ -30,6 +31,7 @@ def interpret(analysis: Analysis, info: FunctionInfo, around: tuple[tuple[str, V
         for option in options(value):
             if isinstance(option, Holder):
                 frame.known.setdefault(option.place, option)
+    holding.given(frame, state)
     try:
         end = blocks.whole(frame, state, info.node)
     except blocks.TooManyStepsError:
@@ -39,18 +41,23 @@ def interpret(analysis: Analysis, info: FunctionInfo, around: tuple[tuple[str, V
     summaries.finish(frame, end)
 
 
-def added(analysis: Analysis) -> dict[str, dependencies.Route]:
-    """By the id of a function: the route that `router.add_api_route(path, function)` makes of it."""
+def registrations(analysis: Analysis, info: FunctionInfo) -> set[dependencies.Route]:
+    """The ways in which a handler is registered that differ in their dependencies."""
+    return {*dependencies.routes_of(analysis, info), *added(analysis).get(info.id, ())}
+
+
+def added(analysis: Analysis) -> dict[str, list[dependencies.Route]]:
+    """By the id of a function: the routes that calls of `router.add_api_route(path, function)` make of it."""
     with analysis.tracker.finding(("added",)):
         if analysis.added is None:
             analysis.added = {}
-            for word in _ADDING:
+            for word in ADDING:
                 for path in analysis.project.naming(word):
                     _add_routes(analysis, path, word, analysis.added)
         return analysis.added
 
 
-def _add_routes(analysis: Analysis, path: str, word: str, found: dict[str, dependencies.Route]) -> None:
+def _add_routes(analysis: Analysis, path: str, word: str, found: dict[str, list[dependencies.Route]]) -> None:
     module = analysis.project.module(path)
     if module is None:
         return
@@ -65,7 +72,7 @@ def _add_routes(analysis: Analysis, path: str, word: str, found: dict[str, depen
 
 
 def _in_body(
-    frame: Frame, state: State, body: list[tree.Statement], word: str, found: dict[str, dependencies.Route]
+    frame: Frame, state: State, body: list[tree.Statement], word: str, found: dict[str, list[dependencies.Route]]
 ) -> None:
     calls = [call for statement in statements(body) if (call := _added_by(statement, word)) is not None]
     if not calls:
@@ -87,7 +94,7 @@ def _added_by(statement: tree.Statement, word: str) -> tree.Call | None:
             return None
 
 
-def _add(frame: Frame, state: State, call: tree.Call, found: dict[str, dependencies.Route]) -> None:
+def _add(frame: Frame, state: State, call: tree.Call, found: dict[str, list[dependencies.Route]]) -> None:
     given = [argument.value for argument in call.arguments if argument.keyword is None]
     named = [argument.value for argument in call.arguments if argument.keyword == "endpoint"]
     if (len(given) < 2 and not named) or not isinstance(call.function, tree.Attribute):
@@ -96,4 +103,5 @@ def _add(frame: Frame, state: State, call: tree.Call, found: dict[str, dependenc
     owner = expressions.evaluate(frame, state, call.function.value)
     routers = [option for option in options(owner) if isinstance(option, Router)]
     if routers and isinstance(endpoint, FunctionOf):
-        found[endpoint.function] = dependencies.registered(frame.analysis, frame, state, routers, call)
+        route = dependencies.registered(frame.analysis, frame, state, routers, call)
+        found.setdefault(endpoint.function, []).append(route)

@@ -337,7 +337,10 @@ def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
         frame.goes_on(caught)
 
     def final(start: State) -> State | None:
-        return run(frame, start, node.final)
+        frame.cleaning += 1
+        after = run(frame, start, node.final)
+        frame.cleaning -= 1
+        return after
 
     if not node.final:
         exits.close(lambda start: start)

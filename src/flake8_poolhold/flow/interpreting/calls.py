@@ -66,8 +66,9 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
             return holding.made(frame, state, kind, span, keeps=_keeps(arguments, keeps), bound=bound)
         case Instance():
             return call_method(frame, state, callee, "__call__", arguments, span)
-        case Holder():
-            return callee  # a scoped session called: the session of this scope
+        case Holder(kind=kind):
+            given = frame.analysis.holders.classes[kind].gives  # a registry called: the session of this scope
+            return msgspec.structs.replace(callee, kind=given) if given else callee
         case Choice(options=options):
             return _either(frame, state, options, lambda start, option: call(frame, start, option, arguments, span))
         case Loaded():

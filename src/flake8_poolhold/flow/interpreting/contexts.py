@@ -337,7 +337,18 @@ def _close_by_hand(frame: Frame, state: State, generator: Suspended, span: tree.
 
 
 def delegate(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:
-    """`yield from value`."""
+    """`yield from value`: a provider inside a provider is entered and left with it, also when the consumer fails."""
+    if isinstance(value, Suspended) and value.kind == "generator" and yields_holder(frame, state, value, span):
+        given, leave = enter(frame, state, value, span, is_async=False)
+        frame.handlers.append(None)
+        yield_value(frame, state, given, span)
+        raised = frame.handlers.pop()
+        if raised is not None:
+            leave(raised)
+            frame.goes_on(raised)
+        if not state.dead:
+            leave(state)
+        return UNKNOWN
     yield_value(frame, state, item_of(frame, state, value, span, is_async=False), span)
     return UNKNOWN
 

@@ -73,6 +73,19 @@ def _first(frame: Frame, state: State, arguments: Arguments, span: tree.Span) ->
     return values[0] if values else UNKNOWN
 
 
+def _trait_of_class(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    """`Type(default, klass=...)` of traitlets: a setting whose value is a class, read through the attribute."""
+    values = positional(arguments)
+    return values[0] if values else keyword(arguments, "default_value") or keyword(arguments, "klass") or UNKNOWN
+
+
+def _trait_of_instance(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
+    """`Instance(cls)` of traitlets: the attribute is an instance of the class."""
+    values = positional(arguments)
+    wanted = values[0] if values else keyword(arguments, "klass") or UNKNOWN
+    return types.instance(frame.analysis, wanted, types.global_place(frame.path, f"trait:{span[0]}"))
+
+
 def _collected(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
     values = positional(arguments)
     if not values:
@@ -202,6 +215,8 @@ SPECIAL: dict[str, Special] = {
     "fastapi.params.Depends": _depends,
     "fastapi.params.Security": _depends,
     "functools.partial": _partial,
+    "traitlets.Type": _trait_of_class,
+    "traitlets.Instance": _trait_of_instance,
     "typing.NewType": _second,
     "typing.cast": _cast,
     "builtins.setattr": _changed,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from flake8_poolhold.flow.effects import driving, engines, lifetimes, tasks
+from flake8_poolhold.flow.effects import driving, engines, holding, lifetimes, tasks
 from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.interpreting import blocks, contexts, parameters, places, recursion
 from flake8_poolhold.flow.model.frames import (
@@ -110,6 +110,7 @@ def _start(frame: Frame, info: FunctionInfo, context: Context) -> State:
         for option in options(value):
             if isinstance(option, Holder):
                 frame.known[option.place] = option
+    holding.given(frame, state)
     return state
 
 

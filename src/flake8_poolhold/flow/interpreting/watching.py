@@ -9,7 +9,7 @@ from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.interpreting.places import Mapping
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.states import HolderState, State
-from flake8_poolhold.flow.model.values import Place, Value
+from flake8_poolhold.flow.model.values import Holder, Place, Value
 
 
 class Met:
@@ -31,6 +31,12 @@ class Met:
         """Whether a commit of the caller's holder keeps what it has loaded, if that is known."""
         known = self._mapping.known(mine) or self._frame.known.get(mine)
         return known.keeps_loaded if known is not None else None
+
+    def parameter(self, mine: Place) -> str:
+        """The parameter of the caller that is the holder; empty when none is."""
+        names = [one.name for one in self.function.node.parameters]
+        values = [(name, self._state.env.get(name)) for name in names]
+        return next((name for name, value in values if isinstance(value, Holder) and value.place == mine), "")
 
     def provided(self, mine: Place) -> bool:
         """Whether a dependency has given the holder to the caller."""

@@ -219,6 +219,10 @@ Gaps = dict[tuple[Site, str], dict[Site, bool]]
 """By where and what to declare: the calls that are not understood without it, and whether something may be held."""
 
 
+_GIVES_BACK = frozenset({"close", "aclose", "rollback"})
+"""What is taken not to fail where it cleans up."""
+
+
 class Analysis:
     """Everything shared by the interpretation of all functions: the project, the knowledge, what is known so far."""
 
@@ -230,6 +234,8 @@ class Analysis:
         self.functions: dict[str, FunctionInfo] = {}
         self.classes: dict[str, ClassInfo] = {}
         self.implementations: Memo[tuple[str, str], list[FunctionInfo]] = Memo(self.tracker)
+        self.serving: Memo[str, frozenset[str]] = Memo(self.tracker)
+        self.logs: Memo[str, bool] = Memo(self.tracker)
         self.mros: Memo[str, tuple[tuple[str, ...], tuple[str, ...]]] = Memo(self.tracker)
         self.aliases: Memo[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = Memo(self.tracker)
         self.results: Memo[object, Any] = Memo(self.tracker)
@@ -244,7 +250,7 @@ class Analysis:
         self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
         """By the id of a function: all calls of it, or why some are not known."""
         self.inclusions: dict[str, list[Depends]] | None = None
-        self.added: dict[str, Route] | None = None
+        self.added: dict[str, list[Route]] | None = None
         self.tested: dict[str, frozenset[str]] = {}
         self.kinds: Memo[Place, str] = Memo(self.tracker)
         """The kinds of the holders that any function has used."""
@@ -292,6 +298,8 @@ class Frame:
     interrupted: Interruption | None = None
     """Set when it is asked what an interruption leaves behind: then nothing else is raised."""
     shields = 0
+    cleaning = 0
+    """How many `finally` blocks are run."""
     handling = 0
     """How many handlers of exceptions are around."""
     thrown = 0
@@ -370,7 +378,8 @@ class Frame:
 
     def may_raise(self, state: State) -> None:
         """An exception may leave here: its handler starts in any of these states."""
-        if self.interrupted is None:
+        gives_back = (self.cleaning or self.handling) and self.calling in _GIVES_BACK
+        if self.interrupted is None and not gives_back:
             self.goes_on(state)
 
     def may_be_cancelled(self, state: State) -> None:

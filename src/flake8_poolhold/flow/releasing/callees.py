@@ -16,10 +16,12 @@ from flake8_poolhold.flow.releasing.callers import MOST_FILES, MOST_LEVELS
 def inner(analysis: Analysis, hold: Hold) -> Hold | None:
     """The hold of the innermost function, on the way to the wait, that has checked out itself; `None` without one.
 
-    It must be clear there which session is meant: one that came in. What the function of `hold` has done to it counts.
+    It must be clear there which session is meant: one that came in, or that a dependency gives to a handler which is
+    also called directly. What the function of `hold` has done to it counts.
     """
     for step in reversed(hold.waiting.steps[1:]):
         site = (step.path, step.line, step.column)
+        roots.analyse(analysis, step.path)
         found = [
             one
             for one in analysis.by_file.of(analysis.events.holds, step.path)
@@ -27,8 +29,15 @@ def inner(analysis: Analysis, hold: Hold) -> Hold | None:
         ]
         if not found:
             continue
-        if len({one.place for one in found}) > 1 or found[0].place.origin.how != "param":
+        provided = [one for one in found if one.provider]
+        given = {one.place for one in found if not one.provider}
+        if (
+            len({one.expression for one in found}) > 1
+            or len(given) > 1
+            or any(one.origin.how != "param" for one in given)
+        ):
             return None
+        found = provided or found  # as a handler, it is judged with those who call it directly
         first = found[0]
         state, loaded, carriers = first.state, first.loaded, first.carriers
         for one in found:

@@ -13,9 +13,9 @@ from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.fastapi import dependencies, handlers
 from flake8_poolhold.flow.interpreting import summaries
 from flake8_poolhold.flow.interpreting.watching import Met, Unmet, Watch
-from flake8_poolhold.flow.model.frames import Analysis, Events, FunctionInfo
-from flake8_poolhold.flow.model.states import HolderState, compose, join_states
-from flake8_poolhold.flow.model.values import Place
+from flake8_poolhold.flow.model.frames import Analysis, Events, FunctionInfo, Hold
+from flake8_poolhold.flow.model.states import UNTOUCHED, HolderState, compose, join_states
+from flake8_poolhold.flow.model.values import Origin, Place
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, STARTS_TASKS, called_by_name, name_of
 
@@ -45,6 +45,20 @@ def given(analysis: Analysis, function: FunctionInfo, place: Place, state: Holde
     return Given(joined, keeps.pop() if len(keeps) == 1 else (False if False in keeps else None), found[0].place)
 
 
+def directly(analysis: Analysis, hold: Hold) -> Hold | Unmet:
+    """The hold of a handler that is also called by other functions, with what they have done to the session."""
+    if hold.expression not in {one.name for one in hold.function.node.parameters}:
+        return Unmet("its session is no parameter")
+    if _calls(analysis, hold.function) == []:
+        return hold
+    place = Place(Origin("param", hold.function.id, hold.expression))
+    found = given(analysis, hold.function, place, UNTOUCHED)
+    if isinstance(found, Unmet):
+        return found
+    keeps = hold.keeps_loaded if hold.keeps_loaded == found.keeps_loaded else False
+    return msgspec.structs.replace(hold, state=join_states(hold.state, found.state), keeps_loaded=keeps)
+
+
 def _given(
     analysis: Analysis, function: FunctionInfo, place: Place, state: HolderState, above: tuple[str, ...]
 ) -> list[Given] | Unmet:
@@ -67,9 +81,15 @@ def _given(
         now = compose(state, outer, met.step)
         origin = mine[0].origin
         if origin.how == "new" and not mine[0].path:
-            if met.provided(mine[0]) and called_by_name(analysis, met.function):
-                return Unmet(f"the handler {met.function.name} ({where}) is also called directly")
             found.append(Given(now, met.keeps_loaded(mine[0]), mine[0]))
+            if not met.provided(mine[0]):
+                continue
+            if len(handlers.registrations(analysis, met.function)) > 1:
+                return Unmet(f"the handler {met.function.name} ({where}) is registered with different dependencies")
+            further = _direct(analysis, met, mine[0], now, (*above, function.id))
+            if isinstance(further, Unmet):
+                return further
+            found += further
         elif origin.how == "param" and origin.where == met.function.id:
             further = _given(analysis, met.function, mine[0], now, (*above, function.id))
             if isinstance(further, Unmet):
@@ -78,6 +98,19 @@ def _given(
         else:
             return Unmet(f"where {where} has its session from is not known")
     return found
+
+
+def _direct(
+    analysis: Analysis, met: Met, mine: Place, state: HolderState, above: tuple[str, ...]
+) -> list[Given] | Unmet:
+    """The sessions that other functions give to a handler which they call."""
+    if not called_by_name(analysis, met.function) or _calls(analysis, met.function) == []:
+        return []
+    name = met.parameter(mine)
+    if not name:
+        return Unmet(f"the handler {met.function.name} is also called directly")
+    place = Place(Origin("param", met.function.id, name))
+    return _given(analysis, met.function, place, msgspec.structs.replace(state, carries=True), above)
 
 
 def _does_more(caller: FunctionInfo) -> bool:
@@ -106,7 +139,7 @@ def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | 
     try:
         sites: set[tuple[str, tree.Span]] = set()
         for path in sorted(paths):
-            here = _sites(analysis, path, name)
+            here = _sites(analysis, path, name, function.id in handlers.added(analysis))
             if isinstance(here, Unmet):
                 return here
             if len(sites) > MOST_CALLS:
@@ -118,8 +151,11 @@ def _find(analysis: Analysis, function: FunctionInfo, name: str) -> list[Met] | 
     return Unmet(f"what {unmet[0][0]}:{unmet[0][1][0]} calls is not known") if unmet else watch.met
 
 
-def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span]] | Unmet:
-    """Where a file calls what has this name, having interpreted the functions around."""
+def _sites(analysis: Analysis, path: str, name: str, added: bool) -> set[tuple[str, tree.Span]] | Unmet:
+    """Where a file calls what has this name, having interpreted the functions around.
+
+    A handler, `added` as a route by a call, is handed on there to FastAPI, which asks for its dependencies.
+    """
     index = analysis.project.uses(path, name)
     if index is None:
         return Unmet(f"{path} cannot be read")
@@ -133,7 +169,11 @@ def _sites(analysis: Analysis, path: str, name: str) -> set[tuple[str, tree.Span
         info = names.outer_function(analysis, path, outer)
         around[info.id] = info
         calls.setdefault(info.id, []).append(call)
-    if len(index.names.get(name, ())) != sum(map(len, calls.values())):
+    known = sum(map(len, calls.values()))
+    if added:
+        routes = [call for word in handlers.ADDING for _, call in index.calls.get(word, ())]
+        known += sum(name_of(argument.value) == name for call in routes for argument in call.arguments)
+    if len(index.names.get(name, ())) != known:
         return Unmet(f"{name} is handed on in {path}")
     found: set[tuple[str, tree.Span]] = set()
     for info in sorted(around.values(), key=lambda one: one.node.span):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.interpreting.watching import Unmet
 from flake8_poolhold.flow.model.frames import Analysis, Hold
-from flake8_poolhold.flow.model.states import GIVEN
+from flake8_poolhold.flow.model.states import GIVEN, join_states
 from flake8_poolhold.flow.releasing import callees, callers, closing, containers, depending, moving, releases, splitting
-from flake8_poolhold.flow.releasing.habits import unread
+from flake8_poolhold.flow.releasing.habits import called_by_name, unread
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
@@ -28,7 +29,7 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     hold = msgspec.structs.replace(hold, loaded=containers.variables(hold, around))
     if hold.keeps_loaded is None and not analysis.project.naming("expire_on_commit", "expire_on_commit"):
         hold = msgspec.structs.replace(hold, keeps_loaded=False)  # nobody has asked for anything but the default
-    known_callers, unknown = _with_callers(analysis, hold)
+    known_callers, unknown = _with_callers(analysis, _as_handler(analysis, hold))
     found = [
         moving.out_of_block(analysis, hold, around, is_async=is_async),
         releases.before(analysis, known_callers, unknown),
@@ -58,13 +59,35 @@ def _is_safe(remedy: Remedy) -> bool:
     return not remedy.refused and not remedy.doubts
 
 
-def _with_callers(analysis: Analysis, hold: Hold) -> tuple[Hold, str]:
+def _as_handler(analysis: Analysis, hold: Hold) -> Hold:
+    """The hold of a function for any caller, as that of the handler that the function is, too."""
+    if not (hold.place.origin.how == "param" or hold.state.carries):
+        return hold
+    if not handlers.registrations(analysis, hold.function):
+        return hold
+    same = [
+        one
+        for one in analysis.events.holds
+        if one.provider and one.span == hold.span and one.function is hold.function and one.name == hold.name
+    ]
+    if not same:
+        return hold
+    state = join_states(same[0].state, hold.state)
+    state = msgspec.structs.replace(state, kinds=state.kinds - {GIVEN}, carries=False)
+    return msgspec.structs.replace(same[0], state=state, loaded=hold.loaded, carriers=hold.carriers)
+
+
+def _with_callers(analysis: Analysis, hold: Hold) -> tuple[Hold, str | None]:
     """The hold of a session that came in as a parameter, with what all callers have done to it; or why not.
 
-    A commit keeps the callers' objects attached, so that nothing else of the callers matters to it.
+    A commit keeps the callers' objects attached, so that nothing else of the callers matters to it. A handler that
+    nothing else calls has no callers, `None`.
     """
+    if hold.provider and called_by_name(analysis, hold.function):
+        direct = callers.directly(analysis, hold)
+        return (hold, direct.why) if isinstance(direct, Unmet) else (direct, "")
     if hold.place.origin.how != "param" or not (hold.state.carries or GIVEN in hold.state.kinds):
-        return hold, ""
+        return hold, None
     given = callers.given(analysis, hold.function, hold.place, hold.state)
     if isinstance(given, Unmet):
         return hold, given.why

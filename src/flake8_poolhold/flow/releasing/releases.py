@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.finding import Step
+from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN, HolderState
 from flake8_poolhold.flow.releasing.habits import (
@@ -32,8 +33,12 @@ NAME = "commit-before"
 _CALLERS = "the callers' transactions are not known"
 
 
-def before(analysis: Analysis, hold: Hold, unknown: str = "") -> Remedy:
-    """Judge a commit right before the wait of `hold`; `unknown` says why its callers are not known, if they are not."""
+def before(analysis: Analysis, hold: Hold, unknown: str | None = None) -> Remedy:
+    """Judge a commit right before the wait of `hold`.
+
+    `unknown` says why its callers are not known; it is empty when they are, and counted in `hold`, `None` when nobody
+    has looked for any.
+    """
     known = analysis.holders.classes.get(hold.kind)
     is_async = known is not None and known.is_async
     statement = f"{'await ' if is_async else ''}{hold.expression}.commit()"
@@ -72,7 +77,7 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str, *,
     return ""
 
 
-def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool, unknown: str) -> Iterator[str]:
+def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool, unknown: str | None) -> Iterator[str]:
     """What a commit here relies on that is not proved."""
     yield from _doubts_of_state(hold)
     yield from doubts_of_callers(analysis, hold, unknown)
@@ -124,22 +129,17 @@ def looks_at_transaction(hold: Hold) -> bool:
     return any(name_of(node) in LOOKS_AT_TRANSACTION for node in walk(hold.function.node.body))
 
 
-def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str = "") -> Iterator[str]:
+def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str | None = None) -> Iterator[str]:
     """Who else may have used the session: a caller, another request, a second registration of the handler."""
     state = hold.state
     if hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
         yield f"the callers' transactions are not known: {unknown}" if unknown else _CALLERS
     elif hold.place.origin.how == "global":
         yield "the session is shared"
-    elif hold.provider and called_by_name(analysis, hold.function):
-        yield "the handler is also called directly"
-    elif hold.provider and len(_registrations(hold)) > 1:
-        yield "the handler is registered more than once"
-
-
-def _registrations(hold: Hold) -> list[tree.Expression]:
-    calls = [one for one in hold.function.node.decorators if isinstance(one, tree.Call)]
-    return [one for one in calls if isinstance(one.function, tree.Attribute)]
+    elif hold.provider and unknown != "" and called_by_name(analysis, hold.function):
+        yield "the handler is also called directly" + (f": {unknown}" if unknown else "")
+    elif hold.provider and len(handlers.registrations(analysis, hold.function)) > 1:
+        yield "the handler is registered more than once, with different dependencies"
 
 
 def _reads_later(hold: Hold, around: Surroundings) -> bool:
