@@ -243,6 +243,15 @@ class User(Base):
     tags = relationship("Tag")
     text = mapped_column(deferred=True)
     name = mapped_column()
+
+    @property
+    def count(self): return len(self.tags)
+
+    @property
+    def title(self): return self.name.title()
+
+    @property
+    def summary(self): return f"{self.count} of {self.name}"
 """
 
 
@@ -253,6 +262,9 @@ class User(Base):
         pytest.param("me.text", True, id="a deferred column"),
         pytest.param("me", True, id="the whole object"),
         pytest.param("me.name", False, id="a column"),
+        pytest.param("me.count", True, id="a property that reads a relationship"),
+        pytest.param("me.summary", True, id="a property that reads such a property"),
+        pytest.param("me.title", False, id="a property that reads a column"),
     ],
 )
 def test_lazy_attributes_of_sync_sessions(argument: str, lazy: bool, tmp_path: Path) -> None:

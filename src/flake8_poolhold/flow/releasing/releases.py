@@ -15,6 +15,7 @@ from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN, HolderState
+from flake8_poolhold.flow.releasing.forgetting import forgets
 from flake8_poolhold.flow.releasing.habits import (
     LOOKS_AT_TRANSACTION,
     STARTS_TASKS,
@@ -22,6 +23,7 @@ from flake8_poolhold.flow.releasing.habits import (
     habits,
     name_of,
 )
+from flake8_poolhold.flow.releasing.liveness import still_read
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
@@ -79,7 +81,11 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str, *,
 
 def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool, unknown: str | None) -> Iterator[str]:
     """What a commit here relies on that is not proved."""
-    yield from _doubts_of_state(hold)
+    yield from doubts_of_writes(hold.state)
+    if not hold.keeps_loaded and not forgets(analysis, hold, around):
+        yield (
+            "`expire_on_commit=False` is not proved" if hold.keeps_loaded is None else "a commit expires loaded objects"
+        )
     yield from doubts_of_callers(analysis, hold, unknown)
     if not around.levels:
         yield "the statement that waits was not found"
@@ -100,15 +106,6 @@ def _reaches_in(expression: str) -> bool:
     """Whether the session is reached through a private attribute of something that is not `self`'s own."""
     first, *rest = expression.split(".")
     return any(name.startswith("_") for name in (rest[1:] if first in ("self", "cls") else rest))
-
-
-def _doubts_of_state(hold: Hold) -> Iterator[str]:
-    """What was done with the session on the way to the wait."""
-    yield from doubts_of_writes(hold.state)
-    if hold.keeps_loaded is None:
-        yield "`expire_on_commit=False` is not proved"
-    elif not hold.keeps_loaded:
-        yield "a commit expires loaded objects"
 
 
 def doubts_of_writes(state: HolderState) -> Iterator[str]:
@@ -143,10 +140,8 @@ def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str | None = None
 
 
 def _reads_later(hold: Hold, around: Surroundings) -> bool:
-    """Whether a variable that holds something loaded is read by the waiting statement or behind it."""
-    if not around.levels:
-        return bool(hold.loaded)
-    return any(isinstance(node, tree.Name) and node.id in hold.loaded for node in around.later())
+    """Whether something loaded is read by the waiting statement or behind it."""
+    return bool(still_read(around, hold.loaded))
 
 
 def _reads_first(hold: Hold, around: Surroundings) -> bool:
