@@ -51,7 +51,7 @@ def _assign(node: ast.Assign, places: Places, emit: _Emit) -> None:
 
 def _annotated(node: ast.AnnAssign, places: Places, emit: _Emit) -> None:
     annotation = lower_annotation(node.annotation, places)
-    emit(tree.Assign([lower(node.target, places)], _optional(node.value, places), annotation))
+    emit(tree.Assign([lower(node.target, places)], _optional(node.value, places), annotation, places.span(node)))
 
 
 def _augmented(node: ast.AugAssign, places: Places, emit: _Emit) -> None:

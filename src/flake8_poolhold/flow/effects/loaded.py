@@ -40,7 +40,8 @@ CHANGES = frozenset(
 )  # fmt: skip
 
 
-_ENTITIES = frozenset({"get", "get_one", "merge", "scalar", "scalars", "scalar_one", "scalar_one_or_none"})
+_SCALARS = frozenset({"scalar", "scalars", "scalar_one", "scalar_one_or_none"})
+_ENTITIES = _SCALARS | {"get", "get_one", "merge"}
 _SAME = frozenset({"all", "fetchall", "first", "one", "one_or_none", "unique"})
 
 
@@ -51,7 +52,7 @@ def gives_entities(name: str) -> bool:
 
 def part(value: Loaded, name: str) -> Loaded:
     """The attribute `name` of what came out of a holder."""
-    return Loaded(value.place, gives_entities(name) or (value.entity and name in _SAME))
+    return Loaded(value.place, name in _SCALARS or (value.entity and name in _SAME))
 
 
 def called(frame: Frame, state: State, value: Value, name: str, span: tree.Span) -> None:
