@@ -90,11 +90,12 @@ def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_st
 
 
 def _may_mean(analysis: Analysis, path: str, info: FunctionInfo) -> bool:
-    """Whether a file that mentions the name of a function of a module may mean that one: it names the module."""
+    """Whether a file that mentions the name of a function of a module may mean that one: it imports the module."""
     if path == info.path:
         return True
     stem = info.path.removesuffix("/__init__.py").rpartition("/")[2].removesuffix(".py")
-    return path in analysis.project.naming(stem, stem)
+    imports = analysis.project.index(path).imports
+    return any(stem in (node.module.rpartition(".")[2], getattr(node, "symbol", "")) for node in imports)
 
 
 def _given_to_workers(index: Index, name: str) -> int:
