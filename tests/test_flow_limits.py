@@ -145,3 +145,22 @@ def test_a_node_keeps_little() -> None:
     assert reached.of(tracker.number(99)).bit_count() == 139
     assert not reached._bits
     assert not reached._few
+
+
+def test_a_function_of_very_many_waits_is_reported_at_each_and_offered_no_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        'async def f(db: AsyncSession):\n    await db.execute(select(1))\n    x = "a"\n'
+        + "    await client.get(x)\n" * 12
+    )
+    fixes = [one.fix for one in check(tmp_path, text).findings]
+    assert len(fixes) == 12
+    assert None not in fixes
+    monkeypatch.setattr("flake8_poolhold.flow.releasing.choosing.MOST_LOOKS", 100)
+    findings = check(tmp_path, text).findings
+    assert len(findings) == 12
+    assert {one.fix for one in findings} == {None}
+    assert {
+        note for one in findings for note in one.notes if note.startswith("no fix: f has 12 such calls in 15 lines")
+    }
