@@ -27,7 +27,7 @@ def _block(nodes: list[ast.stmt], places: Places) -> list[Statement]:
         handler = _HANDLERS.get(type(node))
         if handler is not None:
             handler(node, places, emit)
-    return lowered
+    return lowered.copy()  # a list that has grown takes more room than one of its size
 
 
 def _optional(node: ast.expr | None, places: Places) -> Expression | None:
@@ -35,6 +35,8 @@ def _optional(node: ast.expr | None, places: Places) -> Expression | None:
 
 
 def _all(nodes: list[ast.expr], places: Places) -> list[Expression]:
+    if len(nodes) == 1:  # as most are
+        return [lower(nodes[0], places)]
     return [lower(node, places) for node in nodes]
 
 
