@@ -506,6 +506,50 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "a project's own logger",
+            {
+                "notes.py": """
+                    import logging
+
+                    from json import dump
+
+                    class Logger:
+                        def __init__(self, name: str):
+                            self.logger = logging.getLogger(name)
+                            self.file = open(name)
+
+                        def info(self, message: str, *values):
+                            "Tell."
+                            if values:
+                                self.logger.info(message, *values)
+                            self.logger.info(message)
+
+                        def write(self, message: str):
+                            self.logger.info(message)
+                            dump(message, self.file)
+
+                    log = Logger("app")
+                """,
+                "app.py": """
+                    from notes import log
+                    from sqlalchemy import create_engine
+
+                    engine = create_engine("sqlite://")
+
+                    def probe(url: str):
+                        connection = engine.connect()
+                        log.info("connected to %s", url)
+                        connection.close()
+
+                    def record(url: str):
+                        connection = engine.connect()  # error: PHL401
+                        log.write(url)
+                        connection.close()
+                """,
+            },
+            select=ALL,
+        ),
+        case(
             "a default method that those which have the rest of it do not run",
             """
             from abc import ABC, abstractmethod

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _COMMENT = re.compile(rb"noqa", re.IGNORECASE)
 
+_EXCEEDED = "has more ways through it than are followed; what it does counts as nothing, until it is split"
 
 Progress = Callable[[int, int], None]
 """What is told how many files of how many are analysed."""
@@ -132,6 +133,8 @@ class Run:
                     if selected(self._settings, code)
                     for finding in self._ask(rule, flow, path)
                 ]
+                for info in flow.exceeded:
+                    self.modules.problem(path, info.node.span[0], f"`{info.name}` {_EXCEEDED}")
                 told[path] = self._result(path, findings, comments, edits, flow)
         return told
 

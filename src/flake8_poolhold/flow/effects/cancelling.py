@@ -7,6 +7,7 @@ from typing import Literal
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import waits
+from flake8_poolhold.flow.interpreting import summaries
 from flake8_poolhold.flow.model import versions
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, Interruption
 from flake8_poolhold.flow.model.lifetimes import Cancellable
@@ -28,8 +29,6 @@ def at_exit(frame: Frame, places: dict[Place, tuple[tree.Span, str]]) -> None:
     info = frame.function
     if info is None or not places or not info.node.is_async or info.node.is_generator:
         return
-    from flake8_poolhold.flow.interpreting import summaries
-
     for interruption, how in _ways(frame.analysis, info):
         left = summaries.interrupted(frame.analysis, info, "call", interruption)
         for place, (span, name) in places.items():
@@ -43,8 +42,6 @@ def of_provider(analysis: Analysis, info: FunctionInfo, holder: Holder, span: tr
     """How a provider that gives its session back otherwise leaves it out when the request is cancelled."""
     if not info.node.is_async:
         return None
-    from flake8_poolhold.flow.interpreting import summaries
-
     for interruption, how in _ways(analysis, info):
         left = summaries.interrupted(analysis, info, "exit", interruption)
         if left is not None and left.holder(holder.place).kinds & {GIVEN, HELD}:

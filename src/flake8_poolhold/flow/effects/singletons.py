@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects.origins import is_made
-from flake8_poolhold.flow.interpreting import calls
+from flake8_poolhold.flow.interpreting import calls, expressions
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import ProcessWide
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import Holder, Instance, Router, Value, holders_in, options
 from flake8_poolhold.flow.naming import names
 
+_HOLDING = (Holder, Instance)
 _SERVICES = (b"FastAPI(", b"APIRouter(", b"Flask(", b"Starlette(")
 """What a module makes that is run by a server, without any other module importing it."""
 
@@ -23,10 +24,10 @@ def of_module(analysis: Analysis, path: str) -> Iterator[ProcessWide]:
     module = analysis.project.module(path)
     for statement in module.body if module is not None else []:
         match statement:
-            case tree.Assign(targets=[tree.Name(id=name)], value=tree.Call()) if _used_by_functions(
-                analysis, path, name
-            ):
-                field = _holds(analysis, path, names.module_name(analysis, path, name))
+            case tree.Assign(targets=[tree.Name(id=name)], value=tree.Call()):
+                value = names.module_name(analysis, path, name)
+                may_hold = any(isinstance(option, _HOLDING) for option in options(value))
+                field = _holds(analysis, path, value) if may_hold and _used_by_functions(analysis, path, name) else None
                 if field is not None:
                     where = _module_function(path, statement.span)
                     yield ProcessWide(where, statement.span, name + field, "module")
@@ -95,8 +96,6 @@ def _is_module_global(frame: Frame, name: str) -> bool:
 
 
 def _is_app(frame: Frame, state: State, owner: tree.Expression) -> bool:
-    from flake8_poolhold.flow.interpreting import expressions
-
     if isinstance(owner, tree.Attribute) and owner.name == "app":
         return True
     return isinstance(expressions.evaluate(frame, state.copy(), owner), Router)

@@ -165,10 +165,9 @@ def used(frame: Frame, state: State, place: Place, *, raced: bool = True, sure: 
     """
     holder = state.holder(place)
     if frame.reporting and not frame.muted:
-        for number in sorted(holder.idle):
-            hold = frame.idle_holds[number]
-            if hold not in frame.analysis.events.idles:
-                frame.analysis.events.idles.append(hold)
+        for number in sorted(holder.idle - frame.told_idle):
+            frame.analysis.events.idles.append(frame.idle_holds[number])
+        frame.told_idle |= holder.idle
     sure = sure and not frame.guesses
     now = msgspec.structs.replace(
         holder,

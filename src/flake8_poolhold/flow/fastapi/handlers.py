@@ -32,7 +32,10 @@ def interpret(analysis: Analysis, info: FunctionInfo, around: tuple[tuple[str, V
             if isinstance(option, Holder):
                 frame.known.setdefault(option.place, option)
     holding.given(frame, state)
-    end = blocks.run(frame, state, info.node.body)
+    try:
+        end = blocks.whole(frame, state, info.node)
+    except blocks.TooManyStepsError:
+        return
     for returned in (*frame.returned_at, *([end] if end is not None else [])):
         background.run(frame, returned)
     summaries.finish(frame, end)

@@ -8,8 +8,8 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.effects import blocking, roles, sharing, tasks, waits
-from flake8_poolhold.flow.interpreting import parameters, places, summaries, telling
+from flake8_poolhold.flow.effects import blocking, driving, engines, lifetimes, origins, roles, sharing, tasks, waits
+from flake8_poolhold.flow.interpreting import logs, parameters, places, summaries, telling
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Frame, FunctionInfo, Mode, Waiting
 from flake8_poolhold.flow.model.states import State, compose, join_states
 from flake8_poolhold.flow.model.values import (
@@ -46,8 +46,6 @@ def apply(
     Entering and leaving a context manager are calls of one `site`, by default the span: what the one makes the other
     finds again.
     """
-    from flake8_poolhold.flow.effects import driving, engines, lifetimes, origins
-
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = parameters.bind(info, function.receiver, function.bound + arguments)
@@ -101,7 +99,8 @@ def apply(
 
 def _as_declared(frame: Frame, state: State, info: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> Value:
     """A call whose body is not read: what it returns is what the annotation says."""
-    frame.may_raise(state)
+    if not logs.only_logs(frame.analysis, info):
+        frame.may_raise(state)
     callee = Frame(frame.analysis, info.path, info, "call", reporting=False)
     return places.Mapping(frame, state, info.id, bound, f"{span[0]}:{span[1]}").value(
         summaries.declared(callee, UNKNOWN)

@@ -22,14 +22,12 @@ _ENDINGS = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "buil
 _CONTAINER = (".get", ".resolve", ".create_object", ".get_instance")
 """Methods of dependency containers: given a class, they return an instance of it, the same for everybody."""
 
-_LOGGING = ("logging.", "structlog.", "loguru.")
-"""Loggers swallow what goes wrong in them."""
+LOGGERS = ("logging.", "structlog.", "loguru.")
+"""Where the loggers of libraries come from: they swallow what goes wrong in them."""
 
 _QUIET = (
     "builtins.",
-    "logging.",
-    "structlog.",
-    "loguru.",
+    *LOGGERS,
     "warnings.",
     "typing.",
     "copy.",
@@ -95,7 +93,7 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
     if path.startswith(_QUIET):
         for argument in arguments:  # a named tuple keeps them
             frame.escaped.update(holder.place for holder in holders_in(argument.value))
-        if not path.startswith(_LOGGING):
+        if not path.startswith(LOGGERS):
             frame.may_raise(state)
         return Library(f"{path}()") if not path.startswith("builtins.") else UNKNOWN
     return ordinary(frame, state, callee, arguments, span)

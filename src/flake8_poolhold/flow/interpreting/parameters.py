@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.fastapi import dependencies
 from flake8_poolhold.flow.interpreting import expressions, recursion
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.states import State
@@ -56,8 +57,6 @@ def _general(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree
             return value
     if parameter.default is not None:
         depends = expressions.evaluate(frame, State(), parameter.default)
-        from flake8_poolhold.flow.fastapi import dependencies
-
         provided = dependencies.provided_type(analysis, depends, place)
         if provided is not None:
             return provided

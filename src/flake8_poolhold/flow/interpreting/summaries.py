@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from flake8_poolhold.flow.effects import holding, tasks
+from flake8_poolhold.flow.effects import driving, engines, holding, lifetimes, tasks
+from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.interpreting import blocks, contexts, parameters, places, recursion
 from flake8_poolhold.flow.model.frames import (
     Analysis,
@@ -72,7 +73,11 @@ def _interpret(analysis: Analysis, info: FunctionInfo, context: Context) -> Summ
         return Summary(declared(Frame(analysis, info.path, info, "call", False), UNKNOWN), NOTHING, None, ())
     reporting = not context.known and not context.fields and context.mode == "call"
     frame = Frame(analysis, info.path, info, context.mode, reporting)
-    return finish(frame, blocks.run(frame, _start(frame, info, context), info.node.body))
+    try:
+        end = blocks.whole(frame, _start(frame, info, context), info.node)
+    except blocks.TooManyStepsError:
+        return Summary(declared(frame, UNKNOWN), NOTHING, None, ())
+    return finish(frame, end)
 
 
 def interrupted(analysis: Analysis, info: FunctionInfo, mode: Mode, how: Interruption) -> State | None:
@@ -81,7 +86,10 @@ def interrupted(analysis: Analysis, info: FunctionInfo, mode: Mode, how: Interru
     frame = Frame(analysis, info.path, info, mode, reporting=False)
     frame.interrupted = how
     frame.muted = True
-    blocks.run(frame, _start(frame, info, context), info.node.body)
+    try:
+        blocks.whole(frame, _start(frame, info, context), info.node)
+    except blocks.TooManyStepsError:
+        return None
     return frame.raised
 
 
@@ -108,13 +116,9 @@ def _start(frame: Frame, info: FunctionInfo, context: Context) -> State:
 
 def finish(frame: Frame, state: State | None) -> Summary:
     """The summary of a function whose body has been run; `state` is where it falls off its end."""
-    from flake8_poolhold.flow.effects import driving, engines, lifetimes
-
     normal = frame.yielded if frame.mode == "enter" else merge_all((*frame.returned_at, state))
     returns = declared(frame, bounded(join(_results(frame, state))))
     if frame.function is not None and frame.reporting:
-        from flake8_poolhold.flow.fastapi import handlers
-
         lifetimes.at_exit(frame, normal, returns)
         driving.at_exit(frame, normal)
         engines.at_exit(frame, normal, returns)

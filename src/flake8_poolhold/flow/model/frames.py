@@ -9,6 +9,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
+from flake8_poolhold.flow.model.files import ByFile
 from flake8_poolhold.flow.model.lifetimes import (
     Cancellable,
     Driven,
@@ -22,6 +23,7 @@ from flake8_poolhold.flow.model.lifetimes import (
     Unawaited,
     Unclosed,
 )
+from flake8_poolhold.flow.model.pending import Pending
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.reach import Reach
 from flake8_poolhold.flow.model.scopes import Scope
@@ -218,87 +220,7 @@ Gaps = dict[tuple[Site, str], dict[Site, bool]]
 
 
 _GIVES_BACK = frozenset({"close", "aclose", "rollback"})
-MOST_TRIES = 2
-"""How often a summary is derived anew because it rested on a value that was found later."""
-
-
-class Aside(msgspec.Struct, frozen=True):
-    """A result that rests on assumptions: about the derivation at `lowest`, at least, and on values not yet found."""
-
-    result: Any
-    lowest: int
-    unfound: frozenset[int]
-
-
-class Pending:
-    """The results that are being derived, outermost first, and those that rest on an assumption about one of them.
-
-    A result is the summary of a function or a value.
-    """
-
-    def __init__(self) -> None:
-        self.position: dict[object, int] = {}
-        self.assumed: list[Any] = []
-        self.asked: set[int] = set()
-        self.aside: dict[object, Aside] = {}
-        self._lowest: list[int] = []
-        self._unfound: list[frozenset[int]] = []
-        self._values: set[int] = set()
-        self._tries: dict[object, int] = {}
-
-    def enter(self, context: object, assumed: object, *, is_value: bool) -> None:
-        """Begin to derive the result for `context`."""
-        position = len(self.assumed)
-        self.position[context] = position
-        self.assumed.append(assumed)
-        self._lowest.append(position)
-        self._unfound.append(frozenset())
-        if is_value:
-            self._values.add(position)
-
-    def leave(self, context: object) -> tuple[int, frozenset[int]]:
-        """End the innermost derivation; what it rests on, itself excepted. What rests on its not being found goes."""
-        position = self.position.pop(context)
-        self.assumed.pop()
-        if position in self._values:
-            self._values.discard(position)
-            for other in [other for other, aside in self.aside.items() if position in aside.unfound]:
-                del self.aside[other]
-        return self._lowest.pop(), self._unfound.pop() - {position}
-
-    def rests_on(self, position: int, unfound: frozenset[int] = frozenset()) -> None:
-        """The innermost derivation rests on the assumption about the one at `position`, and on values not yet found."""
-        if self._lowest:
-            self._lowest[-1] = min(self._lowest[-1], position)
-            mine = unfound | {position} if position in self._values else unfound
-            if mine:
-                self._unfound[-1] |= mine
-
-    def awaits_value(self) -> bool:
-        """Whether the innermost derivation rests on a value not yet found: it is repeated when that is found."""
-        return bool(self._unfound and self._unfound[-1])
-
-    def put_aside(self, context: object, result: object, lowest: int, unfound: frozenset[int]) -> None:
-        """Keep a result that rests on assumptions until they are settled.
-
-        What was forgotten before is kept even when a value is found later: values that need each other in many ways
-        would be sought again and again.
-        """
-        tries = self._tries[context] = self._tries.get(context, 0) + 1
-        self.aside[context] = Aside(result, lowest, unfound if tries < MOST_TRIES else frozenset())
-
-    def settled(self, position: int) -> dict[object, Any]:
-        """What was kept aside until the derivation at `position` is settled."""
-        if not self.aside:
-            return {}
-        found = {other: aside for other, aside in self.aside.items() if aside.lowest >= position}
-        for other in found:
-            del self.aside[other]
-        return {other: aside.result for other, aside in found.items()}
-
-    def forget(self, position: int) -> None:
-        """Another round begins: what was derived in the last one goes."""
-        self.settled(position)
+"""What is taken not to fail where it cleans up."""
 
 
 class Analysis:
@@ -313,6 +235,7 @@ class Analysis:
         self.classes: dict[str, ClassInfo] = {}
         self.implementations: Memo[tuple[str, str], list[FunctionInfo]] = Memo(self.tracker)
         self.serving: Memo[str, frozenset[str]] = Memo(self.tracker)
+        self.logs: Memo[str, bool] = Memo(self.tracker)
         self.mros: Memo[str, tuple[tuple[str, ...], tuple[str, ...]]] = Memo(self.tracker)
         self.aliases: Memo[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = Memo(self.tracker)
         self.results: Memo[object, Any] = Memo(self.tracker)
@@ -337,14 +260,56 @@ class Analysis:
         self.roles: dict[str, Role] = {}
         """By the id of a function, the key of a class."""
         self.events = Events()
+        self.by_file = ByFile()
         self.gaps: Gaps = {}
         self.awaited: dict[str, frozenset[str]] = {}
         self.guarded: Memo[tuple[str, str], frozenset[str]] = Memo(self.tracker)
         self.locals: dict[str, dict[str, list[object]]] = {}
+        self.exceeded: set[str] = set()
+        """The ids of functions with more ways through them than are followed: they count as doing nothing."""
 
 
 class Frame:
     """The interpretation of one function in one context."""
+
+    threaded = False
+    """Whether what is called now runs in a thread, so that it does not block the event loop."""
+    steps = 0
+    """How many statements have been interpreted."""
+    in_loop = False
+    """Whether the statement runs as often as nobody knows: in a loop over something that is not `few`."""
+    guards = 0
+    """How many semaphores, or managers that nobody knows, have been entered."""
+    declared_only = False
+    """Whether calls are not followed, because only types are asked for."""
+    in_greenlet = False
+    """Whether what is called now runs under `run_sync`, where statements give way to the event loop."""
+    raised: State | None = None
+    yielded: State | None = None
+    undecided: list[Blocked] | None = None
+    """The blocking calls of one of several functions that may be called, until it is known what the others do."""
+    not_none: frozenset[str] = frozenset()
+    streams = False
+    """Whether a handler's session is still open while its response is sent."""
+    unwinding = False
+    """Whether an exception is on its way out: a block is left, or a `finally` run, because of it."""
+    locks = 0
+    """How many locks are held here: what is done under one is never done twice at once."""
+    interrupted: Interruption | None = None
+    """Set when it is asked what an interruption leaves behind: then nothing else is raised."""
+    shields = 0
+    cleaning = 0
+    """How many `finally` blocks are run."""
+    handling = 0
+    """How many handlers of exceptions are around."""
+    thrown = 0
+    """Whether a generator that is thrown away cleans up here."""
+    calling = ""
+    """The last name of what is being called, empty if it has none."""
+    guesses = 0
+    """How many times it is open here which of several holders is meant."""
+    grouped: list[Value] | None = None
+    """The tasks of the innermost task group that is open."""
 
     def __init__(
         self, analysis: Analysis, path: str, function: FunctionInfo | None, mode: Mode, reporting: bool
@@ -355,17 +320,6 @@ class Frame:
         self.mode = mode
         self.reporting = reporting
         self.muted = mode == "exit"
-        self.threaded = False
-        """Whether what is called now runs in a thread, so that it does not block the event loop."""
-        self.in_loop = False
-        """Whether the statement runs as often as nobody knows: in a loop over something that is not `few`."""
-        self.guards = 0
-        """How many semaphores, or managers that nobody knows, have been entered."""
-        self.declared_only = False
-        """Whether calls are not followed, because only types are asked for."""
-        self.in_greenlet = False
-        """Whether what is called now runs under `run_sync`, where statements give way to the event loop."""
-        self.raised: State | None = None
         self.handlers: list[State | None] = []
         self.asked: dict[Place, list[Asked]] = {}
         """By session: the dependencies of this handler, in the order in which they ran."""
@@ -373,12 +327,9 @@ class Frame:
         self.continues: list[State] = []
         self.returned_at: list[State] = []
         self.returns: list[Value] = []
-        self.yielded: State | None = None
         self.yields: list[Value] = []
         self.waits: dict[object, Waiting] = {}
         self.blocks: dict[object, Block] = {}
-        self.undecided: list[Blocked] | None = None
-        """The blocking calls of one of several functions that may be called, until it is known what the others do."""
         self.made: dict[Place, tuple[tree.Span, str]] = {}
         self.received: dict[Place, tuple[tree.Span, str]] = {}
         """Holders that functions of the project have made for this one."""
@@ -398,38 +349,18 @@ class Frame:
         self.providers: dict[Place, str] = {}
         self.known: dict[Place, Holder] = {}
         self.idle_holds: list[Hold] = []
-        self.not_none: frozenset[str] = frozenset()
+        self.told_idle: set[int] = set()
+        """Which of them are among the events already."""
         self.managed: set[Place] = set()
         self.exited: set[Place] = set()
         """Holders of a handler whose providers exit before the response is sent (`scope="function"`)."""
-        self.streams = False
-        """Whether a handler's session is still open while its response is sent."""
         self.stacked: list[Callable[[State], None]] = []
-        self.unwinding = False
-        """Whether an exception is on its way out: a block is left, or a `finally` run, because of it."""
-        self.cleaning = 0
-        """How many `finally` blocks are run: what gives back there is taken not to fail."""
-        self.locks = 0
-        """How many locks are held here: what is done under one is never done twice at once."""
-        self.interrupted: Interruption | None = None
-        """Set when it is asked what an interruption leaves behind: then nothing else is raised."""
-        self.shields = 0
-        self.handling = 0
-        """How many handlers of exceptions are around."""
-        self.thrown = 0
-        """Whether a generator that is thrown away cleans up here."""
-        self.calling = ""
-        """The last name of what is being called, empty if it has none."""
-        self.guesses = 0
-        """How many times it is open here which of several holders is meant."""
         self.started: dict[Value, Started] = {}
         """Tasks and threads that run beside this function, until it waits for them."""
         self.joined: dict[Value, None] = {}
         """Tasks of somebody else that this function waits for."""
         self.doubled: set[Value] = set()
         """Tasks of which it is reported already that they share a holder."""
-        self.grouped: list[Value] | None = None
-        """The tasks of the innermost task group that is open."""
         self.escaped: set[Place] = set()
         self.handed_on: set[Place] = set()
         """Holders given to code that is not understood."""

@@ -152,16 +152,19 @@ class Project:
         if found is None:
             found = self._known(word, name)
             if found is None:
-                files = self._spelling(name.encode()) if name else self._sorted
-                found = [path for path in files if contains(self._bytes_of(path), word, name)]
+                indexed = self._indexed(name.encode()) if name else None
+                spelled, files = word.encode(), self._sorted if indexed is None else indexed
+                found = [path for path in files if spelled in self._bytes_of(path)]
+                if name and indexed is None:
+                    found = [path for path in found if contains(self._bytes_of(path), word, name)]
             self._naming[word, name] = found
         return found
 
-    def _spelling(self, name: bytes) -> list[str]:
-        """Files among which are those with this identifier; from an index as soon as that is cheaper than a search."""
+    def _indexed(self, name: bytes) -> list[str] | None:
+        """The files with this identifier, from an index; `None` as long as a search is cheaper than to make one."""
         self._asked += 1
         if self._asked <= FEW_NAMES or not _IDENTIFIER.fullmatch(name):
-            return self._sorted
+            return None
         if self._words is None:
             self._words = {}
             for path in self._sorted:

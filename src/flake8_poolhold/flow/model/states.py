@@ -118,25 +118,23 @@ Item = TypeVar("Item")
 class Noted(dict[Key, Item]):
     """A dict that notes what was set in it since it was joined into another one, so that this need be joined only."""
 
-    __slots__ = ("into", "since")
-
-    def __init__(self, items: Mapping[Key, Item] | None = None) -> None:
-        super().__init__(items or ())
-        self.into: object = None
-        self.since: dict[Key, None] = {}
+    into: object = None
+    since: dict[Key, None] | None = None
 
     def __setitem__(self, key: Key, item: Item) -> None:
         super().__setitem__(key, item)
-        self.since[key] = None
+        if self.since is not None:
+            self.since[key] = None
 
     def copy(self) -> Noted[Key, Item]:
         other = Noted(self)
-        other.into, other.since = self.into, self.since.copy()
+        if self.since is not None:
+            other.into, other.since = self.into, self.since.copy()
         return other
 
     def news(self, into: object) -> Iterable[Key]:
         """The keys that may be others than those which were joined into `into`, which now are."""
-        keys: Iterable[Key] = self.since if self.into is into else self
+        keys: Iterable[Key] = self.since if self.into is into and self.since is not None else self
         self.into, self.since = into, {}
         return keys
 
@@ -154,8 +152,8 @@ class State:
     ) -> None:
         self.dead = False
         """Set by an expression that never ends, such as a call of a function that always raises."""
-        self.env = env if isinstance(env, Noted) else Noted(env)
-        self.heap = heap if isinstance(heap, Noted) else Noted(heap)
+        self.env = env if isinstance(env, Noted) else Noted(env or ())
+        self.heap = heap if isinstance(heap, Noted) else Noted(heap or ())
         self.holders: dict[Place, HolderState] = holders if holders is not None else {}
 
     def copy(self) -> State:

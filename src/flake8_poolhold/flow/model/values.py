@@ -272,6 +272,7 @@ NONE = Literally(None)
 MOST_OPTIONS = 8
 """A choice of more values than this is as good as unknown. Of implementations of one thing the first speak for all."""
 
+_PLAIN = (Unknown, Literally, Words)
 _ALIKE = (Instance, ClassOf, FunctionOf, Suspended)
 
 
@@ -289,7 +290,7 @@ def join(values: Iterable[Value]) -> Value:
     plain: dict[Value, None] = {}
     for value in values:
         for option in options(value):
-            (plain if isinstance(option, Unknown | Literally | Words) else found)[option] = None
+            (plain if isinstance(option, _PLAIN) else found)[option] = None
     if not found:
         return next(iter(plain)) if len(plain) == 1 else UNKNOWN
     if len(found) > 1:
