@@ -83,6 +83,38 @@ WAITS = {
     "repository": "repository = Notes(db)\nanswer = {w}ask(note.body)\nagain = {w}repository.first()",
 }  # fmt: skip
 
+FORGETTING = {
+    "other arm reads": 'if flag:\n    answer = {w}ask("x")\nelse:\n    answer = note.body',
+    "own rows": 'rows = ({w}db.scalars(select(Note).order_by(Note.id))).all()\nnumber = len(rows)\nanswer = {w}ask(number)',
+    "by a helper": 'same = {w}load(db, 1)\nif same is None:\n    raise HTTPException(404)\nanswer = {w}ask("x")',
+    "by a helper that keeps": 'same = {w}load_and_keep(db, 1)\nanswer = {w}ask("x")\nanswer = KEPT.pop().body',
+    "by a helper that caches": 'same = {w}load_cached(db, 1)\nanswer = {w}ask("x")\nanswer = KEPT[-1].body',
+    "kept elsewhere": 'KEPT.append(note)\nanswer = {w}ask("x")\nanswer = KEPT.pop().body',
+    "kept in an attribute": 'ask.seen = note\nanswer = {w}ask("x")\nanswer = ask.seen.body',
+    "kept by a helper": 'keep(note)\nanswer = {w}ask("x")\nanswer = KEPT.pop().body',
+    "kept by a service": 'notes = Keeping(db)\n{w}notes.first()\nanswer = {w}ask("x")\nanswer = notes.note.body',
+    "in a closure": 'def body():\n    return note.body\nanswer = {w}ask("x")\nanswer = body()',
+    "in a lambda": 'body = lambda one=note: one.body\nanswer = {w}ask("x")\nanswer = body()',
+    "in a sum": 'both = [note] + []\nanswer = {w}ask("x")\nanswer = both[0].body',
+    "rows in a sum": 'rows = ({w}db.scalars(select(Note).order_by(Note.id))).all()\nmore = list(rows) + list(rows)\nanswer = {w}ask("x")\nanswer = more[0].body',
+    "in a global": 'global KEPT\nKEPT = [note]\nanswer = {w}ask("x")\nanswer = KEPT.pop().body',
+    "loaded anew": 'answer = {w}ask("x")\nnote = {w}db.get(Note, 1)\nanswer = note.body',
+    "loaded anew sometimes": 'answer = {w}ask("x")\nif not flag:\n    note = {w}db.get(Note, 1)\nanswer = note.body',
+    "loaded in each turn": 'answer = "none"\nfor turn in range(2):\n    note = {w}db.get(Note, 1)\n    if turn:\n        answer = note.body\n    else:\n        answer = {w}ask("x")',
+    "of the last turn": 'old = None\nfor turn in range(2):\n    if old is not None:\n        answer = old.body\n    old = {w}db.get(Note, 1)\n    answer = {w}ask("x")',
+    "read in the next turn": 'for turn in range(2):\n    if turn:\n        answer = note.body\n        break\n    answer = {w}ask("x")\n    continue',
+    "each of some rows": 'for one in ({w}db.scalars(select(Note).order_by(Note.id))).all() * 2:\n    body = one.body\n    answer = {w}ask("x")\n    if flag:\n        continue\n    break',
+    "changes each of some rows": 'for one in ({w}db.scalars(select(Note).order_by(Note.id))).all() * 2:\n    answer = {w}ask("x")\n    one.answer = str(answer)',
+    "changes one of a sum": 'both = ({w}db.scalars(select(Note).order_by(Note.id))).all() + []\nanswer = {w}ask("x")\nboth[0].answer = str(answer)',
+    "changes one of two lists": 'rows = ({w}db.scalars(select(Note).order_by(Note.id))).all()\nnone = []\nboth = rows + none\nanswer = {w}ask("x")\nboth[0].answer = str(answer)',
+    "changes the better one": 'better = note or {w}db.get(Note, 2)\nanswer = {w}ask("x")\nbetter.answer = str(answer)',
+    "read when it fails": 'try:\n    answer = {w}ask("x")\n    raise ValueError\nexcept ValueError:\n    answer = note.body',
+    "read in the end": 'try:\n    answer = {w}ask("x")\nfinally:\n    answer = note.body',
+    "read behind a break": 'while True:\n    answer = {w}ask("x")\n    if answer:\n        break\n    note = None\nanswer = note.body if note else "none"',
+}  # fmt: skip
+"""What may happen to what was loaded when the call itself needs nothing of it."""
+WAITS |= FORGETTING
+
 INSIDE = {
     "nothing": "",
     "comment": "# the end of the block",
@@ -131,6 +163,41 @@ HARMLESS = ("nothing", "count", "text with", "committed", "refresh", "rolled bac
 LAZY = """
 {a}def count_tags(note: Note) -> int:
     return len({lazy})
+
+
+KEPT: list[Note] = []
+
+
+def keep(note: Note) -> None:
+    KEPT.append(note)
+
+
+{a}def load_and_keep(db: {session}, note_id: int) -> Note | None:
+    found = {w}db.get(Note, note_id)
+    KEPT.append(found)
+    return found
+
+
+def kept(function):
+    {a}def inner(*given):
+        found = {w}function(*given)
+        KEPT.append(found)
+        return found
+
+    return inner
+
+
+@kept
+{a}def load_cached(db: {session}, note_id: int) -> Note | None:
+    return {w}db.get(Note, note_id)
+
+
+class Keeping:
+    def __init__(self, db: {session}) -> None:
+        self.db = db
+
+    {a}def first(self) -> None:
+        self.note = {w}self.db.scalar(select(Note).order_by(Note.id).limit(1))
 """
 
 
@@ -216,6 +283,11 @@ def drawn(seed: int, count: int) -> list[BlockVariant]:
             for opener in OPENERS
             for inside in ("", "adds and commits")
             if inside or opener
+        ]
+        found += [
+            _plain(is_async, maker="", wait=wait, inside=("adds and commits",), opener=opener)
+            for wait in ("nothing of it", *FORGETTING)
+            for opener in ("maker", "session that expires", "reading")
         ]
         found += [_plain(is_async, before=(before,)) for before in BEFORE]
         for maker, opener, wait in itertools.product((MAKER[0], ""), ("maker", "writing"), ("plain", "nothing of it")):

@@ -66,14 +66,14 @@ def test_a_body_in_one_try_is_joined_once_for_each_of_its_variables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     joined: list[int] = []
-    real = states._merge_values
+    real = states._merged
 
-    def merged(into: object, other: object, names: object) -> None:
+    def merged(into: object, other: object, names: object) -> object:
         listed = list(names)  # type: ignore[call-overload]
         joined.append(len(listed))
-        real(into, other, listed)  # type: ignore[arg-type]
+        return real(into, other, listed)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(states, "_merge_values", merged)
+    monkeypatch.setattr(states, "_merged", merged)
     body = "".join(f"        x{number} = g({number})\n" for number in range(300))
     tail = "    except ValueError:\n        pass\n"
     check(tmp_path, f"async def f(db: AsyncSession, g):\n    try:\n{body}{tail}")

@@ -50,11 +50,13 @@ def of(flow: Flow, hold: Hold) -> Remedy:
     return verdict
 
 
-def release(root: Path, body: str, *, provider: str = "get_db", extra: dict[str, str] | None = None) -> Remedy:
-    """The verdict on the first hold of a handler with this body."""
+def release(
+    root: Path, body: str, *, provider: str = "get_db", extra: dict[str, str] | None = None, before: str = ""
+) -> Remedy:
+    """The verdict on the first hold of a handler with this body; `before` stands before it in the module."""
     head = f"\n\n@app.get('/')\nasync def handler(x: int, db=Depends({provider})):\n"
     handler = head + textwrap.indent(textwrap.dedent(body), "    ")
-    flow = flow_of(root, {"app.py": HEAD + PROVIDERS + handler, **(extra or {})})
+    flow = flow_of(root, {"app.py": HEAD + PROVIDERS + before + handler, **(extra or {})})
     mine = [hold for hold in flow.holds if hold.function.name == "handler"]
     first = min(mine, key=lambda hold: (hold.span, hold.name != "db"))
     return of(flow, first)
@@ -243,6 +245,15 @@ class User(Base):
     tags = relationship("Tag")
     text = mapped_column(deferred=True)
     name = mapped_column()
+
+    @property
+    def count(self): return len(self.tags)
+
+    @property
+    def title(self): return self.name.title()
+
+    @property
+    def summary(self): return f"{self.count} of {self.name}"
 """
 
 
@@ -253,6 +264,9 @@ class User(Base):
         pytest.param("me.text", True, id="a deferred column"),
         pytest.param("me", True, id="the whole object"),
         pytest.param("me.name", False, id="a column"),
+        pytest.param("me.count", True, id="a property that reads a relationship"),
+        pytest.param("me.summary", True, id="a property that reads such a property"),
+        pytest.param("me.title", False, id="a property that reads a column"),
     ],
 )
 def test_lazy_attributes_of_sync_sessions(argument: str, lazy: bool, tmp_path: Path) -> None:
@@ -327,3 +341,51 @@ def test_a_session_of_the_module_is_shared(tmp_path: Path) -> None:
     verdict = of(flow, hold)
     assert verdict.statement == "await db.commit()"
     assert "the session is shared" in verdict.doubts
+
+
+HELPERS = """
+    def plain(user): return httpx.get(user.name)
+    def loads(user): return httpx.get(len(user.tags))
+    def further(user): return loads(user)
+    def by_name(user): return httpx.get(getattr(user, "name"))
+    def by_lazy_name(user): return httpx.get(getattr(user, "tags"))
+    def by_any_name(user, name): return httpx.get(getattr(user, name))
+    def looped(user):
+        for one in ("name", "id"):
+            httpx.get(getattr(user, one))
+    def lazily_looped(user):
+        for one in ("name", "tags"):
+            httpx.get(getattr(user, one))
+    def given(call, user): return httpx.get(call(user))
+    def rendered(user): return httpx.get(template.render(user=user))
+    def sent(user): return httpx.post("/", data=user)
+    class Mail:
+        def send(self, user): return httpx.get(user.tags)
+    def mailed(mail, user): return httpx.get(mail.send(user))
+    def counted(user: int): return httpx.post("/", data=user)
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "lazy"),
+    [
+        ("plain(me)", False),
+        ("loads(me)", True),
+        ("further(me)", True),
+        ("by_name(me)", False),
+        ("by_lazy_name(me)", True),
+        ("by_any_name(me, 'name')", True),
+        ("looped(me)", False),
+        ("lazily_looped(me)", True),
+        ("given(len, me)", True),
+        ("rendered(me)", True),
+        ("sent(me)", True),
+        ("mailed(db, me)", True),
+        ("counted(me)", False),
+    ],
+)
+def test_what_a_helper_loads_from_what_it_is_given(call: str, lazy: bool, tmp_path: Path) -> None:
+    body = f"me = db.get(int, 1)\n{call}\n"
+    helpers = textwrap.dedent(HELPERS)
+    verdict = release(tmp_path, body, provider="get_sync", extra={"models.py": LAZY}, before=helpers)
+    assert any("loaded when it is read" in doubt for doubt in verdict.doubts) is lazy

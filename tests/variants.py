@@ -56,6 +56,13 @@ class Note(Base):
     def rename(self, body: str) -> None:
         self.body = body
 
+    def described(self) -> str:
+        return f"{{self.body}} {{len(self.tags)}}"
+
+    @property
+    def label(self) -> str:
+        return f"{{self.body}} {{len(self.tags)}}"
+
 
 {provider}
 
@@ -154,6 +161,30 @@ def append_tag(note: Note) -> None:
 {a}def ask_about_first(db: {session}) -> str:
     found = {w}db.scalar(select(Note.id).order_by(Note.id).limit(1))
     return {w}ask(found)
+
+
+{a}def ask_about_body(note: Note) -> str:
+    return {w}ask(note.body)
+
+
+{a}def ask_about_tags(note: Note) -> str:
+    return {w}ask(len(note.tags))
+
+
+{a}def ask_about(note: Note, attribute: str) -> str:
+    return {w}ask(getattr(note, attribute))
+
+
+{a}def ask_described(note: Note) -> str:
+    return {w}ask(note.described())
+
+
+{a}def ask_labelled(note: Note) -> str:
+    return {w}ask_by(lambda one: one.label, note)
+
+
+{a}def ask_by(name, note: Note) -> str:
+    return {w}ask(name(note))
 
 
 class Box:
@@ -352,6 +383,17 @@ WAITS = {
 }
 
 ASYNC_WAITS = {
+    "helper reads": "answer = {w}ask_about_body(note)",
+    "helper loads": "answer = {w}ask_about_tags(note)",
+    "helper reads by name": 'answer = {w}ask_about(note, "body")',
+    "helper loads by name": 'answer = {w}ask_about(note, "tags")',
+    "property loads": "answer = {w}ask(note.label)",
+    "method loads": "answer = {w}ask(note.described())",
+    "helper calls a method that loads": "answer = {w}ask_described(note)",
+    "helper calls what it is given": "answer = {w}ask_labelled(note)",
+    "another name loads": "send = ask_about_tags\nanswer = {w}send(note)",
+    "one of several loads": 'answer = {{"tags": ask_about_tags, "body": ask_about_body}}["tags" if flag else "body"](note)',
+    "loads behind its own call": "answer = {w}ask(note.body)\nanswer += {w}ask_about_tags(note)",
     "gather": "answer, _ = {w}asyncio.gather(ask(note.id), ask(2))",
     "timeout": "{a}with asyncio.timeout(5):\n    answer = {w}ask(note.id)",
     "task": "task = asyncio.create_task(ask(note.id))\nanswer = {w}task",
@@ -363,6 +405,17 @@ ASYNC_WAITS = {
 }
 
 SYNC_WAITS = {
+    "helper reads": "answer = {w}ask_about_body(note)",
+    "helper loads": "answer = {w}ask_about_tags(note)",
+    "helper reads by name": 'answer = {w}ask_about(note, "body")',
+    "helper loads by name": 'answer = {w}ask_about(note, "tags")',
+    "property loads": "answer = {w}ask(note.label)",
+    "method loads": "answer = {w}ask(note.described())",
+    "helper calls a method that loads": "answer = {w}ask_described(note)",
+    "helper calls what it is given": "answer = {w}ask_labelled(note)",
+    "another name loads": "send = ask_about_tags\nanswer = {w}send(note)",
+    "one of several loads": 'answer = {{"tags": ask_about_tags, "body": ask_about_body}}["tags" if flag else "body"](note)',
+    "loads behind its own call": "answer = {w}ask(note.body)\nanswer += {w}ask_about_tags(note)",
     "lazy attribute": "answer = {w}ask(note.tags[0].name)",
     "lazy in a loop": 'answer = "none"\nfor tag in note.tags:\n    answer = {w}ask(tag.name)',
     "query": 'answer = "none"\nfor one in db.query(Note).order_by(Note.id):\n    answer = {w}ask(one.body)',

@@ -128,8 +128,10 @@ def _names(node: _Import) -> set[str]:
 
 
 def _bound(module: cst.Module) -> set[str]:
-    """The names that a file uses for anything."""
-    return {node.value for node in below(module) if isinstance(node, cst.Name)}
+    """The names that a file uses for anything but the modules from which it imports."""
+    sources = [node.module for node in below(module) if isinstance(node, cst.ImportFrom) and node.module is not None]
+    paths = {id(part) for source in sources for part in below(source)}
+    return {node.value for node in below(module) if isinstance(node, cst.Name) and id(node) not in paths}
 
 
 def _joined(

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from flake8_poolhold.finding import Edit, Finding
-from flake8_poolhold.fixes import CannotFixError
+from flake8_poolhold.fixes import CannotFixError, _imports
 from flake8_poolhold.fixes._code import (
     Code,
     Position,
@@ -24,16 +24,25 @@ from flake8_poolhold.fixes._code import (
     newline,
     plain,
 )
+from flake8_poolhold.fixes._places import parsed
 
 _SMALL = (ast.AnnAssign, ast.Assert, ast.Assign, ast.AugAssign, ast.Delete, ast.Expr, ast.Raise, ast.Return)
 _LATER = (ast.Lambda, ast.GeneratorExp)
 
 
 def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
-    """The edit that inserts the fix's statement. Raises `CannotFixError` where none can stand before the wait."""
+    """The edits that insert the fix's statement, and import what it names.
+
+    Raises `CannotFixError` where none can stand before the wait.
+    """
     if finding.fix is None:
         raise CannotFixError("no fix is offered")
-    return before(finding, text, [finding.fix.statement])
+    found = before(finding, text, [finding.fix.statement])
+    for part in finding.fix.parts:
+        module, spans = parsed(text)
+        source, _, symbol = part.text.partition(":")
+        found += _imports.added(part.path, text, module, spans, source, symbol, own=True)
+    return found
 
 
 def session_of(finding: Finding) -> str:

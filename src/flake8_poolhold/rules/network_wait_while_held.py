@@ -54,14 +54,16 @@ whose callee checks out again before it waits, the fix is made in the callee, wh
 indentation. It needs a block of the function itself, in which nothing from the wait on uses the session. It is safe
 where leaving the block commits nothing that the call could still undo, no object is changed behind the call in a
 block that commits, and nothing is loaded lazily there. What expires at the end of the block is read into variables in
-it.
+it; it is safe only where nothing of it is kept anywhere else.
 
 `commit-before` inserts a commit before the wait, or before the `try` that begins with it. It is safe where all of
-this is proved: the session was made with `expire_on_commit=False`; nothing is pending, flushed or changed on any
-path, nor by code that was not understood; the session is not inside `begin()` or a savepoint and not bound to a
-connection; the wait is not in an `except` or `finally`; nothing lazy is read in the waiting statement; nobody in the
-project listens to commits, unless to work off a queue in `session.info`; every caller is known, and leaves a session
-that it gives in such a state.
+this is proved: the session was made with `expire_on_commit=False`, or it is the function's own and nothing that it
+has loaded is read from the wait on, nor kept anywhere else; nothing is pending, flushed or changed on any path, nor
+by code that was not understood; the session is not inside `begin()` or a savepoint and not bound to a connection; the
+wait is not in an `except` or `finally`; nothing lazy is read in the waiting statement; nobody in the project listens
+to commits, unless to work off a queue in `session.info`; every caller is known, and leaves a session that it gives in
+such a state; a handler that is registered several times has the same dependencies each time. A session of another
+module, such as a registry, is imported for it, which is never safe.
 
 `close-before` inserts a close before the wait, which expires nothing but detaches what was loaded; a sync session's
 attributes are read into variables first. It is safe where, beside the above, no loaded object is changed, refreshed,

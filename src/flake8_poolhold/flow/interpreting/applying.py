@@ -49,7 +49,7 @@ def apply(
     analysis = frame.analysis
     info = analysis.functions[function.function]
     bound = parameters.bind(info, function.receiver, function.bound + arguments)
-    if analysis.watch is not None and analysis.watch.name == info.node.name:
+    if analysis.watch is not None:
         analysis.watch.see(frame, state, info, bound, span)
     role = analysis.roles.get(info.id)
     if role is not None:

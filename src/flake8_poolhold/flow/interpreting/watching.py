@@ -58,8 +58,8 @@ class Watch:
         self.seen: set[tuple[str, tree.Span]] = set()
 
     def see(self, frame: Frame, state: State, callee: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> None:
-        """A function of this name is called."""
-        if frame.muted or frame.declared_only or frame.function is None:
+        """A function is called, of any name."""
+        if callee.node.name != self.name or frame.muted or frame.declared_only or frame.function is None:
             return
         self.seen.add((frame.path, span))
         if callee.id == self.function:
@@ -67,3 +67,17 @@ class Watch:
             mapping = Mapping(frame, now, callee.id, bound, f"{span[0]}:{span[1]}")
             step = frame.step(span, f"calls {callee.name}", "call")
             self.met.append(Met(frame, now, frame.function, mapping, step))
+
+
+class Callees:
+    """The functions that one function calls, by the place of the call."""
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+        self.found: dict[tree.Span, list[FunctionInfo]] = {}
+
+    def see(self, frame: Frame, _state: State, callee: FunctionInfo, _bound: dict[str, Value], span: tree.Span) -> None:
+        """A function is called."""
+        if frame.function is not None and frame.function.id == self._function:
+            known = self.found.setdefault(span, [])
+            known += [] if callee in known else [callee]

@@ -34,7 +34,7 @@ from flake8_poolhold.knowledge import Wait
 
 if TYPE_CHECKING:
     from flake8_poolhold.flow.fastapi.dependencies import Route
-    from flake8_poolhold.flow.interpreting.watching import Met, Unmet, Watch
+    from flake8_poolhold.flow.interpreting.watching import Callees, Met, Unmet, Watch
     from flake8_poolhold.flow.releasing.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
@@ -246,7 +246,7 @@ class Analysis:
         self.analysed: set[str] = set()
         """The files whose functions have been analysed on their own."""
         self.habits: Habits | None = None
-        self.watch: Watch | None = None
+        self.watch: Watch | Callees | None = None
         self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
         """By the id of a function: all calls of it, or why some are not known."""
         self.inclusions: dict[str, list[Depends]] | None = None

@@ -48,11 +48,13 @@ class Pending:
         """End the innermost derivation; what it rests on, itself excepted. What rests on its not being found goes."""
         position = self.position.pop(context)
         self.assumed.pop()
+        unfound = self._unfound.pop()
         if position in self._values:
             self._values.discard(position)
+            unfound -= {position}
             for other in [other for other, aside in self.aside.items() if position in aside.unfound]:
                 del self.aside[other]
-        return self._lowest.pop(), self._unfound.pop() - {position}
+        return self._lowest.pop(), unfound
 
     def rests_on(self, position: int, unfound: frozenset[int] = frozenset()) -> None:
         """The innermost derivation rests on the assumption about the one at `position`, and on values not yet found."""

@@ -126,6 +126,12 @@ class Noted(dict[Key, Item]):
         if self.since is not None:
             self.since[key] = None
 
+    def put(self, items: Mapping[Key, Item]) -> None:
+        """Set all of these."""
+        self.update(items)
+        if self.since is not None:
+            self.since.update(dict.fromkeys(items))
+
     def copy(self) -> Noted[Key, Item]:
         other = Noted(self)
         if self.since is not None:
@@ -184,7 +190,7 @@ def merge(left: State | None, right: State | None) -> State | None:
         return right if left is None else left
     if left is right:
         return left
-    _merge_values(left.env, right.env, right.env)
+    left.env.put(_merged(left.env, right.env, right.env))
     _merge_heap(left.heap, right.heap, right.heap)
     _merge_holders(left.holders, right.holders)
     return left
@@ -196,7 +202,7 @@ def merge_raised(into: State, other: State, *, variables: bool) -> None:
     A body is left at each of its calls: only what is new since the last one is joined.
     """
     if variables:
-        _merge_values(into.env, other.env, other.env.news(into.env))
+        into.env.put(_merged(into.env, other.env, other.env.news(into.env)))
     _merge_heap(into.heap, other.heap, other.heap.news(into.heap))
     _merge_holders(into.holders, other.holders)
 
@@ -209,28 +215,31 @@ def merge_all(states: Iterable[State | None]) -> State | None:
     return joined
 
 
-def _merge_values(into: dict[str, Value], other: dict[str, Value], names: Iterable[str]) -> None:
-    for key in names:
-        known, value = into.get(key), other.get(key)
-        if value is None:
+def _merged(into: dict[str, Value], other: dict[str, Value], names: Iterable[str]) -> dict[str, Value]:
+    """What changes in `into` when `other` is joined to it, of which only these names are looked at."""
+    changed: dict[str, Value] = {}
+    for name in names:
+        known, value = into.get(name), other.get(name)
+        if value is known or value is None:
             continue
         if known is None:
-            into[key] = value
-        elif known is not value and known != value:
-            into[key] = join((known, value))
+            changed[name] = value
+        elif known != value:
+            changed[name] = join((known, value))
+    return changed
 
 
-def _merge_heap(into: Heap, other: Heap, places: Iterable[Place]) -> None:
+def _merge_heap(into: Noted[Place, Fields], other: Noted[Place, Fields], places: Iterable[Place]) -> None:
+    changed: dict[Place, Fields] = {}
     for place in places:
         known, fields = into.get(place), other.get(place)
-        if fields is None:
+        if fields is known or fields is None:
             continue
         if known is None:
-            into[place] = fields
-        elif known is not fields:
-            merged = dict(known)
-            _merge_values(merged, fields, fields)
-            into[place] = merged
+            changed[place] = fields
+        elif news := _merged(known, fields, fields):
+            changed[place] = {**known, **news}
+    into.put(changed)
 
 
 def _merge_holders(into: dict[Place, HolderState], other: dict[Place, HolderState]) -> None:

@@ -286,6 +286,9 @@ def join(values: Iterable[Value]) -> Value:
 
     Of one holder that keeps what it has loaded on some way only it is not known whether it does.
     """
+    values = values if isinstance(values, list | tuple) else list(values)
+    if len(values) == 1:
+        return values[0]
     found: dict[Value, None] = {}
     plain: dict[Value, None] = {}
     for value in values:

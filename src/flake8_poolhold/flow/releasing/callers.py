@@ -179,11 +179,12 @@ def _sites(analysis: Analysis, path: str, name: str, added: bool) -> set[tuple[s
     for info in sorted(around.values(), key=lambda one: one.node.span):
         awaited = {id(one.value): one.span for one in walk(info.node.body) if isinstance(one, tree.Await)}
         found |= {(path, awaited.get(id(one), one.span)) for one in calls[info.id]}
-        _interpret(analysis, info)
+        interpret(analysis, info)
     return found
 
 
-def _interpret(analysis: Analysis, info: FunctionInfo) -> None:
+def interpret(analysis: Analysis, info: FunctionInfo) -> None:
+    """Run a function once more, a handler with its dependencies, for `analysis.watch` to see."""
     if dependencies.route_of(analysis, info) is not None or info.id in handlers.added(analysis):
         handlers.interpret(analysis, info)
     else:

@@ -8,7 +8,17 @@ from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.interpreting.watching import Unmet
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN, join_states
-from flake8_poolhold.flow.releasing import callees, callers, closing, containers, depending, moving, releases, splitting
+from flake8_poolhold.flow.releasing import (
+    callees,
+    callers,
+    closing,
+    containers,
+    depending,
+    moving,
+    naming,
+    releases,
+    splitting,
+)
 from flake8_poolhold.flow.releasing.habits import called_by_name, unread
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
@@ -30,9 +40,10 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     if hold.keeps_loaded is None and not analysis.project.naming("expire_on_commit", "expire_on_commit"):
         hold = msgspec.structs.replace(hold, keeps_loaded=False)  # nobody has asked for anything but the default
     known_callers, unknown = _with_callers(analysis, _as_handler(analysis, hold))
+    known_callers, imports = naming.named(analysis, known_callers)
     found = [
         moving.out_of_block(analysis, hold, around, is_async=is_async),
-        releases.before(analysis, known_callers, unknown),
+        msgspec.structs.replace(releases.before(analysis, known_callers, unknown), parts=imports),
         closing.before(analysis, hold, around, is_async=is_async),
         splitting.around_wait(analysis, hold, around, is_async=is_async),
     ]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
 from flake8_poolhold.flow.releasing import reading
+from flake8_poolhold.flow.releasing.containers import added_up
 from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.later import Later
 from flake8_poolhold.flow.releasing.releases import begins_by_hand, doubts_of_callers, looks_at_transaction
@@ -31,6 +32,8 @@ def before(analysis: Analysis, hold: Hold, around: Surroundings, *, is_async: bo
         return Remedy(NAME, refused=refused)
     reads: tuple[tuple[str, str, str], ...] = ()
     doubts = list(_doubts(analysis, hold, around))
+    if added_up(analysis, hold):
+        doubts.append("what was loaded is part of a sum, which is not followed")
     if later.stale:
         doubts.append("what is read later may have changed by then")
     if not is_async and later.uses.names:

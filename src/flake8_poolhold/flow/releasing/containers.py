@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.model.frames import Hold
+from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 from flake8_poolhold.flow.releasing.uses import mentions, root, uses
 
@@ -23,7 +25,7 @@ def variables(hold: Hold, around: Surroundings) -> frozenset[str]:
     while True:
         before = len(found) + len(kept)
         for node in nodes:
-            _one(node, found, kept)
+            _one(node, found, kept, hold.carriers)
         if len(found) + len(kept) == before:
             break
     if any(_is_own(node) and node.name in kept for node in around.later() if isinstance(node, tree.Attribute)):
@@ -31,16 +33,27 @@ def variables(hold: Hold, around: Surroundings) -> frozenset[str]:
     return frozenset(found)
 
 
-def _one(node: tree.Node, found: set[str], kept: set[str]) -> None:
+def added_up(analysis: Analysis, hold: Hold) -> bool:
+    """Whether a variable with something loaded is an operand by itself: of arithmetic, the facts do not keep that."""
+    first, _, last, _ = hold.function.node.span
+    lines = analysis.project.bytes_of(hold.function.path).decode(errors="replace").splitlines()[first - 1 : last]
+    words = "|".join(re.escape(name) for name in sorted(hold.loaded))
+    operand = rf"(?:[+|*&-]\s*(?:{words})\b(?!\s*[.(\[]))|(?:(?<![.\w])(?:{words})\s*[+|*&-])"
+    return bool(words) and re.search(operand, "\n".join(lines)) is not None
+
+
+def _one(node: tree.Node, found: set[str], kept: set[str], carriers: frozenset[str]) -> None:
     """Note into what a node puts one of the variables; `kept` are the attributes of the function's own object."""
     match node:
-        case tree.Assign(targets=targets, value=value) if value is not None and _has(value, found):
+        case tree.Assign(targets=targets, value=value) if value is not None and _has(value, found, carriers):
             for target in targets:
                 _into(target, found, kept)
-        case tree.For(target=target, iterable=value) | tree.Walrus(target=target, value=value) if _has(value, found):
+        case tree.For(target=target, iterable=value) | tree.Walrus(target=target, value=value) if _has(
+            value, found, carriers
+        ):
             _into(target, found, kept)
         case tree.Call(function=tree.Attribute(value=owner, name=name), arguments=arguments) if name in _PUTS:
-            if any(_has(argument.value, found) for argument in arguments):
+            if any(_has(argument.value, found, carriers) for argument in arguments):
                 _into(owner, found, kept)
         case _:
             pass
@@ -67,9 +80,11 @@ def _is_own(node: tree.Attribute) -> bool:
     return isinstance(node.value, tree.Name) and node.value.id in _OWN
 
 
-def _has(value: tree.Expression, found: set[str]) -> bool:
-    """Whether an expression is one of the objects, or has them inside; an object made of them has."""
+def _has(value: tree.Expression, found: set[str], carriers: frozenset[str]) -> bool:
+    """Whether an expression is one of the objects, or has them inside, as an object made of them or a sum has."""
     if uses([value], found).whole:
+        return True
+    if any(isinstance(node, tree.Compute) and uses(node.parts, found | carriers).whole for node in walk([value])):
         return True
     return any(
         isinstance(call, tree.Call)

@@ -17,6 +17,7 @@ from flake8_poolhold.flow.releasing import listeners
 
 _HARMLESS_LEVELS = frozenset({"AUTOCOMMIT", "READ COMMITTED", "READ UNCOMMITTED"})
 _LAZY = ("relationship", "Relationship", "deferred", "column_property", "query_expression", "dynamic_loader")
+_PROPERTIES = frozenset({"property", "cached_property", "hybrid_property"})
 STARTS_TASKS = frozenset(
     {
         "create_task", "ensure_future", "start_soon", "run_in_executor", "submit", "Thread", "run_coroutine_threadsafe",
@@ -115,14 +116,23 @@ def _own_commit(analysis: Analysis) -> bool:
 
 
 def _lazy_attributes(analysis: Analysis) -> frozenset[str]:
-    """The names of attributes that the project's mapped classes load only when they are read."""
+    """The names of attributes that the mapped classes load only when they are read, or that read such attributes."""
     found: set[str] = set()
+    properties: list[tree.Function] = []
     for path in sorted({path for word in _LAZY for path in analysis.project.naming(word)}):
         module = analysis.project.module(path)
         for node in walk(module.body) if module is not None else ():
             if isinstance(node, tree.Assign) and isinstance(node.value, tree.Call) and _is_lazy(node.value):
                 found.update(target.id for target in node.targets if isinstance(target, tree.Name))
+            elif isinstance(node, tree.Function) and any(name_of(one) in _PROPERTIES for one in node.decorators):
+                properties.append(node)
+    while more := [one for one in properties if one.name not in found and _reads_one(one, found)]:
+        found.update(one.name for one in more)
     return frozenset(found)
+
+
+def _reads_one(function: tree.Function, names: set[str]) -> bool:
+    return any(isinstance(node, tree.Attribute) and node.name in names for node in walk(function.body))
 
 
 def _is_lazy(call: tree.Call) -> bool:

@@ -12,6 +12,8 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.releasing import owning, reading
+from flake8_poolhold.flow.releasing.containers import added_up
+from flake8_poolhold.flow.releasing.forgetting import stays
 from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
@@ -38,6 +40,10 @@ def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asy
         return Remedy(NAME, refused=refused)
     reads: tuple[tuple[str, str, str], ...] = ()
     doubts = list(_doubts(hold, block))
+    if block.commits and added_up(analysis, hold):
+        doubts.append("what was loaded is part of a sum, which is not followed")
+    if block.commits and not hold.keeps_loaded and not stays(analysis, hold, around):
+        doubts.append("what the block has loaded, and expires at its end, may be kept elsewhere")
     if used.names and (not is_async or (block.commits and not hold.keeps_loaded)):
         named = None
         if not (used.whole or used.given) and not reading.binds(tail, used.names):

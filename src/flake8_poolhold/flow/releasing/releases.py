@@ -15,6 +15,8 @@ from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN, HolderState
+from flake8_poolhold.flow.releasing import lazies
+from flake8_poolhold.flow.releasing.forgetting import forgets
 from flake8_poolhold.flow.releasing.habits import (
     LOOKS_AT_TRANSACTION,
     STARTS_TASKS,
@@ -22,6 +24,7 @@ from flake8_poolhold.flow.releasing.habits import (
     habits,
     name_of,
 )
+from flake8_poolhold.flow.releasing.liveness import still_read
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
@@ -79,7 +82,11 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str, *,
 
 def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool, unknown: str | None) -> Iterator[str]:
     """What a commit here relies on that is not proved."""
-    yield from _doubts_of_state(hold)
+    yield from doubts_of_writes(hold.state)
+    if not hold.keeps_loaded and not forgets(analysis, hold, around):
+        yield (
+            "`expire_on_commit=False` is not proved" if hold.keeps_loaded is None else "a commit expires loaded objects"
+        )
     yield from doubts_of_callers(analysis, hold, unknown)
     if not around.levels:
         yield "the statement that waits was not found"
@@ -93,6 +100,8 @@ def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool
         yield "the function asks in which transaction it is"
     if _may_load_lazily(analysis, hold, around, is_async):
         yield "an attribute that is loaded when it is read may check out again before the call"
+    elif not is_async and any(_may_load_lazily(analysis, *later, is_async) for later in _further(analysis, hold)):
+        yield "an attribute that is loaded when it is read may check out again before a later call"
     yield from habits(analysis).doubts
 
 
@@ -100,15 +109,6 @@ def _reaches_in(expression: str) -> bool:
     """Whether the session is reached through a private attribute of something that is not `self`'s own."""
     first, *rest = expression.split(".")
     return any(name.startswith("_") for name in (rest[1:] if first in ("self", "cls") else rest))
-
-
-def _doubts_of_state(hold: Hold) -> Iterator[str]:
-    """What was done with the session on the way to the wait."""
-    yield from doubts_of_writes(hold.state)
-    if hold.keeps_loaded is None:
-        yield "`expire_on_commit=False` is not proved"
-    elif not hold.keeps_loaded:
-        yield "a commit expires loaded objects"
 
 
 def doubts_of_writes(state: HolderState) -> Iterator[str]:
@@ -143,10 +143,8 @@ def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str | None = None
 
 
 def _reads_later(hold: Hold, around: Surroundings) -> bool:
-    """Whether a variable that holds something loaded is read by the waiting statement or behind it."""
-    if not around.levels:
-        return bool(hold.loaded)
-    return any(isinstance(node, tree.Name) and node.id in hold.loaded for node in around.later())
+    """Whether something loaded is read by the waiting statement or behind it."""
+    return bool(still_read(around, hold.loaded))
 
 
 def _reads_first(hold: Hold, around: Surroundings) -> bool:
@@ -173,20 +171,26 @@ def _begins_in(nodes: list[tree.Node]) -> bool:
     return any(id(node) not in entered for node in begun)
 
 
+def _further(analysis: Analysis, hold: Hold) -> Iterator[tuple[Hold, Surroundings]]:
+    """The later waits of the function with the same session, which would not be seen to hold any more."""
+    for one in analysis.events.holds:
+        if one.function is hold.function and one.place == hold.place and one.span[:2] > hold.span[:2]:
+            yield one, Surroundings(one.function.node, one.span)
+
+
 def _may_load_lazily(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool) -> bool:
     """Whether the waiting statement itself may load an attribute on its way to the wait.
 
-    An async session does so only through `awaitable_attrs`; a sync one wherever the project has lazy attributes and the
-    statement reads one, calls a method of a loaded object, or hands the whole object on.
+    An async session does so only through `awaitable_attrs`; a sync one wherever the statement reads a lazy attribute,
+    or hands a loaded object to what may read one.
     """
     parts = around.waiting_parts()
-    if is_async:
-        return any(name_of(node) == "awaitable_attrs" for node in parts) or (
-            bool(analysis.project.naming("awaitable_attrs")) and bool(_whole(parts, hold.loaded))
-        )
-    lazy = habits(analysis).lazy
-    reads = any(isinstance(node, tree.Attribute) and node.name in lazy for node in parts)
-    return bool(lazy) and (reads or bool(_whole(parts, hold.loaded)))
+    lazy = frozenset({"awaitable_attrs"}) if is_async else habits(analysis).lazy
+    if any(isinstance(node, tree.Attribute) and node.name in lazy for node in parts):
+        return True
+    if not lazy or (is_async and not analysis.project.naming("awaitable_attrs")) or not _whole(parts, hold.loaded):
+        return False
+    return lazies.may_read(analysis, hold.function, parts, hold.loaded, lazy)
 
 
 def _whole(parts: list[tree.Node], loaded: frozenset[str]) -> list[tree.Name]:

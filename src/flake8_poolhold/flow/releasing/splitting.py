@@ -8,6 +8,8 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.releasing import owning, reading
+from flake8_poolhold.flow.releasing.containers import added_up
+from flake8_poolhold.flow.releasing.forgetting import stays
 from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.later import Later
 from flake8_poolhold.flow.releasing.remedies import Remedy
@@ -34,6 +36,8 @@ def around_wait(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asyn
     used = later.uses
     reads: tuple[tuple[str, str, str], ...] = ()
     doubts = []
+    if block.commits and added_up(analysis, hold):
+        doubts.append("what was loaded is part of a sum, which is not followed")
     if used.names and (not is_async or (block.commits and not hold.keeps_loaded)):
         named = None
         if not (used.whole or later.binds):
@@ -41,6 +45,8 @@ def around_wait(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asyn
         if named is None:
             return Remedy(NAME, refused="what was loaded before the call is read after it, and cannot be read before")
         reads = named
+    if block.commits and not hold.keeps_loaded and not stays(analysis, hold, around):
+        doubts.append("what the block has loaded, and expires at its end, may be kept elsewhere")
     if hold.state.unsure or hold.escaped:
         doubts.append("code that was not understood may have written or kept the session")
     if any(name_of(node) in STARTS_TASKS for node in walk(block.level.before)):

@@ -49,9 +49,13 @@ class Surroundings:
         nodes = _nodes(waiting)
         return [node for node in nodes if not isinstance(node, _STATEMENTS) or node is self.statement]
 
-    def earlier(self) -> Iterator[tree.Node]:
-        """Everything that may have run when the wait starts: what stands before it, and the loops around it."""
-        for level in self.levels:
+    def earlier(self, within: tree.Statement | None = None) -> Iterator[tree.Node]:
+        """Everything that may have run when the wait starts: what stands before it, and the loops around it.
+
+        With `within`, a statement around the wait, only what has run in one turn of that.
+        """
+        inner = next((index + 1 for index, level in enumerate(self.levels) if level.statement is within), 0)
+        for level in self.levels[inner:]:
             yield from walk(level.before)
             if isinstance(level.statement, tree.For | tree.While):
                 yield from walk(level.statement)

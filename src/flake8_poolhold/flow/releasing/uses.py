@@ -10,7 +10,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects.loaded import CHANGES, READS
 
-_HARMLESS = frozenset(
+HARMLESS = frozenset(
     {
         "model_validate", "from_orm", "validate_python", "len", "str", "repr", "bool", "int", "float", "isinstance",
         "debug", "info", "warning", "error", "exception", "print",
@@ -88,8 +88,8 @@ def _call(node: tree.Call, variables: Collection[str], found: Uses) -> list[obje
     callee = function.name if isinstance(function, tree.Attribute) else root(function)
     rest: list[object] = []
     for argument in node.arguments:
-        if callee not in _HARMLESS:
-            found.given |= {name for name in _handed_on(argument.value) if name in variables}
+        if callee not in HARMLESS:
+            found.given |= {name for name in handed_on(argument.value) if name in variables}
         rest += [] if isinstance(argument.value, tree.Name) and argument.value.id in found.given else [argument]
     if isinstance(function, tree.Attribute) and (name := root(function)) in variables:
         if callee in CHANGES:
@@ -100,17 +100,17 @@ def _call(node: tree.Call, variables: Collection[str], found: Uses) -> list[obje
     return [*rest, function]
 
 
-def _handed_on(value: tree.Expression) -> set[str]:
+def handed_on(value: tree.Expression) -> set[str]:
     """The variables that an argument is, or has as items."""
     match value:
         case tree.Name(id=name):
             return {name}
         case tree.Sequence(items=parts) | tree.Mapping(values=parts) | tree.Either(parts=parts):
-            return {name for part in parts for name in _handed_on(part)}
+            return {name for part in parts for name in handed_on(part)}
         case tree.Starred(value=inner) | tree.Comprehension(element=inner):
-            return _handed_on(inner)
+            return handed_on(inner)
         case tree.Conditional(body=body, otherwise=otherwise):
-            return _handed_on(body) | _handed_on(otherwise)
+            return handed_on(body) | handed_on(otherwise)
         case _:
             return set()
 
