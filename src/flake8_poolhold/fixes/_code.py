@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -76,23 +77,28 @@ def newline(line: str, code: Code) -> str:
 
 def find(body: Sequence[ast.stmt], at: Position, code: Code) -> Waiting:
     """The statement of a block, or of a block inside it, that waits."""
-    for node in body:
-        if code.has(node, at):
-            for block in blocks(node, code):
-                if any(code.has(inner, at) for inner in block):
-                    return find(block, at, code)
-            return Waiting(node, isinstance(node, _COMPOUND) or leads(node, code))
-    raise CannotFixError("the waiting statement was not found; the file may have changed")
+    node = _spanning(body, at, code)
+    if node is None:
+        raise CannotFixError("the waiting statement was not found; the file may have changed")
+    for block in blocks(node, code):
+        if _spanning(block, at, code) is not None:
+            return find(block, at, code)
+    return Waiting(node, isinstance(node, _COMPOUND) or leads(node, code))
 
 
 def enclosing(body: Sequence[ast.stmt], at: Position, code: Code) -> Iterator[ast.stmt]:
     """The statements around a place, outermost first."""
-    for node in body:
-        if code.has(node, at):
-            yield node
-            for block in blocks(node, code):
-                yield from enclosing(block, at, code)
-            return
+    node = _spanning(body, at, code)
+    if node is not None:
+        yield node
+        for block in blocks(node, code):
+            yield from enclosing(block, at, code)
+
+
+def _spanning(body: Sequence[ast.stmt], at: Position, code: Code) -> ast.stmt | None:
+    """The statement of a block that spans a place: they stand in order, and a file may have thousands."""
+    behind = bisect_right(body, at, key=lambda node: code.span(node)[:2])
+    return body[behind - 1] if behind and code.has(body[behind - 1], at) else None
 
 
 def function_around(at: Position, code: Code) -> ast.AST:
