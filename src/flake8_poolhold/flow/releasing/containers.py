@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from flake8_poolhold.facts import tree
@@ -36,10 +37,15 @@ def variables(hold: Hold, around: Surroundings) -> frozenset[str]:
 def added_up(analysis: Analysis, hold: Hold) -> bool:
     """Whether a variable with something loaded is an operand by itself: of arithmetic, the facts do not keep that."""
     first, _, last, _ = hold.function.node.span
-    lines = analysis.project.bytes_of(hold.function.path).decode(errors="replace").splitlines()[first - 1 : last]
+    lines = _lines(analysis.project.bytes_of(hold.function.path))[first - 1 : last]
     words = "|".join(re.escape(name) for name in sorted(hold.loaded))
     operand = rf"(?:[+|*&-]\s*(?:{words})\b(?!\s*[.(\[]))|(?:(?<![.\w])(?:{words})\s*[+|*&-])"
     return bool(words) and re.search(operand, "\n".join(lines)) is not None
+
+
+@functools.lru_cache(maxsize=4)
+def _lines(data: bytes) -> list[str]:
+    return data.decode(errors="replace").splitlines()
 
 
 def _one(node: tree.Node, found: set[str], kept: set[str], carriers: frozenset[str]) -> None:
