@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,7 @@ class Cost(NamedTuple):
 
 def run(command: Sequence[str], folder: Path) -> Cost:
     """Run a command in a folder. Raises RuntimeError when it dies; a linter that finds something does not."""
-    start = os.times().elapsed
+    start = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
     said = process.stderr.read()
@@ -29,7 +30,7 @@ def run(command: Sequence[str], folder: Path) -> Cost:
     process.stderr.close()
     if process.returncode < 0 or b"Traceback" in said:
         raise RuntimeError(f"{' '.join(command[:4])} failed:\n{said.decode(errors='replace')[-2000:]}")
-    return Cost(used.ru_utime + used.ru_stime, os.times().elapsed - start, used.ru_maxrss / 1024)
+    return Cost(used.ru_utime + used.ru_stime, time.perf_counter() - start, used.ru_maxrss / 1024)
 
 
 def medians(command: Sequence[str], folder: Path, times: int, before: Callable[[], None] = lambda: None) -> Cost:

@@ -71,7 +71,7 @@ def _tools(root: Path, files: Path) -> Iterator[Tool]:
     yield Tool("flake8 with flake8-poolhold, warm", "flake8", flake8("flake8-poolhold"))
     yield Tool("flake8 with flake8-async", "flake8_async", flake8("flake8-async", select="ASYNC"))
     yield Tool("flake8 with flake8-bugbear", "bugbear", flake8("flake8-bugbear", select="B"))
-    yield Tool("fixit lint", "fixit", [python, "-m", "fixit", "-q", "lint", "."])
+    yield Tool("fixit lint", "fixit", [python, "-m", "fixit", "--quiet", "lint", "."])
     semgrep = shutil.which("semgrep") or "semgrep"
     rules = str(HERE / "semgrep.yml")
     yield Tool(
@@ -141,6 +141,21 @@ def _row(name: str, cost: Cost, base: Cost, lines: int) -> None:
     print(f"| {name} | {cost.cpu:.2f} | {cost.wall:.2f} | {ratio:.2f} | {speed:,.0f} | {cost.memory:.0f} |", flush=True)
 
 
+def _start(times: int) -> None:
+    """What starting costs: the program, and the plugin beside flake8."""
+    flake8 = "import flake8.main.cli, flake8.checker, flake8.style_guide"
+    programs = {
+        "python, nothing else": ["-c", "pass"],
+        "poolhold --version": ["-m", "flake8_poolhold", "--version"],
+        "importing flake8": ["-c", flake8],
+        "importing flake8 and flake8-poolhold": ["-c", f"{flake8}, flake8_poolhold.plugin"],
+    }
+    print("\n| start | CPU ms | wall ms |\n|---|---:|---:|")
+    for name, program in programs.items():
+        cost = medians([sys.executable, *program], HERE, times)
+        print(f"| {name} | {cost.cpu * 1000:.0f} | {cost.wall * 1000:.0f} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
@@ -153,6 +168,7 @@ def main() -> None:
             made = Path(place, "made-up service")
             generate.write(made, "service", 20_000)
             _bench(made, options.times)
+    _start(options.times)
 
 
 if __name__ == "__main__":

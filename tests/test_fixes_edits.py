@@ -165,6 +165,13 @@ def test_a_finding_without_an_offer_has_no_edits() -> None:
         edits(finding, lambda _: "ask()\n")
 
 
+@pytest.mark.parametrize("newer", ["type X[T] = list[T]\n", "def f[T](x: T): ...\n", "x = f'{a['b']}'\n"])
+def test_newer_syntax_elsewhere_in_the_file_does_not_matter(newer: str) -> None:
+    text = f"{newer}\n\n{HEAD}    await ask()\n"
+    (change,) = edits(finding_in(text), lambda _: text)
+    assert apply(text, (change,)) == text.replace("    await ask()", f"    {COMMIT}\n    await ask()")
+
+
 def test_a_file_that_has_changed_is_refused() -> None:
     text = f"{HEAD}    await ask()\n"
     with pytest.raises(CannotFixError, match="may have changed"):

@@ -671,7 +671,10 @@ ESCAPES = [
         class Repo:
             def __init__(self, db: AsyncSession):
                 self.db = db
-            async def load(self): ...
+            async def load(self):
+                await self.db.execute(select(1))
+            async def log(self):
+                print("started")
 
         class Typed:
             db: AsyncSession
@@ -683,6 +686,7 @@ ESCAPES = [
             tasks.add_task(work, db)  # error: PHL201
             tasks.add_task(work, Repo(db))  # error: PHL201
             tasks.add_task(Repo(db).load)  # error: PHL201
+            tasks.add_task(Repo(db).log)
             tasks.add_task(work, [db])  # error: PHL201
             tasks.add_task(work, {"db": db})  # error: PHL201
             tasks.add_task(lambda: work(db))  # error: PHL201
@@ -724,7 +728,8 @@ ESCAPES = [
         class Service:
             def __init__(self, db: AsyncSession):
                 self.db = db
-            async def run(self): ...
+            async def run(self):
+                await self.db.execute(select(1))
 
         async def f(tasks: BackgroundTasks, service: Service):
             tasks.add_task(service.run)  # error: PHL201
@@ -815,11 +820,18 @@ def test_what_was_recognised_is_counted(tmp_path: Path) -> None:
             async with maker() as db:
                 await db.execute(select(1))
                 await client.get("/")
+
+        async def g(db: AsyncSession, name: str):
+            await db.execute(select(1))
+
+        @app.get("/")
+        async def h(given: AsyncSession = Depends(get_db)): ...
     """
     flow = flow_of(tmp_path, source)
-    assert flow.recognised == (2, 2)  # the sessions of `get_db` and `f`; the calls of `ask` and `f`
+    # the sessions of `get_db` and `f`, those that `g` and `h` are given; the calls of `ask` and `f`
+    assert flow.recognised == (4, 2)
     flow.analyse("app.py")
-    assert flow.recognised == (2, 2)
+    assert flow.recognised == (4, 2)
     with flow.about("other.py"):
         assert flow.recognised == (0, 0)
         assert flow.holds == []
@@ -828,4 +840,4 @@ def test_what_was_recognised_is_counted(tmp_path: Path) -> None:
 
 def test_the_counts_of_a_check_are_those_of_the_flow(tmp_path: Path) -> None:
     result = check(tmp_path, "async def f(db: AsyncSession):\n    await db.execute(select(1))\n")
-    assert (result.counts.files, result.counts.holders, result.counts.waits) == (1, 1, 1)
+    assert (result.counts.files, result.counts.holders, result.counts.waits) == (1, 2, 1)

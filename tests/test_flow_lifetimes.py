@@ -87,10 +87,25 @@ async def block():
 """
 
 
-@pytest.mark.parametrize(("version", "count"), [("", 0), ("sqlalchemy==2.0.31", 1), ("SQLAlchemy[asyncio]==2.0.33", 0)])
-def test_an_old_sqlalchemy_lets_a_close_be_cancelled(tmp_path: Path, version: str, count: int) -> None:
+CANCEL = """
+@app.middleware("http")
+async def log(request, call_next):
+    return await call_next(request)
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "cancels", "count"),
+    [
+        ("", CANCEL, 0),
+        ("sqlalchemy==2.0.31", CANCEL, 1),
+        ("sqlalchemy==2.0.31", "", 0),
+        ("SQLAlchemy[asyncio]==2.0.33", CANCEL, 0),
+    ],
+)
+def test_an_old_sqlalchemy_lets_a_close_be_cancelled(tmp_path: Path, version: str, cancels: str, count: int) -> None:
     (tmp_path / "requirements.txt").write_text(f"{version}\n")
-    assert [code for _, _, code in found(tmp_path, CLOSE, ALL)] == ["PHL405"] * count
+    assert [code for _, _, code in found(tmp_path, CLOSE + cancels, ALL)] == ["PHL405"] * count
 
 
 @pytest.mark.parametrize(
@@ -158,6 +173,66 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "an object that serves requests",
+            """
+            from fastapi import APIRouter, FastAPI
+            from sqlalchemy.orm import scoped_session, sessionmaker
+            from traitlets import Type
+            from traitlets.config import Application
+
+            registry = scoped_session(sessionmaker(engine))
+
+            class Access:
+                pass
+
+            class Counter:
+                def __init__(self, db):
+                    self.db = db
+
+            class Server(Application):
+                access_class = Type(default_value=Access)
+
+                def __init__(self):
+                    self.registry = Counter(registry)
+                    self.own = Counter(registry())  # error: PHL204
+                    self.unread = Counter(maker())
+                    self.opening = maker
+
+                def initialize(self):
+                    self.access = self.access_class(parent=self, db=registry())  # error: PHL204
+
+                def make(self, given):
+                    app = FastAPI()
+                    self.given = given
+
+                    @app.get("/")
+                    async def read():
+                        return self.registry, self.own, self.opening, self.given
+
+                    @app.middleware("http")
+                    async def prepare(request, call_next):
+                        request.state.access = self.access
+                        return await call_next(request)
+
+                    @given.get("/")
+                    async def of_something_else():
+                        return self.unread
+
+                    return app
+
+            class Views:
+                def __init__(self):
+                    self.db = maker()  # error: PHL204
+                    self.unread = maker()
+                    self.router = APIRouter()
+                    self.router.add_api_route("/", self.read)
+
+                async def read(self):
+                    return await self.db.scalar(select(1))
+        """,
+            select=ALL,
+        ),
+        case(
             "a context that child tasks inherit",
             """
             from contextvars import ContextVar
@@ -201,6 +276,42 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                         yield db
                     finally:
                         current.reset(token)
+
+            async def both():
+                await asyncio.gather(ask(), ask())
+        """,
+            select=ALL,
+        ),
+        case(
+            "a context that is reused in two ways, and one that refuses to be entered twice",
+            """
+            from contextvars import ContextVar
+
+            current = ContextVar("current", default=None)
+            alone = ContextVar("alone", default=None)
+
+            @contextlib.asynccontextmanager
+            async def session(given: AsyncSession | None = None):
+                if given is not None:
+                    token = current.set(given)  # error: PHL203
+                    yield given
+                    current.reset(token)
+                elif (known := current.get()) is not None:
+                    yield known
+                else:
+                    async with maker() as db:
+                        token = current.set(db)
+                        yield db
+                        current.reset(token)
+
+            class Unit:
+                async def __aenter__(self):
+                    assert alone.get() is None
+                    alone.set(await engine.connect().__aenter__())
+                    return self
+
+                async def __aexit__(self, *error):
+                    await alone.get().__aexit__(*error)
 
             async def both():
                 await asyncio.gather(ask(), ask())
@@ -392,6 +503,50 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                     report("counted")
                     db.close()
         """,
+            select=ALL,
+        ),
+        case(
+            "a project's own logger",
+            {
+                "notes.py": """
+                    import logging
+
+                    from json import dump
+
+                    class Logger:
+                        def __init__(self, name: str):
+                            self.logger = logging.getLogger(name)
+                            self.file = open(name)
+
+                        def info(self, message: str, *values):
+                            "Tell."
+                            if values:
+                                self.logger.info(message, *values)
+                            self.logger.info(message)
+
+                        def write(self, message: str):
+                            self.logger.info(message)
+                            dump(message, self.file)
+
+                    log = Logger("app")
+                """,
+                "app.py": """
+                    from notes import log
+                    from sqlalchemy import create_engine
+
+                    engine = create_engine("sqlite://")
+
+                    def probe(url: str):
+                        connection = engine.connect()
+                        log.info("connected to %s", url)
+                        connection.close()
+
+                    def record(url: str):
+                        connection = engine.connect()  # error: PHL401
+                        log.write(url)
+                        connection.close()
+                """,
+            },
             select=ALL,
         ),
         case(
@@ -624,6 +779,246 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=ALL,
         ),
         case(
+            "a pool of which a process makes one",
+            """
+            import multiprocessing as mp
+
+            import cappa
+            import click
+
+            @click.group()
+            def one(): ...
+
+            @one.group()
+            def two(): ...
+
+            @two.group()
+            def three(): ...
+
+            @three.command()
+            def count_at_the_prompt():
+                with create_engine(URL).connect() as connection:
+                    print(connection.scalar(select(1)))
+
+            @cappa.command()
+            class Fill:
+                def __call__(self):
+                    fill()
+
+            def fill():
+                with create_engine(URL).connect() as connection:
+                    connection.execute(select(1))
+
+            def count_part(number: int):
+                with create_engine(URL).connect() as connection:
+                    return connection.scalar(select(number))
+
+            def count_all():
+                with mp.Pool(4) as pool:
+                    return pool.starmap_async(count_part, [(1,), (2,)]).get()
+
+            def count_in_thread(number: int):
+                with create_engine(URL).connect() as connection:  # error: PHL406
+                    return connection.scalar(select(number))
+
+            def count_in_threads(pool):
+                return pool.map(lambda number: count_in_thread(number), [1, 2])
+
+            class Migrator:
+                def attach(self):
+                    with create_engine(URL).connect() as connection:
+                        connection.execute(select(1))
+
+                def examine(self):
+                    with create_engine(URL).connect() as connection:  # error: PHL406
+                        connection.execute(select(1))
+
+            @app.on_event("startup")
+            def start():
+                Migrator().attach()
+                Migrator().examine()
+
+            @app.get("/check")
+            def look():
+                Migrator().examine()
+
+            @contextlib.asynccontextmanager
+            async def lifespan(app):
+                with create_engine(URL).connect() as connection:
+                    connection.execute(select(1))
+                yield
+
+            service = FastAPI(lifespan=lifespan)
+        """,
+            select=("PHL406",),
+        ),
+        case(
+            "a pool that only tests make",
+            {
+                "app.py": """
+                    from fastapi import FastAPI
+                    from sqlalchemy import create_engine, select
+
+                    app = FastAPI()
+
+                    def drop():
+                        with create_engine(app.title).connect() as connection:
+                            connection.execute(select(1))
+
+                    def fill():
+                        with create_engine(app.title).connect() as connection:  # error: PHL406
+                            connection.execute(select(1))
+                """,
+                "views.py": """
+                    from app import app, fill
+
+                    @app.post("/fill")
+                    def refill():
+                        fill()
+                """,
+                "conftest.py": """
+                    from app import drop, fill
+
+                    def prepare():
+                        drop()
+                        fill()
+                """,
+            },
+            select=("PHL406",),
+        ),
+        case(
+            "holders that somebody else gives back",
+            """
+            from typing import Any
+
+            from sqlalchemy import Connection, event
+
+            known: dict[int, Any] = {}
+
+            class Connections:
+                def __init__(self):
+                    self.engine = create_engine(URL)
+                    self.known: dict[int, Any] = {}
+
+                def take(self) -> int:
+                    connection = self.engine.connect()
+                    self.known[id(connection)] = connection
+                    return id(connection)
+
+            def take() -> int:
+                connection = engine_of().connect()
+                known[1] = connection
+                return 1
+
+            def engine_of():
+                return create_engine(URL)
+
+            def prepare(context: dict[str, Any]):
+                session = sync_maker()  # error: PHL401
+                session.execute(select(1))
+                context["session"] = session
+
+            @event.listens_for(object, "after_update")
+            def after_update(mapper, connection: Connection, target):
+                session = Session(bind=connection)
+                if session.scalar(select(1)):
+                    return
+                session.commit()
+        """,
+            select=("PHL401",),
+        ),
+        case(
+            "a provider that delegates to another",
+            """
+            from typing import cast
+
+            class Database:
+                def sessions(self):
+                    with Session(engine) as db:
+                        yield db
+
+                def careless(self):
+                    db = Session(engine)
+                    yield db  # error: PHL402
+
+            def get_one():
+                yield from Database().sessions()
+
+            def get_other():
+                yield from cast(Database, services.get("database")).sessions()
+
+            def get_careless():
+                yield from Database().careless()
+
+            @app.get("/")
+            def read(one=Depends(get_one), other=Depends(get_other), third=Depends(get_careless)):
+                return one.scalar(select(1)), other.scalar(select(1)), third.scalar(select(1))
+        """,
+            select=("PHL402", "PHL405"),
+        ),
+        case(
+            "what gives back fails nowhere",
+            """
+            def load():
+                db = sync_maker()
+                try:
+                    rows = db.execute(select(1))
+                    return rows.all()
+                finally:
+                    rows.close()
+                    db.close()
+
+            def report():
+                db = sync_maker()
+                try:
+                    db.execute(select(1))
+                except Exception:
+                    db.rollback()
+                finally:
+                    db.close()
+        """,
+            select=("PHL401",),
+        ),
+        case(
+            "objects that a helper takes out of their session",
+            """
+            from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+            class Base(DeclarativeBase): ...
+
+            class Note(Base):
+                __tablename__ = "notes"
+                id: Mapped[int] = mapped_column(primary_key=True)
+                tags: Mapped[list["Tag"]] = relationship()
+
+            class Tag(Base):
+                __tablename__ = "tags"
+                id: Mapped[int] = mapped_column(primary_key=True)
+
+            async def shout(first: Note, second: Note):
+                print(first.tags, second.tags)
+
+            async def kept(db: AsyncSession):
+                return await db.get(Note, 1)
+
+            async def free(db: AsyncSession):
+                note = await db.get(Note, 1)
+                db.expunge(note)
+                return note
+
+            @app.post("/free")
+            async def start(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                tasks.add_task(shout, await free(db), await free(db))
+
+            @app.post("/kept")
+            async def start_kept(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                first = await free(db)
+                second = await kept(db)
+                tasks.add_task(shout, first=first, second=second)  # error: PHL205
+        """,
+            select=ALL,
+        ),
+        case(
             "objects that stay readable",
             """
             from sqlalchemy.orm import DeclarativeBase, Mapped, make_transient, mapped_column, relationship
@@ -711,6 +1106,53 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
 )
 def test_lifetimes(tmp_path: Path, files: str, select: tuple[str, ...]) -> None:
     assert found(tmp_path, files, select) == marks(tmp_path)
+
+
+def test_a_session_of_one_of_two_makers_goes_by_the_name_of_its_variable(tmp_path: Path) -> None:
+    (finding,) = check(
+        tmp_path,
+        """
+        def opened():
+            if engine.name == "sqlite":
+                return sync_maker()
+            return Session(engine)
+
+        def count():
+            session = opened()
+            total = session.scalar(select(1))
+            session.close()
+            return total
+        """,
+        select=("PHL401",),
+    ).findings
+    assert finding.message.startswith("`session` keeps its connection")
+
+
+def test_the_trail_says_where_resolvers_get_the_session_of_the_context(tmp_path: Path) -> None:
+    (finding,) = check(
+        tmp_path,
+        """
+        from strawberry.fastapi import GraphQLRouter
+
+        def taken(request):
+            return request.state.db
+
+        async def resolve(info):
+            return await taken(info.context["request"]).scalar(select(1))
+
+        async def get_context(request, db: AsyncSession = Depends(get_db)):
+            request.state.db = db
+            return {"request": request}
+
+        router = GraphQLRouter(schema, context_getter=get_context)
+        """,
+        select=ALL,
+    ).findings
+    assert finding.code == "PHL203"
+    assert [step.text for step in finding.trail] == [
+        "`taken` takes the same session out",
+        "`resolve` gets it here",
+    ]
 
 
 def test_tests_and_migrations_are_left_alone(tmp_path: Path) -> None:

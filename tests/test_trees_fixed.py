@@ -70,7 +70,7 @@ def test_every_changed_file_is_python(repaired: Repaired) -> None:
     for path, old in repaired.before.items():
         new = (repaired.root / path).read_bytes()
         if new != old:
-            facts.check(new.decode("utf-8"))  # raises where it is not
+            facts.syntax(new.decode("utf-8"))  # raises where it is not
 
 
 def test_only_the_files_of_a_fix_are_changed(repaired: Repaired) -> None:

@@ -13,7 +13,7 @@ Role = Literal["checkout", "call", "wait", "release", "lock", "note"]
 Applicability = Literal["safe", "unsafe"]
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One piece of evidence in a trail: a place and what happens there, in a few words.
 
     `path` is relative to the project root, with forward slashes.

@@ -25,6 +25,7 @@ class Plugin:
     version = __version__
     _options: ClassVar[argparse.Namespace] = argparse.Namespace()
     _shared: ClassVar[Shared | None] = None
+    _selected: ClassVar[tuple[Settings, Settings, frozenset[str]] | None] = None
 
     def __init__(self, tree: ast.AST, lines: Sequence[str], filename: str) -> None:
         self._lines, self._filename = lines, filename
@@ -32,7 +33,7 @@ class Plugin:
     @classmethod
     def parse_options(cls, options: argparse.Namespace) -> None:
         """Keep flake8's options, and forget what an earlier run of flake8 in this process has read."""
-        cls._options, cls._shared = options, None
+        cls._options, cls._shared, cls._selected = options, None, None
 
     def run(self) -> Iterator[tuple[int, int, str, type[Any]]]:
         """Yield line (1-based), column (0-based), text and type of each finding."""
@@ -45,7 +46,7 @@ class Plugin:
         try:
             if not set(_STDIN).intersection((*named, self._filename)) and not shared.reports(path, named):
                 return
-            settings, codes = _selection(load(path)[0], _named(self._options))
+            settings, codes = self._selection(load(path)[0])
         except ConfigError as error:
             # What a worker process raises must survive pickling.
             raise ValueError(f"poolhold: {error}") from None
@@ -57,6 +58,13 @@ class Plugin:
         for finding in result.findings:
             if finding.code in codes:
                 yield finding.line, finding.column - 1, f"{finding.code} {finding.message}", type(self)
+
+    def _selection(self, settings: Settings) -> tuple[Settings, frozenset[str]]:
+        """What `_selection` tells, asked again only when the settings of a file are not those of the one before."""
+        known = Plugin._selected
+        if known is None or known[0] != settings:
+            known = Plugin._selected = settings, *_selection(settings, _named(self._options))
+        return known[1:]
 
 
 def _named(options: argparse.Namespace) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import re
 import tomllib
@@ -44,8 +45,9 @@ def load(start: Path) -> tuple[Settings, Path | None]:
     code.
     """
     file = find_project_root(start) / "pyproject.toml"
-    table = _table(file)
-    return (_settings(table, file), file) if table is not None else (Settings(), None)
+    data = _data(file)
+    settings = _settings_in(data, file) if data is not None and b"poolhold" in data else None
+    return (settings, file) if settings is not None else (Settings(), None)
 
 
 def override(
@@ -93,16 +95,21 @@ def override(
     )
 
 
-def _table(file: Path) -> dict[str, Any] | None:
-    """Return `[tool.poolhold]` of a pyproject.toml, None when the file or the table does not exist."""
+def _data(file: Path) -> bytes | None:
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
         raise ConfigError(file, "", f"cannot be read: {error.strerror or error}") from None
-    if b"poolhold" not in data:
-        return None
+
+
+@functools.lru_cache(maxsize=8)
+def _settings_in(data: bytes, file: Path) -> Settings | None:
+    """The settings in `[tool.poolhold]` of a pyproject.toml with this content, None when there is no such table.
+
+    They are remembered: flake8 asks for them with each file.
+    """
     try:
         tool = tomllib.loads(data.decode()).get("tool", {})
     except UnicodeDecodeError as error:
@@ -110,9 +117,11 @@ def _table(file: Path) -> dict[str, Any] | None:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, "", f"is not TOML: {error}") from None
     table = tool.get("poolhold") if isinstance(tool, dict) else None
-    if table is not None and not isinstance(table, dict):
+    if table is None:
+        return None
+    if not isinstance(table, dict):
         raise ConfigError(file, _TABLE, f"must be a table, is {type(table).__name__}")
-    return table
+    return _settings(table, file)
 
 
 def _settings(table: dict[str, Any], file: Path) -> Settings:

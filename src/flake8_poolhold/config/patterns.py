@@ -54,7 +54,9 @@ def verdict(spec: GitIgnoreSpec, path: str, folder: bool) -> bool | None:
     asked = f"{path}/" if folder else path
     for pattern in reversed(spec.patterns):
         regex: re.Pattern[str] | None = getattr(pattern, "regex", None)
-        if pattern.include is not None and regex and any(_is_entry(match) for match in regex.finditer(asked)):
+        if pattern.include is None or not regex or not regex.search(asked):
+            continue
+        if any(_is_entry(match) for match in regex.finditer(asked)):
             return pattern.include
     return None
 

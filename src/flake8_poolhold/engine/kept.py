@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -138,17 +138,13 @@ class Kept:
         """The files that contain a word and a name, if that is known."""
         return self._words.get((word, name))
 
-    def keep(self, results: Mapping[str, FileResult], questions: Mapping[str, tuple[Question, ...]]) -> None:
-        """Keep results of this run, with the questions that they rest on."""
+    def keep(self, results: Sequence[tuple[str, FileResult]], questions: Iterable[list[Question]]) -> None:
+        """Keep results of this run, each with the questions that it rests on."""
         stored = self._stored
         self._numbers = self._numbers or {question: number for number, question in enumerate(stored.questions)}
         project = self._project()
-        packed: dict[tuple[Question, ...], bytes] = {}
-        for path, result in results.items():
-            asked = questions[path]
-            if asked not in packed:
-                packed[asked] = self._packed(project, asked)
-            stored.entries[path] = _Entry(msgspec.Raw(_encoder.encode(result)), packed[asked])
+        for (path, result), asked in zip(results, questions, strict=True):
+            stored.entries[path] = _Entry(msgspec.Raw(_encoder.encode(result)), self._packed(project, asked))
             self._is_new = True
 
     def save(self) -> None:
@@ -196,7 +192,7 @@ class Kept:
             entry = other.entries[path]
             stored.entries[path] = _Entry(entry.result, _pack(_moved(_bits(entry.rests_on), places)))
 
-    def _packed(self, project: Project, questions: tuple[Question, ...]) -> bytes:
+    def _packed(self, project: Project, questions: list[Question]) -> bytes:
         numbers = []
         for question in questions:
             number = self._numbers.get(question)

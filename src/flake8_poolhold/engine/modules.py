@@ -1,4 +1,4 @@
-"""The files of one run: their bytes, text and facts, each read once, and what went wrong with them."""
+"""The files of one run: their bytes, text and facts, their bytes read once, and what went wrong with them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 Stamp = tuple[int, int, int, int] | None
 """When a file and its entry were changed (ns), its size and number; `None`: there is none, or nobody knows."""
 
+MOST_TEXTS = 16
+"""So many texts are kept at once; what is found in a file is told, and mended, file by file."""
+
 
 class Modules:
     """Files by their path relative to the root. `changed` gives the content of some, instead of the disk."""
 
     def __init__(self, root: Path, changed: Mapping[str, bytes], stores: Stores | None) -> None:
-        self.root = root
+        self.root, self._folder = root, str(root)
         self.problems: dict[str, Problem] = {}
         self.is_passing = False
         """Whether something failed that may not fail again: what was found is not to be relied on later."""
@@ -61,6 +64,8 @@ class Modules:
     def source(self, path: str) -> Source | None:
         """The text of a file, or `None` and a problem."""
         if path not in self._sources:
+            if len(self._sources) >= MOST_TEXTS:
+                del self._sources[next(iter(self._sources))]
             try:
                 self._sources[path] = decode(self.read(path), path)
             except SourceError as error:
@@ -92,7 +97,7 @@ class Modules:
         source = self.source(path)
         if source is not None:
             try:
-                facts.check(source.text)
+                facts.syntax(source.text)
             except facts.FactsError as error:
                 self.problem(path, error.line, error.reason)
             except (RecursionError, MemoryError):
@@ -166,7 +171,7 @@ class Modules:
 
     def _stamp(self, path: str) -> Stamp:
         try:
-            status = os.stat(os.path.join(self.root, path))
+            status = os.stat(os.path.join(self._folder, path))
         except OSError:
             return None
         return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

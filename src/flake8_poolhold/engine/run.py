@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _COMMENT = re.compile(rb"noqa", re.IGNORECASE)
 
+_EXCEEDED = "has more ways through it than are followed; what it does counts as nothing, until it is split"
 
 Progress = Callable[[int, int], None]
 """What is told how many files of how many are analysed."""
@@ -85,7 +86,7 @@ class Run:
             new = [path for path in wanted if path not in told]
             told |= self._tell(new, view, comments, edits) if new else {}
             if kept is not None and new and not self.modules.is_passing:
-                kept.keep({path: told[path] for path in new}, view.questions(new))
+                kept.keep([(path, told[path]) for path in new], view.questions(new))
         return CheckResult(
             tuple(
                 sorted(
@@ -132,6 +133,8 @@ class Run:
                     if selected(self._settings, code)
                     for finding in self._ask(rule, flow, path)
                 ]
+                for info in flow.exceeded:
+                    self.modules.problem(path, info.node.span[0], f"`{info.name}` {_EXCEEDED}")
                 told[path] = self._result(path, findings, comments, edits, flow)
         return told
 

@@ -19,7 +19,7 @@ from flake8_poolhold.source import deep, discovery
 from flake8_poolhold.source.paths import relative
 from flake8_poolhold.source.text import Source, unwrapped
 
-PATIENCE = 20
+PATIENCE = 100
 """The part of the time that may go into saving, and into looking for changes: one in so many."""
 
 _NEWLINE = re.compile(r"\r\n?")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from posixpath import dirname
 from typing import TYPE_CHECKING
@@ -71,11 +71,11 @@ class View:
 
         return Flow(self.project)
 
-    def questions(self, paths: Collection[str]) -> dict[str, tuple[Question, ...]]:
-        """By file: the questions that what was told of it rests on; of one that was not analysed, its own content."""
+    def questions(self, paths: Collection[str]) -> Iterator[list[Question]]:
+        """Of each file: the questions that what was told of it rests on; of one not analysed, its own content."""
         if "flow" not in self.__dict__:
-            return {path: (("file", path),) for path in paths}
-        return {path: (("file", path), *found) for path, found in self.flow.questions(paths).items()}
+            return ([("file", path)] for path in paths)
+        return ([("file", path), *found] for path, found in zip(paths, self.flow.questions(paths), strict=True))
 
     def kept(self, comments: bool, edits: bool) -> Kept | None:
         """What earlier runs have told of the files; `None` without a cache."""

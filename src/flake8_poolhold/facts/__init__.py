@@ -35,10 +35,10 @@ def extract(path: str, text: str) -> Module:
         return Module(path, lower_module(_parsed(text), text))
 
 
-def check(text: str) -> None:
-    """Raise what `extract` raises on a text that cannot be parsed."""
+def syntax(text: str) -> ast.Module:
+    """The interpreter's tree of a text; of newer syntax, one of what stands in the same places. Raises as `extract`."""
     with warnings.catch_warnings(action="ignore"):
-        _parsed(text)
+        return _parsed(text)
 
 
 def _parsed(text: str) -> ast.Module:

@@ -137,10 +137,22 @@ def _for(node: ast.For | ast.AsyncFor, places: Places, emit: _Emit) -> None:
 def _try(node: ast.Try | ast.TryStar, places: Places, emit: _Emit) -> None:
     body = _block(node.body, places)
     handlers = [
-        tree.Handler(_optional(handler.type, places), handler.name, _block(handler.body, places))
+        tree.Handler(_optional(_caught(handler.type), places), handler.name, _block(handler.body, places))
         for handler in node.handlers
     ]
     emit(tree.Try(body, handlers, _block(node.orelse, places), _block(node.finalbody, places)))
+
+
+def _caught(types: ast.expr | None) -> ast.expr | None:
+    """`A | B` catches nothing in any Python: it stands for newer Python's `A, B` without brackets, see `newer`."""
+    listed: list[ast.expr] = []
+    left = types
+    while isinstance(left, ast.BinOp) and isinstance(left.op, ast.BitOr):
+        listed.insert(0, left.right)
+        left = left.left
+    if left is None or types is None or not listed:
+        return types
+    return ast.copy_location(ast.Tuple([left, *listed], ast.Load()), types)
 
 
 def _with(node: ast.With | ast.AsyncWith, places: Places, emit: _Emit) -> None:

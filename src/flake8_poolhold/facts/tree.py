@@ -7,7 +7,6 @@ comparisons) are folded into `Compute`, which keeps only the parts that matter.
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Callable, Container, Iterator
 from typing import Any, Literal
@@ -385,24 +384,36 @@ _NO_NODES = frozenset({"id", "name", "symbol", "module", "level", "names", "kind
 """Fields that hold no nodes: texts, numbers, places. `Constant.value` is looked at, and is none."""
 
 
-@functools.cache
-def _children(kind: type) -> Callable[[Any], Any] | None:
+def _children(kind: type[Node]) -> Callable[[Any], Any] | None:
     """What gives the parts of a node of this type: one part, a tuple of several, or nothing."""
-    fields = [name for name in getattr(kind, "__struct_fields__", ()) if name not in _NO_NODES and name[:3] != "is_"]
+    fields = [name for name in kind.__struct_fields__ if name not in _NO_NODES and name[:3] != "is_"]
     return operator.attrgetter(*fields) if fields else None
 
 
-def walk(root: object, but: Container[int] | None = None) -> Iterator[Node]:
+_Children = dict[type, Callable[[Any], Any] | None]
+_CHILDREN: _Children = {kind: _children(kind) for kind in Node.__subclasses__()}
+_OWN: _Children = _CHILDREN | dict.fromkeys((Function, Class, Lambda))
+
+
+def walk(root: object, but: Container[int] = ()) -> Iterator[Node]:
     """All nodes below `root`, in no particular order, but those whose `id()` is in `but` and what is below them."""
+    return _walk(root, but, _CHILDREN)
+
+
+def own(root: object) -> Iterator[Node]:
+    """The nodes below `root`: functions and classes among them, but not what is in those."""
+    return _walk(root, (), _OWN)
+
+
+def _walk(root: object, but: Container[int], children: _Children) -> Iterator[Node]:
     waiting: list[Any] = [root]
     while waiting:
         part = waiting.pop()
-        if isinstance(part, Node):
-            if but is not None and id(part) in but:
-                continue
-            yield part
-            children = _children(type(part))
-            if children is not None:
-                waiting.append(children(part))
-        elif isinstance(part, list | tuple):
+        kind = type(part)
+        if kind is list or kind is tuple:
             waiting.extend(part)
+        elif kind in children and not (but and id(part) in but):
+            yield part
+            parts = children[kind]
+            if parts is not None:
+                waiting.append(parts(part))

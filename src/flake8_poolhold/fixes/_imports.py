@@ -10,7 +10,8 @@ from libcst.helpers import get_full_name_for_node
 
 from flake8_poolhold.finding import Edit
 from flake8_poolhold.fixes import CannotFixError, _layout
-from flake8_poolhold.fixes._places import below, end_row, margin, newline
+from flake8_poolhold.fixes._code import margin
+from flake8_poolhold.fixes._places import below, end_row, newline
 from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 

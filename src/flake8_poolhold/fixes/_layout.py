@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from flake8_poolhold.finding import Edit
-from flake8_poolhold.fixes._places import margin
+from flake8_poolhold.fixes._code import margin
 
 _PRAGMA = re.compile(r"\s*#\s*(noqa|type:|pyright:|pylint:|fmt:).*$")
 

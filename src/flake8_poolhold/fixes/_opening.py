@@ -9,7 +9,8 @@ import libcst as cst
 
 from flake8_poolhold.finding import Edit
 from flake8_poolhold.fixes import CannotFixError
-from flake8_poolhold.fixes._places import Position, below, contains, end_row, margin, suites
+from flake8_poolhold.fixes._code import margin
+from flake8_poolhold.fixes._places import Position, below, contains, end_row, suites
 from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import libcst as cst
 
 from flake8_poolhold.facts.tree import Span
-from flake8_poolhold.finding import Edit
 from flake8_poolhold.fixes import CannotFixError
 from flake8_poolhold.fixes._positions import Spans, parse, spans
 
-SMALL: tuple[type, ...] = (
-    cst.AnnAssign, cst.Assert, cst.Assign, cst.AugAssign, cst.Del, cst.Expr, cst.Raise, cst.Return, cst.TypeAlias,
-)  # fmt: skip
-LATER: tuple[type, ...] = (cst.Lambda, cst.GeneratorExp)
 _WANTED: frozenset[type] = frozenset(
     {
         cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.With, cst.Try, cst.TryStar, cst.Match, cst.FunctionDef,
         cst.ClassDef, cst.Attribute, cst.SimpleString, cst.FormattedString, cst.Await, cst.Call, cst.Arg, cst.Param,
-        *SMALL, *LATER,
+        cst.AnnAssign, cst.Assert, cst.Assign, cst.AugAssign, cst.Del, cst.Expr, cst.Raise, cst.Return, cst.TypeAlias,
+        cst.Lambda, cst.GeneratorExp,
     }
 )  # fmt: skip
-_MARGIN = re.compile(r"[ \t\f]*")
 
 Position = tuple[int, int]
-
-
-class Waiting(NamedTuple):
-    """The smallest statement that waits: the node, and whether it is the first one on its line."""
-
-    node: cst.CSTNode
-    leads: bool
 
 
 @functools.lru_cache(maxsize=1)
@@ -47,12 +34,6 @@ def parsed(text: str) -> tuple[cst.Module, Spans]:
     return module, spans(module, _WANTED, text)
 
 
-def margin(line: str) -> str:
-    """The white space that a line begins with."""
-    found = _MARGIN.match(line)
-    return found.group() if found is not None else ""
-
-
 def end_row(node: cst.CSTNode, found: Spans, source: Sequence[str]) -> int:
     """The last line of a statement; the span of a block runs on to the next line that is not empty."""
     row, column = found[id(node)][2:]
@@ -63,53 +44,12 @@ def end_row(node: cst.CSTNode, found: Spans, source: Sequence[str]) -> int:
     return row
 
 
-def inserted(path: str, line: int, column: int, content: str) -> tuple[Edit, ...]:
-    return (Edit(path, line, column, line, column, content),)
-
-
-def plain(indent: str) -> str:
-    """The margin behind its last form feed, where Python begins to count it."""
-    return indent.rpartition("\f")[2]
-
-
 def newline(line: str, module: cst.Module) -> str:
     return line[len(line.rstrip("\r\n")) :] or module.default_newline
 
 
 def contains(span: Span | None, at: Position) -> bool:
     return span is not None and span[:2] <= at < span[2:]
-
-
-def find(body: Sequence[cst.CSTNode], at: Position, found: Spans) -> Waiting:
-    """The statement of a block, or of a block inside it, that waits."""
-    for node in body:
-        if not contains(found.get(id(node)), at):
-            continue
-        if isinstance(node, cst.SimpleStatementLine):
-            return small_in(node.body, at, found, leads=True)
-        for suite in suites(node):
-            if isinstance(suite, cst.SimpleStatementSuite):
-                if any(contains(found.get(id(small)), at) for small in suite.body):
-                    return small_in(suite.body, at, found, leads=False)
-            elif any(contains(found.get(id(inner)), at) for inner in suite.body):
-                return find(suite.body, at, found)
-        return Waiting(node, True)
-    raise CannotFixError("the waiting statement was not found; the file may have changed")
-
-
-def enclosing(body: Sequence[cst.CSTNode], at: Position, found: Spans) -> Iterator[cst.CSTNode]:
-    """The statements around a place, outermost first; of those on one line, the one that has the place."""
-    for node in body:
-        if not contains(found.get(id(node)), at):
-            continue
-        if isinstance(node, cst.SimpleStatementLine):
-            yield from (small for small in node.body if contains(found.get(id(small)), at))
-            return
-        yield node
-        for suite in suites(node):
-            if any(contains(found.get(id(inner)), at) for inner in suite.body):
-                yield from enclosing(suite.body, at, found)
-        return
 
 
 def node_at(root: cst.CSTNode, kind: type[cst.CSTNode], start: Position, found: Spans) -> cst.CSTNode:
@@ -121,19 +61,36 @@ def node_at(root: cst.CSTNode, kind: type[cst.CSTNode], start: Position, found: 
 
 
 def below(root: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """All nodes of a tree, in no particular order."""
+    """All nodes of a tree but white space, comments and punctuation; of two that are in one list, the last first."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
         yield node
-        waiting.extend(node.children)
+        for name in _fields(type(node)):
+            value = getattr(node, name)
+            if isinstance(value, cst.CSTNode):
+                waiting.append(value)
+            elif isinstance(value, list | tuple):
+                waiting.extend(value)
 
 
-def small_in(body: Sequence[cst.CSTNode], at: Position, found: Spans, *, leads: bool) -> Waiting:
-    for index, small in enumerate(body):
-        if contains(found.get(id(small)), at):
-            return Waiting(small, leads and index == 0)
-    raise CannotFixError("the wait is in a statement before which nothing can be inserted")
+@functools.cache
+def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    """The fields of nodes of a type that hold others. `CSTNode.children` makes a new node to tell them."""
+    return tuple(field.name for field in dataclasses.fields(kind) if not field.name.startswith(_LAYOUT))
+
+
+_LAYOUT = (
+    "whitespace", "leading_", "lines_", "trailing_", "header", "footer", "lpar", "rpar", "lbra", "rbra", "comma",
+    "semicolon", "colon", "first_line", "empty_lines", "dot",
+)  # fmt: skip
+"""How the names of the other fields begin."""
+
+
+def function_around(root: cst.CSTNode, at: Position, found: Spans) -> cst.CSTNode:
+    """The innermost function around a position."""
+    around = [node for node in below(root) if isinstance(node, cst.FunctionDef) and contains(found[id(node)], at)]
+    return max(around, key=lambda node: found[id(node)][:2], default=root)
 
 
 def suites(node: cst.CSTNode) -> list[cst.BaseSuite]:

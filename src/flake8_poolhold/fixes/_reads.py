@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import libcst as cst
+import ast
 
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError
-from flake8_poolhold.fixes._places import Position, below, contains
-from flake8_poolhold.fixes._positions import Spans
-from flake8_poolhold.source.text import lines
+from flake8_poolhold.fixes._code import Code, Position, below
 
 
 def statements(finding: Finding) -> list[str]:
@@ -17,25 +15,24 @@ def statements(finding: Finding) -> list[str]:
     return [f"{name} = {variable}.{attribute}" for variable, attribute, name in reads]
 
 
-def replaced(finding: Finding, text: str, root: cst.CSTNode, found: Spans, start: Position) -> tuple[Edit, ...]:
+def replaced(finding: Finding, code: Code, root: ast.AST, start: Position) -> tuple[Edit, ...]:
     """The edits that put the variables in the place of the attributes, in `root` from `start` on."""
     reads = finding.fix.reads if finding.fix is not None else ()
     names = {(variable, attribute): name for variable, attribute, name in reads}
-    source = lines(text)
     edits = []
     for node in below(root) if names else ():
-        if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name):
-            name = names.get((node.value.value, node.attr.value), "")
-            line, column, last, end = found[id(node)]
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            name = names.get((node.value.id, node.attr), "")
+            line, column, last, end = code.span(node)
             if not name or (line, column) < start:
                 continue
-            if line != last or source[line - 1][column - 1 : end - 1] != f"{node.value.value}.{node.attr.value}":
+            if line != last or code.source[line - 1][column - 1 : end - 1] != f"{node.value.id}.{node.attr}":
                 raise CannotFixError("an attribute to be read beforehand is written over several lines")
             edits.append(Edit(finding.path, line, column, line, end, name))
-    return tuple(edits)
+    return tuple(sorted(edits, key=lambda edit: (edit.line, edit.column), reverse=True))
 
 
-def check(finding: Finding, root: cst.CSTNode) -> None:
+def check(finding: Finding, root: ast.AST) -> None:
     """Raise `CannotFixError` where a function does with the session or its objects what the analysis does not look at.
 
     It asks whether the session has an object (`note in db`), or joins lists of objects (`new + old`).
@@ -43,17 +40,12 @@ def check(finding: Finding, root: cst.CSTNode) -> None:
     session, objects = (finding.fix.session, finding.fix.objects) if finding.fix is not None else ((), ())
     for node in below(root):
         match node:
-            case cst.ComparisonTarget(operator=cst.In() | cst.NotIn(), comparator=cst.Name(value=name)):
-                if name in session:
-                    raise CannotFixError("the function asks whether the session has an object")
-            case cst.BinaryOperation(left=left, right=right):
-                if any(isinstance(side, cst.Name) and side.value in objects for side in (left, right)):
+            case ast.Compare(ops=operators, comparators=compared):
+                for operator, right in zip(operators, compared, strict=True):
+                    if isinstance(operator, ast.In | ast.NotIn) and isinstance(right, ast.Name) and right.id in session:
+                        raise CannotFixError("the function asks whether the session has an object")
+            case ast.BinOp(left=left, right=right):
+                if any(isinstance(side, ast.Name) and side.id in objects for side in (left, right)):
                     raise CannotFixError("the function computes with what the session has loaded")
             case _:
                 pass
-
-
-def function_around(root: cst.CSTNode, at: Position, found: Spans) -> cst.CSTNode:
-    """The innermost function around a position."""
-    around = [node for node in below(root) if isinstance(node, cst.FunctionDef) and contains(found[id(node)], at)]
-    return max(around, key=lambda node: found[id(node)][:2], default=root)

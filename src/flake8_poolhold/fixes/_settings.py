@@ -10,7 +10,8 @@ import libcst as cst
 
 from flake8_poolhold.finding import Edit, Finding, Part
 from flake8_poolhold.fixes import CannotFixError, _arguments, _imports, _layout
-from flake8_poolhold.fixes._places import margin, newline, node_at, parsed
+from flake8_poolhold.fixes._code import margin
+from flake8_poolhold.fixes._places import newline, node_at, parsed
 from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 

@@ -12,7 +12,8 @@ import libcst as cst
 
 from flake8_poolhold.finding import Edit, Finding, Part
 from flake8_poolhold.fixes import CannotFixError, Read, _arguments, _imports, _opening
-from flake8_poolhold.fixes._places import below, margin, newline, node_at, parsed
+from flake8_poolhold.fixes._code import margin
+from flake8_poolhold.fixes._places import below, newline, node_at, parsed
 from flake8_poolhold.fixes._positions import Spans
 from flake8_poolhold.source.text import lines
 

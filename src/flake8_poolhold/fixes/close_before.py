@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError, _reads, commit_before
-from flake8_poolhold.fixes._places import find, parsed
+from flake8_poolhold.fixes._code import code_of, find, function_around
 
 
 def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
@@ -15,9 +15,9 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
     if finding.fix is None:
         raise CannotFixError("no fix is offered")
     made = commit_before.before(finding, text, [*_reads.statements(finding), finding.fix.statement])
-    module, found = parsed(text)
+    code = code_of(text)
     at = (finding.line, finding.column)
-    start = found[id(find(module.body, at, found).node)][:2]
-    function = _reads.function_around(module, at, found)
+    start = code.span(find(code.tree.body, at, code).node)[:2]
+    function = function_around(at, code)
     _reads.check(finding, function)
-    return made + _reads.replaced(finding, text, function, found, start)
+    return made + _reads.replaced(finding, code, function, start)

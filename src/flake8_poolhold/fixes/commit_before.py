@@ -6,29 +6,27 @@ own before the waiting one and its comment, or in its line where that is shared 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 
-import libcst as cst
-
-from flake8_poolhold.finding import Edit, Finding
-from flake8_poolhold.fixes import CannotFixError, _imports
-from flake8_poolhold.fixes._places import (
-    LATER,
-    SMALL,
+from flake8_poolhold.finding import Edit, Finding, Part
+from flake8_poolhold.fixes import CannotFixError
+from flake8_poolhold.fixes._code import (
+    Code,
     Position,
     Waiting,
-    below,
-    contains,
+    code_of,
+    elif_of,
     enclosing,
     find,
-    inserted,
     margin,
+    names,
     newline,
-    parsed,
     plain,
 )
-from flake8_poolhold.fixes._positions import Spans
-from flake8_poolhold.source.text import lines
+
+_SMALL = (ast.AnnAssign, ast.Assert, ast.Assign, ast.AugAssign, ast.Delete, ast.Expr, ast.Raise, ast.Return)
+_LATER = (ast.Lambda, ast.GeneratorExp)
 
 
 def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
@@ -40,10 +38,16 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
         raise CannotFixError("no fix is offered")
     found = before(finding, text, [finding.fix.statement])
     for part in finding.fix.parts:
-        module, spans = parsed(text)
-        source, _, symbol = part.text.partition(":")
-        found += _imports.added(part.path, text, module, spans, source, symbol, own=True)
+        found += _imported(part, text)
     return found
+
+
+def _imported(part: Part, text: str) -> tuple[Edit, ...]:
+    from flake8_poolhold.fixes import _imports, _places  # libcst, which most of these fixes do without
+
+    module, spans = _places.parsed(text)
+    source, _, symbol = part.text.partition(":")
+    return _imports.added(part.path, text, module, spans, source, symbol, own=True)
 
 
 def session_of(finding: Finding) -> str:
@@ -53,86 +57,83 @@ def session_of(finding: Finding) -> str:
 
 def before(finding: Finding, text: str, statements: Sequence[str]) -> tuple[Edit, ...]:
     """The edit that inserts some statements before the one that waits. Raises `CannotFixError` where it cannot be."""
-    module, found = parsed(text)
+    code = code_of(text)
     at = (finding.line, finding.column)
-    waiting = find(module.body, at, found)
-    _check(waiting.node, finding, at, found)
+    waiting = find(code.tree.body, at, code)
+    _check(waiting.node, finding, at, code)
     if waiting.leads:
-        waiting = Waiting(_before_try(module, waiting.node, at, found, session_of(finding)), True)
-    line, column = found[id(waiting.node)][:2]
-    every = lines(text)
-    source = every[line - 1]
-    indent = margin(source)
+        waiting = Waiting(_before_try(waiting.node, at, code, session_of(finding)), True)
+    line, column = code.span(waiting.node)[:2]
+    first = code.source[line - 1]
+    indent = margin(first)
     if waiting.leads:
-        while every[line - 2].startswith(f"{indent}#"):  # a comment stays with its statement
+        while code.source[line - 2].startswith(f"{indent}#"):  # a comment stays with its statement
             line -= 1
-        behind = f"{newline(source, module)}{plain(indent)}"
-        return inserted(finding.path, line, len(indent) + 1, "".join(f"{one}{behind}" for one in statements))
-    return inserted(finding.path, line, column, "".join(f"{one}; " for one in statements))
+        behind = f"{newline(first, code)}{plain(indent)}"
+        content, column = "".join(f"{one}{behind}" for one in statements), len(indent) + 1
+    else:
+        content = "".join(f"{one}; " for one in statements)
+    return (Edit(finding.path, line, column, line, column, content),)
 
 
-def _before_try(module: cst.Module, node: cst.CSTNode, at: Position, found: Spans, session: str) -> cst.CSTNode:
+def _before_try(node: ast.stmt, at: Position, code: Code, session: str) -> ast.stmt:
     """The `try` that begins with the waiting statement, or that statement.
 
     What is caught there is meant for the wait. A `try` that looks after the session keeps the new statement inside.
     """
-    around = list(enclosing(module.body, at, found))
+    around = list(enclosing(code.tree.body, at, code))
     while around and around[-1] is not node:
         around.pop()
     for outer in reversed(around[:-1]):
-        if not isinstance(outer, cst.Try | cst.TryStar) or outer.finalbody is not None:
+        if not isinstance(outer, ast.Try | ast.TryStar) or outer.finalbody or outer.body[0] is not node:
             break
-        first = outer.body.body[0]
-        if first is not node and not (isinstance(first, cst.SimpleStatementLine) and first.body[0] is node):
-            break
-        if any(isinstance(one, cst.Name) and one.value == session for part in outer.handlers for one in below(part)):
+        if any(session in names(handler) for handler in outer.handlers):
             break
         node = outer
     return node
 
 
-def _check(node: cst.CSTNode, finding: Finding, at: Position, found: Spans) -> None:
+def _check(node: ast.stmt, finding: Finding, at: Position, code: Code) -> None:
     """Raise when the wait does not follow right after what stands before the statement."""
-    for inner in _later(node):
-        if contains(found.get(id(inner)), at):
-            raise CannotFixError("the wait runs later than the statement that it is written in; make it a function")
-    if isinstance(node, SMALL):
+    if any(code.has(inner, at) for inner in _later(node)):
+        raise CannotFixError("the wait runs later than the statement that it is written in; make it a function")
+    if isinstance(node, _SMALL):
         checkouts = [(step.line, step.column) for step in finding.trail if step.role == "checkout"]
-        if any(contains(found[id(node)], checkout) for checkout in checkouts):
+        if any(code.has(node, checkout) for checkout in checkouts):
             raise CannotFixError("the statement checks the connection out itself; query in a statement of its own")
         return
     match node:
-        case cst.If() if not _in_elif(node, at, found):
+        case ast.If() if not _in_elif(node, at, code):
             return
-        case cst.If():
+        case ast.If():
             raise CannotFixError("the wait is in an `elif`; take it out into a variable first")
-        case cst.With():
+        case ast.With() | ast.AsyncWith():
             if any(_binds(item, session_of(finding)) for item in node.items):
                 raise CannotFixError("the session is opened in the same `with` statement as the wait")
-        case cst.For() | cst.Match():
+        case ast.For() | ast.AsyncFor() | ast.Match():
             return
         case _:
             raise CannotFixError("the wait is in the header of a block; take it out into a variable first")
 
 
-def _later(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+def _later(node: ast.stmt) -> Iterator[ast.expr]:
     """The lambdas and generator expressions in a simple statement or in the header of a block."""
-    waiting = [node]
+    waiting: list[ast.AST] = [node]
     while waiting:
         current = waiting.pop()
-        if isinstance(current, LATER):
+        if isinstance(current, _LATER):
             yield current
-        waiting.extend(child for child in current.children if not isinstance(child, cst.BaseSuite))
+        waiting += [one for one in ast.iter_child_nodes(current) if not isinstance(one, ast.stmt)]
 
 
-def _in_elif(node: cst.If, at: Position, found: Spans) -> bool:
-    rest = node.orelse
-    while isinstance(rest, cst.If):
-        if contains(found.get(id(rest)), at):
+def _in_elif(node: ast.If, at: Position, code: Code) -> bool:
+    inner = elif_of(node, code)
+    while inner is not None:
+        if code.has(inner, at):
             return True
-        rest = rest.orelse
+        inner = elif_of(inner, code)
     return False
 
 
-def _binds(item: cst.WithItem, name: str) -> bool:
-    return item.asname is not None and isinstance(item.asname.name, cst.Name) and item.asname.name.value == name
+def _binds(item: ast.withitem, name: str) -> bool:
+    return isinstance(item.optional_vars, ast.Name) and item.optional_vars.id == name

@@ -9,9 +9,9 @@ import libcst as cst
 
 from flake8_poolhold.finding import Edit, Finding, FixOffer
 from flake8_poolhold.fixes import CannotFixError, _imports, _opening, with_block
-from flake8_poolhold.fixes._places import below, end_row, margin, node_at, parsed
+from flake8_poolhold.fixes._code import margin
+from flake8_poolhold.fixes._places import below, end_row, function_around, node_at, parsed
 from flake8_poolhold.fixes._positions import Spans
-from flake8_poolhold.fixes._reads import function_around
 from flake8_poolhold.source.text import lines
 
 _STEPS = ("next", "anext")

@@ -6,9 +6,9 @@ import libcst as cst
 
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError, _imports, _layout
-from flake8_poolhold.fixes._places import below, contains, margin, newline, node_at, parsed
+from flake8_poolhold.fixes._code import margin
+from flake8_poolhold.fixes._places import below, contains, function_around, newline, node_at, parsed
 from flake8_poolhold.fixes._positions import Spans
-from flake8_poolhold.fixes._reads import function_around
 from flake8_poolhold.source.text import lines
 
 _ITEMS = ("one", "each", "branch", "coroutine")

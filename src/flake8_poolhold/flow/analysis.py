@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 import msgspec
 
 from flake8_poolhold.finding import Gap
 from flake8_poolhold.flow import roots
 from flake8_poolhold.flow.blocking import entries
-from flake8_poolhold.flow.model.frames import Analysis, Blocking, FanOut, FunctionInfo, Hold
+from flake8_poolhold.flow.model.files import Event
+from flake8_poolhold.flow.model.frames import Analysis, FanOut, FunctionInfo, Hold
 from flake8_poolhold.flow.model.lifetimes import (
     Cancellable,
     Driven,
@@ -35,23 +35,6 @@ from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.repairing import awaiting, background, driving, scopes, sequences
 from flake8_poolhold.flow.repairing import blocks as opening
 
-Event = TypeVar(
-    "Event",
-    Blocking,
-    Cancellable,
-    Driven,
-    Escape,
-    FanOut,
-    Hold,
-    InstanceEscape,
-    Leaking,
-    PoolPerCall,
-    ProcessWide,
-    Shared,
-    Unawaited,
-    Unclosed,
-)
-
 
 class Flow:
     """The whole-program analysis of one project. Files are analysed as roots; what they call is read as needed.
@@ -64,7 +47,6 @@ class Flow:
         with project.tracker.finding(WHOLE):
             taught.learn(self._analysis)
         self._reported: set[str] = set()
-        self._events = _ByFile()
         self._gaps: dict[str, list[Gap]] | None = None
         self.repairs = True
         """Whether rules look for repairs, which takes the interpretation of callers."""
@@ -89,10 +71,9 @@ class Flow:
         """The text of this file matters for what is said about the one that is reported on."""
         self._analysis.tracker.ask(("file", path))
 
-    def questions(self, paths: Iterable[str]) -> dict[str, tuple[Question, ...]]:
-        """By file: what was asked about the project to find out what was told about it."""
-        found = self._analysis.tracker.questions(roots.node(path) for path in paths)
-        return {path: found[roots.node(path)] for path in paths}
+    def questions(self, paths: Iterable[str]) -> Iterator[list[Question]]:
+        """Of each file: what was asked about the project to find out what was told about it."""
+        return self._analysis.tracker.questions(roots.node(path) for path in paths)
 
     @property
     def holds(self) -> list[Hold]:
@@ -162,7 +143,7 @@ class Flow:
     @property
     def instances(self) -> list[InstanceEscape]:
         """ORM instances that go to work which outlives their session, where that does not go there too."""
-        with_session = {(event.function.path, event.span) for event in self._analysis.events.escapes}
+        with_session = {(event.function.path, event.span) for event in self._mine(self._analysis.events.escapes)}
         events = self._mine(self._analysis.events.instances)
         found = {(event.function.path, event.span): event for event in events}
         return [event for place, event in found.items() if place not in with_session]
@@ -227,6 +208,12 @@ class Flow:
             }
         return [gap for path in self._reported for gap in self._gaps.get(path, ())]
 
+    @property
+    def exceeded(self) -> list[FunctionInfo]:
+        """The functions of the file that have more ways through them than are followed."""
+        found = (self._analysis.functions[identity] for identity in sorted(self._analysis.exceeded))
+        return [info for info in found if info.path in self._reported]
+
     def function(self, identity: str) -> FunctionInfo | None:
         """A function by its id."""
         return self._analysis.functions.get(identity)
@@ -257,7 +244,7 @@ class Flow:
             return []
         bodies = [
             one
-            for one in self._analysis.events.escapes
+            for one in self._analysis.by_file.of(self._analysis.events.escapes, hold.function.path)
             if one.kind == "stream" and one.function.id == hold.function.id and one.place == hold.place
         ]
         own = [background.own_session(self._analysis, one) for one in bodies[:1]]
@@ -276,21 +263,7 @@ class Flow:
         return [hold for hold in self._mine(holds) if settings.counts(hold.waiting.wait)]
 
     def _mine(self, events: list[Event]) -> list[Event]:
-        return [event for path in sorted(self._reported) for event in self._events.of(events, path)]
-
-
-class _ByFile:
-    """Lists of events that grow, by the file of the function."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[int, dict[str, list[Any]]]] = {}
-
-    def of(self, events: list[Event], path: str) -> list[Event]:
-        seen, groups = self._known.get(id(events), (0, {}))
-        for event in events[seen:]:
-            groups.setdefault(event.function.path, []).append(event)
-        self._known[id(events)] = len(events), groups
-        return groups.get(path, [])
+        return [event for path in sorted(self._reported) for event in self._analysis.by_file.of(events, path)]
 
 
 def _distinct(holds: list[Hold]) -> list[Hold]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flake8_poolhold.flow.effects import callers, providing, singletons
+from flake8_poolhold.flow.effects import providing, resolvers, singletons
 from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.model.frames import Analysis
 from flake8_poolhold.flow.naming import names
@@ -27,7 +27,7 @@ def _analyse(analysis: Analysis, path: str) -> None:
     for outer in scope.functions:
         info = names.outer_function(analysis, path, outer)
         handlers.interpret(analysis, info)
-        shared = callers.resolvers_context(analysis, info)
+        shared = resolvers.context_shared(analysis, info)
         if shared is not None:
             analysis.events.shared.append(shared)
         leaking = providing.leaks(analysis, info)

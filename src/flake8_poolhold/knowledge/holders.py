@@ -19,7 +19,8 @@ Kind = Literal["session", "connection", "engine", "query", "result", "transactio
 class HolderClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One class: the dotted paths it is imported by, and the effect of each method.
 
-    `gives` is the class of the connections that an engine or pool hands out.
+    `gives` is the class of the connections that an engine or pool hands out, or of the session that a registry gives
+    that is called.
     """
 
     names: list[str]

@@ -2,7 +2,7 @@
 
 ## What it does
 Reports `BackgroundTasks.add_task(...)` and `BackgroundTask(...)` whose arguments hold a session that somebody else
-closes: the session itself, a service or repository made with it, a bound method, a `partial`, a closure.
+closes: the session itself, a service or repository made with it, a bound method that uses it, a `partial`, a closure.
 
 ## Why is this bad?
 The task runs after the response, and what it finds depends on the version of FastAPI. Up to 0.105 and from 0.118 on,

@@ -3,8 +3,10 @@
 ## What it does
 Reports a session or connection that a function makes without `async with` or `with`, checks out a connection with, and
 leaves open on a path on which the function returns or raises an `Exception`. So is one that a function of the project
-makes and returns: it is its caller's to close. A session that is returned, yielded, stored in an object, handed to an
-exit stack or, in a `finally`, to any function is somebody else's to close. In a module that is run as a script, an
+makes and returns: it is its caller's to close. A session that is returned, yielded, stored in an object or in a
+container of one or of the module, handed to an exit stack or, in a `finally`, to any function is somebody else's to
+close; one that is bound to a connection has none of its own. A log line and, where it cleans up, a `close()` or a
+`rollback()` are taken not to fail. In a module that is run as a script, an
 exception ends the process, and its connections with it.
 
 ## Why is this bad?

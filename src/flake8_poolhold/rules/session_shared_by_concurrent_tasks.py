@@ -78,6 +78,7 @@ def session_shared_by_concurrent_tasks(flow: Flow) -> Iterator[Finding]:
             "await one after the other, or open a session in each",
             shared.function,
             shared.span,
+            trail=shared.steps,
             notes=why_not,
             fixes=fixes,
         )

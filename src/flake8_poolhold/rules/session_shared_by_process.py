@@ -2,8 +2,10 @@
 
 ## What it does
 Reports a session that is made at import and used by functions (in a variable of a module, or by an object in one), that
-a function stores in a global, or that is put into the state of the application. A scoped session is a registry of
-sessions, not a session, and is silent. So is a script that uses its own variable at its own top level.
+a function stores in a global, that is put into the state of the application, or that an object keeps (itself, or in an
+object that it keeps) whose methods are the handlers, or define them. A scoped session is a registry of sessions, not a
+session, and is silent; what a call of it gives is one. Silent, too, is a script that uses its own variable at its own
+top level.
 
 ## Why is this bad?
 All requests share one transaction and one identity map. Two that run at once meet in the middle: `This session is
@@ -53,7 +55,12 @@ if TYPE_CHECKING:
     from flake8_poolhold.finding import Finding
     from flake8_poolhold.flow.analysis import Flow
 
-_WHERE = {"module": "made at import", "global": "kept in a global", "app": "kept in the application's state"}
+_WHERE = {
+    "module": "made at import",
+    "global": "kept in a global",
+    "app": "kept in the application's state",
+    "handlers": "kept in the object that serves the requests",
+}
 
 
 @rule(code="PHL204")

@@ -34,7 +34,7 @@ def _is_test(analysis: Analysis, function: FunctionInfo) -> bool:
 def _has_own_loop(analysis: Analysis, function: FunctionInfo) -> bool:
     """Whether the module runs the function with `asyncio.run` at its top, or does so elsewhere and nobody calls it."""
     module = analysis.project.module(function.path)
-    if module is None or function.owner:
+    if module is None or function.owner or _RUNNERS.isdisjoint(analysis.project.index(function.path).names):
         return False
     name = function.node.name
     at_top = [one.value for one in statements(module.body) if isinstance(one, tree.Evaluate | tree.Assign)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import msgspec
@@ -36,13 +37,18 @@ def collected(analysis: Analysis, events: Iterable[Blocking]) -> list[Entry]:
 
     Statements of one session in one function are one entry, at the first that runs; so are the calls of one driver.
     """
-    everywhere = {_site(event) for event in analysis.events.blocking}
+
+    @functools.cache
+    def sites(path: str) -> set[tuple[str, int, int, blocking.Sort]]:
+        return {_site(event) for event in analysis.by_file.of(analysis.events.blocking, path)}
+
     groups: dict[tuple[object, ...], list[Blocking]] = {}
     for event in _distinct(events):
         if alone.is_alone(analysis, event.function):
             continue
-        inside = ((step.path, step.line, step.column, sort_of(event)) for step in event.block.steps[1:])
-        if everywhere.isdisjoint(inside):  # else it is reported where the async function behind this call makes it
+        sort = sort_of(event)
+        inside = ((step.path, step.line, step.column, sort) for step in event.block.steps[1:])
+        if not any(site in sites(site[0]) for site in inside):  # else it is reported there
             groups.setdefault(_group(event), []).append(event)
     return [_entry(analysis, group) for group in groups.values()]
 

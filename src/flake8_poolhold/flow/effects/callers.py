@@ -1,16 +1,14 @@
-"""Who runs what it is given several times at once: agents, data loaders, resolvers, tasks that inherit a context."""
+"""Who runs what it is given several times at once: agents, data loaders, tasks that inherit a context."""
 
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import concurrency
-from flake8_poolhold.flow.interpreting import expressions, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Shared
 from flake8_poolhold.flow.model.states import State
-from flake8_poolhold.flow.model.values import BoundArgument, FunctionOf, Holder, Suspended, holders_in, options
-from flake8_poolhold.flow.naming import names
+from flake8_poolhold.flow.model.values import BoundArgument, FunctionOf, Suspended, holders_in, options
 
 TOOLS = {
     "pydantic_ai.Tool": "an agent's parallel tool calls",
@@ -25,7 +23,7 @@ TOOLS = {
 _RUNS_TOOLS = ("ToolNode", "create_react_agent", "create_agent", "AgentExecutor", "initialize_agent")
 """What calls langchain's tools, several at once; a loop over `tool_calls` need not."""
 
-_STARTERS = ("asyncio.gather(", "create_task(", "TaskGroup(")
+_STARTERS = ("gather", "create_task", "TaskGroup")
 
 
 def given(frame: Frame, state: State, path: str, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
@@ -55,25 +53,41 @@ def kept_in_context(
     if frame.muted or not frame.reporting or info is None or not variable:
         return
     held = [holder for argument in arguments for holder in holders_in(argument.value)]
-    if not held or not _reuses(info, variable) or not any(frame.analysis.project.naming(one) for one in _STARTERS):
+    known = any(one.function is info and one.name == variable for one in frame.analysis.events.shared)
+    if known or not held or not _reuses(info, variable) or not _starts_tasks(frame.analysis):
         return
     branches = ("whatever child tasks run here",)
     event = Shared(info, span, variable, held[0].place, held[0].kind, "inherited context", branches, False, False)
     frame.analysis.events.shared.append(event)
 
 
+def _starts_tasks(analysis: Analysis) -> bool:
+    """Whether code of the project runs anything beside anything else."""
+    return any(
+        name in analysis.project.index(path).calls
+        for name in _STARTERS
+        for path in analysis.project.naming(f"{name}(", name)
+        if path.endswith(".py")
+    )
+
+
 def _reuses(info: FunctionInfo, variable: str) -> bool:
-    """Whether a function hands out what it finds in the variable, whichever task it runs in."""
+    """Whether a function hands out what it finds in the variable, whichever task it runs in.
+
+    To look whether something is there, and to refuse to go on, is no reuse.
+    """
     parts = list(walk(info.node.body))
     names_ = {part.id for part in parts if isinstance(part, tree.Name)}
     names_ |= {part.name for part in parts if isinstance(part, tree.Attribute)}
     if "current_task" in names_:
         return False
+    asked = [part.value for part in parts if isinstance(part, tree.NoneTest)]
     return any(
         isinstance(part, tree.Call)
         and isinstance(part.function, tree.Attribute)
         and part.function.name == "get"
         and variable_of(part.function.value) == variable
+        and not any(part is one for one in asked)
         for part in parts
     )
 
@@ -85,47 +99,3 @@ def variable_of(expression: tree.Expression) -> str:
             return name
         case _:
             return ""
-
-
-def resolvers_context(analysis: Analysis, info: FunctionInfo) -> Shared | None:
-    """A GraphQL context that carries a session: the resolvers of sibling fields run at once, and all get it."""
-    if not _is_context_getter(analysis, info):
-        return None
-    for index, parameter in enumerate(info.node.parameters):
-        value = options(summaries.general_value(analysis, info, index, parameter))[0]
-        span = _kept_at(info, parameter.name) if isinstance(value, Holder) else None
-        if isinstance(value, Holder) and span is not None:
-            users = ("sibling resolvers",)
-            return Shared(info, span, parameter.name, value.place, value.kind, "GraphQL context", users, False, False)
-    return None
-
-
-def _is_context_getter(analysis: Analysis, info: FunctionInfo) -> bool:
-    name = info.name
-    for path in analysis.project.naming("context_getter"):
-        if not analysis.project.names_word(path, name):
-            continue
-        module = analysis.project.module(path)
-        for node in walk(module.body if module is not None else []):
-            if not isinstance(node, tree.Call):
-                continue
-            for argument in node.arguments:
-                if argument.keyword == "context_getter" and isinstance(argument.value, tree.Name):
-                    value = expressions.evaluate(names.module_frame(analysis, path), State(), argument.value)
-                    if isinstance(value, FunctionOf) and value.function == info.id:
-                        return True
-    return False
-
-
-def _kept_at(info: FunctionInfo, name: str) -> tree.Span | None:
-    """Where a context getter puts its variable into the context: into the request's state, or into what it returns."""
-    for node in walk(info.node.body):
-        match node:
-            case tree.Assign(targets=[tree.Attribute()], value=tree.Name(id=stored), span=span) if stored == name:
-                return span
-            case tree.Return(value=value, span=span) if value is not None:
-                if any(isinstance(part, tree.Name) and part.id == name for part in walk(value)):
-                    return span
-            case _:
-                pass
-    return None

@@ -7,11 +7,18 @@ from typing import Literal
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import waits
+from flake8_poolhold.flow.interpreting import summaries
 from flake8_poolhold.flow.model import versions
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo, Interruption
 from flake8_poolhold.flow.model.lifetimes import Cancellable
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
 from flake8_poolhold.flow.model.values import Holder, Place
+
+_CANCELLERS = (
+    "BaseHTTPMiddleware", ".middleware(", "WebSocket", "websocket", "wait_for(", "timeout(", "fail_after(",
+    "move_on_after(", "CancelScope", ".cancel(",
+)  # fmt: skip
+"""What cancels a task that closes its session: without any, a server lets a handler run to its end."""
 
 CLOSE_IS_SHIELDED = (2, 0, 33)
 """The first SQLAlchemy of which a `close()` that is cancelled gives the connection back all the same."""
@@ -22,8 +29,6 @@ def at_exit(frame: Frame, places: dict[Place, tuple[tree.Span, str]]) -> None:
     info = frame.function
     if info is None or not places or not info.node.is_async or info.node.is_generator:
         return
-    from flake8_poolhold.flow.interpreting import summaries
-
     for interruption, how in _ways(frame.analysis, info):
         left = summaries.interrupted(frame.analysis, info, "call", interruption)
         for place, (span, name) in places.items():
@@ -37,8 +42,6 @@ def of_provider(analysis: Analysis, info: FunctionInfo, holder: Holder, span: tr
     """How a provider that gives its session back otherwise leaves it out when the request is cancelled."""
     if not info.node.is_async:
         return None
-    from flake8_poolhold.flow.interpreting import summaries
-
     for interruption, how in _ways(analysis, info):
         left = summaries.interrupted(analysis, info, "exit", interruption)
         if left is not None and left.holder(holder.place).kinds & {GIVEN, HELD}:
@@ -60,5 +63,5 @@ def _ways(analysis: Analysis, info: FunctionInfo) -> list[tuple[Interruption, Li
     if not any(isinstance(node, tree.Try) for node in walk(info.node.body)):
         return []
     version = versions.exact(analysis.project, info.path, "sqlalchemy")
-    is_old = version is not None and version < CLOSE_IS_SHIELDED
+    is_old = version is not None and version < CLOSE_IS_SHIELDED and any(map(analysis.project.naming, _CANCELLERS))
     return [("cancelled", "skipped"), ("cancelled-old", "interrupted")] if is_old else [("cancelled", "skipped")]

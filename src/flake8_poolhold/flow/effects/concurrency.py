@@ -9,6 +9,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import uses, waits
+from flake8_poolhold.flow.interpreting import summaries
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Shared, Started
 from flake8_poolhold.flow.model.states import HELD, State
@@ -112,8 +113,6 @@ def _used(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Pla
 
 def _waits(frame: Frame, value: Value) -> bool:
     """Whether a branch waits for anything but its database."""
-    from flake8_poolhold.flow.interpreting import summaries
-
     for option in options(value):
         match option:
             case Suspended(target=FunctionOf(function=function, captured=captured)):

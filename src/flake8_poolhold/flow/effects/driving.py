@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import lifetimes
+from flake8_poolhold.flow.interpreting import parameters, summaries
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Driven, How
 from flake8_poolhold.flow.model.states import CLOSED, State
@@ -63,8 +64,6 @@ def in_loop(frame: Frame, node: tree.For, generator: Suspended) -> None:
 
 def passed(frame: Frame, info: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> None:
     """A call of the project's function `info`: a provider that was never entered is no session."""
-    from flake8_poolhold.flow.interpreting import summaries
-
     if frame.muted or not frame.reporting or frame.function is None:
         return
     for index, parameter in enumerate(info.node.parameters):
@@ -74,7 +73,7 @@ def passed(frame: Frame, info: FunctionInfo, bound: dict[str, Value], span: tree
         provider = _provider(frame, value)
         if provider is None or not _gives_holder(frame, provider):
             continue
-        wanted = summaries.general_value(frame.analysis, info, index, parameter)
+        wanted = parameters.general_value(frame.analysis, info, index, parameter)
         if isinstance(wanted, Holder):
             event = Driven(frame.function, span, provider.name, "unentered", False, frozenset())
             frame.analysis.events.driven.append(event)
@@ -102,8 +101,6 @@ def _provider(frame: Frame, generator: Suspended) -> FunctionInfo | None:
 
 
 def _gives_holder(frame: Frame, provider: FunctionInfo) -> bool:
-    from flake8_poolhold.flow.interpreting import summaries
-
     given = summaries.summary(frame.analysis, summaries.general(provider.id, "enter")).returns
     return any(isinstance(option, Holder) for option in options(given))
 

@@ -1,4 +1,4 @@
-"""Functions that run once in a process: commands of a command line, and what only these and scripts call."""
+"""Functions that run once in a process: commands, workers, what starts a service, and what only these call."""
 
 from __future__ import annotations
 
@@ -6,22 +6,43 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.interpreting import expressions
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
+from flake8_poolhold.flow.model.indexes import Index
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import FunctionOf, Library
 from flake8_poolhold.flow.naming import names
+from flake8_poolhold.source.paths import is_test
 
 _COMMANDS = frozenset({"command", "group", "callback"})
-_COMMAND_LINES = ("click.", "typer.", "asyncclick.", "rich_click.", "cloup.", "flask.cli.", "flask.Flask().cli")
-_DEEPEST = 3
+_COMMAND_LINES = (
+    "click.",
+    "typer.",
+    "asyncclick.",
+    "rich_click.",
+    "cloup.",
+    "cappa.",
+    "flask.cli.",
+    "flask.Flask().cli",
+)
+_WORKERS = frozenset({"map", "starmap", "imap", "imap_unordered", "map_async", "starmap_async", "Process"})
+_WORKER_MODULES = ("multiprocessing", "torch.multiprocessing", "billiard")
+_AT_START = ("on_event", "on_startup", "before_serving", "before_first_request", "listener")
+"""Decorators of functions that a server runs when it starts or stops."""
+
+_DEEPEST = 6
 """Groups in groups, callers of callers: further up nothing is known."""
 
 
 def ends(analysis: Analysis, info: FunctionInfo) -> bool:
-    """Whether a function ends with its process, so that nothing of it stays open: a command, or part of a script.
+    """Whether a function ends with its process, so that nothing of it stays open: a command, a worker, a script's part.
 
     One that goes round for ever is a service.
     """
-    return not _goes_on(info.node) and _runs_once(analysis, info, _DEEPEST)
+    return not _goes_on(info.node) and _runs_once(analysis, info, _DEEPEST, at_start=False)
+
+
+def repeats(analysis: Analysis, info: FunctionInfo) -> bool:
+    """Whether a process may run a function again and again: it does not end with it, nor runs when it starts."""
+    return not _runs_once(analysis, info, _DEEPEST, at_start=True)
 
 
 def _goes_on(node: tree.Function) -> bool:
@@ -29,14 +50,19 @@ def _goes_on(node: tree.Function) -> bool:
     return any(isinstance(test, tree.Constant) and bool(test.value) for test in tests)
 
 
-def _runs_once(analysis: Analysis, info: FunctionInfo, depth: int) -> bool:
-    return _is_command(analysis, info.path, info.node, _DEEPEST) or (
-        bool(depth) and not info.owner and "<locals>" not in info.name and _is_called_once(analysis, info, depth)
-    )
+def _runs_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_start: bool) -> bool:
+    command = analysis.classes[info.owner].node if info.owner else info.node
+    if _is_command(analysis, info.path, command, _DEEPEST) or _is_command(analysis, info.path, info.node, _DEEPEST):
+        return True
+    if at_start and _starts_service(analysis, info):
+        return True
+    if not depth or "<locals>" in info.name or info.node.name.startswith("__") or (info.owner and not at_start):
+        return False
+    return _is_called_once(analysis, info, depth, at_start=at_start)
 
 
-def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int) -> bool:
-    """Whether all that mentions a function calls it, from a script, a command, or what else runs once."""
+def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_start: bool) -> bool:
+    """Whether all that mentions a function, tests aside, calls it from a script, a command, or what else runs once."""
     name = info.node.name
     found = False
     for path in analysis.project.naming(name, name):
@@ -44,21 +70,38 @@ def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int) -> bool:
             continue
         index = analysis.project.index(path)
         calls = index.calls.get(name, ())
-        if len(calls) < len(index.names.get(name, ())):
+        started = _given_to_workers(index, name)
+        found = found or bool(calls) or bool(started)
+        if is_test(path):
+            continue
+        if len(calls) + started < len(index.names.get(name, ())):
             return False  # it is handed on
         for outer, _ in calls:
-            found = True
             if outer is None:
-                if not analysis.project.names_word(path, "__main__"):
+                if not at_start and not analysis.project.names_word(path, "__main__"):
                     return False  # a service runs it when it starts
                 continue
             caller = names.outer_function(analysis, path, outer)
-            if caller.id == info.id or _goes_on(caller.node) or not _runs_once(analysis, caller, depth - 1):
+            if caller.id == info.id or _goes_on(caller.node):
+                return False
+            if not _runs_once(analysis, caller, depth - 1, at_start=at_start):
                 return False
     return found
 
 
-def _is_command(analysis: Analysis, path: str, node: tree.Function, depth: int) -> bool:
+def _given_to_workers(index: Index, name: str) -> int:
+    """How often a file gives a function to processes that run it once and end, or take a piece of one job each."""
+    if not any(node.module.startswith(_WORKER_MODULES) for node in index.imports):
+        return 0
+    return sum(
+        isinstance(argument.value, tree.Name) and argument.value.id == name
+        for method in _WORKERS
+        for _, call in index.calls.get(method, ())
+        for argument in call.arguments
+    )
+
+
+def _is_command(analysis: Analysis, path: str, node: tree.Function | tree.Class, depth: int) -> bool:
     for decorator in node.decorators:
         target = decorator.function if isinstance(decorator, tree.Call) else decorator
         if not isinstance(target, tree.Attribute) or target.name not in _COMMANDS or not depth:
@@ -73,3 +116,19 @@ def _is_command(analysis: Analysis, path: str, node: tree.Function, depth: int) 
             case _:
                 pass
     return False
+
+
+def _starts_service(analysis: Analysis, info: FunctionInfo) -> bool:
+    """Whether an application runs the function when it starts: by a decorator, or as its lifespan."""
+    for decorator in info.node.decorators:
+        target = decorator.function if isinstance(decorator, tree.Call) else decorator
+        if isinstance(target, tree.Attribute) and target.name in _AT_START:
+            return True
+    name = info.node.name
+    return any(
+        argument.keyword == "lifespan" and isinstance(argument.value, tree.Name) and argument.value.id == name
+        for path in analysis.project.naming("lifespan=", "lifespan")
+        for calls in analysis.project.index(path).calls.values()
+        for _, call in calls
+        for argument in call.arguments
+    )

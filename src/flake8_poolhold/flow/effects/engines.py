@@ -32,6 +32,8 @@ _CACHES = frozenset({"cache", "lru_cache", "cached", "cached_property", "singlet
 USERS = ("sqlalchemy", "sqlmodel", "pandas", "alembic", "logging")
 """Libraries that use an engine and do not keep it."""
 
+_NO_ENGINE = (Unknown, Literally, Library, Instance, Holder)
+_NO_SITES = frozenset[str]()
 _UNPOOLED = ("NullPool", "StaticPool")
 
 
@@ -69,20 +71,20 @@ def received(frame: Frame, sites: frozenset[str], span: tree.Span) -> None:
 
 def connects(frame: Frame, value: Value) -> None:
     """Something is done with the value that may make its pool connect; to read its dialect or URL does not."""
-    if not isinstance(value, Unknown | Literally | Library | Instance | Holder):
+    if not isinstance(value, _NO_ENGINE):
         frame.connecting.update(_sites(value))
 
 
 def kept(frame: Frame, value: Value) -> None:
     """The value goes where it outlives the call: into an object, a global, a container, an unknown function."""
-    if not isinstance(value, Unknown | Literally | Library | Instance | Holder):
+    if not isinstance(value, _NO_ENGINE):
         frame.kept_engines.update(_sites(value))
 
 
 def returned(frame: Frame, returns: Value) -> frozenset[str]:
     """The sites, of engines and sessionmakers on them, that the function made, returns, and has not kept."""
-    if frame.function is not None and _is_cached(frame.function.node):
-        return frozenset()  # one for all callers
+    if not frame.engines or (frame.function is not None and _is_cached(frame.function.node)):
+        return _NO_SITES  # a cached one is one for all callers
     sites = set(_sites(returns))
     found = [known for _, known in frame.engines.values() if known & sites and not known & frame.kept_engines]
     return frozenset().union(*found)
@@ -90,7 +92,9 @@ def returned(frame: Frame, returns: Value) -> frozenset[str]:
 
 def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     """Report the engines that nobody keeps and nobody disposes of."""
-    if frame.function is None or not frame.reporting or _is_cached(frame.function.node) or is_script(frame):
+    if not frame.engines or frame.function is None or not frame.reporting:
+        return
+    if _is_cached(frame.function.node) or is_script(frame):
         return
     state = normal or frame.raised or State()
     fields = {site for held in state.heap.values() for value in held.values() for site in _sites(value)}
@@ -98,7 +102,7 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     for yielded in frame.yields:
         alive |= set(_sites(yielded))
     for span, sites in frame.engines.values():
-        if sites & frame.connecting and not sites & alive and not ending.ends(frame.analysis, frame.function):
+        if sites & frame.connecting and not sites & alive and ending.repeats(frame.analysis, frame.function):
             frame.analysis.events.engines.append(PoolPerCall(frame.function, span))
 
 

@@ -50,11 +50,14 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
     instance = instances.in_task(frame, state, run, span, "background", into)
     if instance is not None:
         frame.analysis.events.instances.append(instance)
-    used = uses.of(frame, state, run, span) if isinstance(arguments[0].value, FunctionOf) else {}
+    is_known = isinstance(arguments[0].value, FunctionOf)
+    used = uses.of(frame, state, run, span) if is_known else {}
     for argument in arguments:
         for carrier, place in carried(frame, state, argument.value):
             closes = place in used and used[place].closes  # the task takes it over
-            if place in seen or closes:
+            # A method that does not touch the session needs something else of its object.
+            is_idle = bool(carrier) and is_known and argument is arguments[0] and place not in used
+            if place in seen or closes or is_idle:
                 continue
             seen.add(place)
             started = Started(argument.value, span, "background", frozenset(used), frozenset(), into)

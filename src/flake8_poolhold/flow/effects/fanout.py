@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.interpreting import summaries
+from flake8_poolhold.flow.interpreting import parameters, summaries, telling
 from flake8_poolhold.flow.model.frames import FanOut, Frame
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import FunctionOf, Library, Suspended, Unknown, Value, options
@@ -24,8 +24,8 @@ def started(frame: Frame, state: State, task: Value, span: tree.Span) -> None:
         match option:
             case Suspended(kind="coroutine", target=FunctionOf() as function, arguments=arguments):
                 info = frame.analysis.functions[function.function]
-                bound = summaries.bind(info, function.receiver, function.bound + arguments)
-                context = summaries.context_of(frame, function, bound, state, "call")
+                bound = parameters.bind(info, function.receiver, function.bound + arguments)
+                context = telling.context_of(frame, function, bound, state, "call")
                 for waiting in summaries.summary(frame.analysis, context).waits:
                     if waiting.wait.kind == "checkout" and not waiting.limited:
                         event = FanOut(frame.function, span, info, waiting)

@@ -39,6 +39,7 @@ from flake8_poolhold.flow.model.values import (
     Value,
     holders_in,
     join,
+    options,
 )
 from flake8_poolhold.knowledge.holders import Effect
 
@@ -68,6 +69,16 @@ def made(
     if frame.reporting and not frame.muted:
         frame.analysis.events.holders.setdefault(frame.path, set()).add(span[:2])
     return holder
+
+
+def given(frame: Frame, state: State) -> None:
+    """A function starts: one that is given a holder counts as a place where one was recognised."""
+    info = frame.function
+    if info is None or not frame.reporting or frame.muted:
+        return
+    for parameter in info.node.parameters:
+        if any(isinstance(option, Holder) for option in options(state.env.get(parameter.name, UNKNOWN))):
+            frame.analysis.events.holders.setdefault(info.path, set()).add((info.node.span[0], info.node.span[1]))
 
 
 def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgument, ...], span: tree.Span) -> Value:

@@ -87,7 +87,7 @@ def _in_call(
         if field is not None:
             return _of_field(frame, state, info, task.receiver, field, span, kind, into)
     for parameter, value in _parameters(info, task, arguments):
-        name = _name_of(state, value)
+        name = _name_of(state, value, parameter)
         if (
             _is_entity(frame, state, value)
             and _first_read(info.node, parameter) is not None
@@ -172,8 +172,10 @@ def _joins(node: tree.Node, name: str) -> bool:
             return False
 
 
-def _name_of(state: State, value: Value) -> str:
-    return next((name for name, held in state.env.items() if value in options(held)), "an ORM object")
+def _name_of(state: State, value: Value, parameter: str = "") -> str:
+    """The variable that holds a value; of several that look alike, the one that is called like the parameter."""
+    found = [name for name, held in state.env.items() if value in options(held)]
+    return parameter if parameter in found else (found or ["an ORM object"])[0]
 
 
 def _first_read(node: tree.Function, name: str) -> tree.Span | None:

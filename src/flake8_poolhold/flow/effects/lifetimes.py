@@ -48,8 +48,10 @@ def received(frame: Frame, value: Value, span: tree.Span) -> None:
 
 
 def is_open(state: State | None, place: Place) -> bool:
-    """Whether the holder may have its connection out."""
-    return state is not None and place in state.holders and HELD in state.holders[place].kinds
+    """Whether the holder may have a connection out that is its own to give back."""
+    if state is None or place not in state.holders:
+        return False
+    return HELD in state.holders[place].kinds and not state.holders[place].bound
 
 
 def _stored(place: Place, *states: State | None) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
-from flake8_poolhold.flow.model.values import Loaded, Value, options
+from flake8_poolhold.flow.model.values import Holder, Library, Loaded, Method, Value, join, options
 from flake8_poolhold.flow.naming import objects
 
 _RESULTS = frozenset(
@@ -69,3 +69,23 @@ def called(frame: Frame, state: State, value: Value, name: str, span: tree.Span)
             holder = state.holders[option.place]
             step = frame.step(span, f"{name}() of a loaded object, which is not understood", "note")
             state.holders[option.place] = msgspec.structs.replace(holder, unsure=holder.unsure or (step,))
+
+
+def taken_out(state: State, callee: Value, node: tree.Call) -> None:
+    """`db.expunge(row)`, `make_transient(row)`: the variable holds an object that no session knows any more."""
+    match callee:
+        case Method(target=Holder(), name="expunge"):
+            pass
+        case Library(path=path) if path.endswith((".make_transient", ".make_transient_to_detached")):
+            pass
+        case _:
+            return
+    for argument in node.arguments:
+        match argument.value:
+            case tree.Name(id=name) if name in state.env:
+                state.env[name] = join(
+                    msgspec.structs.replace(option, entity=False) if isinstance(option, Loaded) else option
+                    for option in options(state.env[name])
+                )
+            case _:
+                pass

@@ -27,9 +27,12 @@ def leaks(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
 def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     entered = summaries.summary(analysis, summaries.general(info.id, "enter"))
     given = [option for option in options(entered.returns) if isinstance(option, Holder)]
-    span = next((node.span for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
-    if not given or span is None or entered.normal is None or _is_handed_on(info):
+    first = next((node for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
+    if not given or first is None or entered.normal is None or _is_handed_on(info):
         return None
+    if first.delegates:
+        return None  # what the inner generator leaks is told of there
+    span = first.span
     left = summaries.summary(analysis, summaries.general(info.id, "exit"))
     thrown = summaries.interrupted(analysis, info, "exit", "failed")
     for holder in given:
@@ -73,7 +76,7 @@ def _kinds(effects: Effects | None, place: Place) -> frozenset[str]:
 
 def _of_returning(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     """A dependency that returns the session that it made: FastAPI closes nothing."""
-    result = analysis.summaries.get(summaries.general(info.id))  # a handler has none
+    result = analysis.results.get(summaries.general(info.id))  # a handler has none
     if info.owner or result is None:
         return None
     if not any(isinstance(option, Holder) and is_made(option.place) for option in options(result.returns)):

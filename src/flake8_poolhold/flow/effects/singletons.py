@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects.origins import is_made
-from flake8_poolhold.flow.interpreting import calls
+from flake8_poolhold.flow.interpreting import calls, expressions
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import ProcessWide
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import Holder, Instance, Router, Value, holders_in, options
 from flake8_poolhold.flow.naming import names
 
+_HOLDING = (Holder, Instance)
 _SERVICES = (b"FastAPI(", b"APIRouter(", b"Flask(", b"Starlette(")
 """What a module makes that is run by a server, without any other module importing it."""
 
@@ -23,10 +24,10 @@ def of_module(analysis: Analysis, path: str) -> Iterator[ProcessWide]:
     module = analysis.project.module(path)
     for statement in module.body if module is not None else []:
         match statement:
-            case tree.Assign(targets=[tree.Name(id=name)], value=tree.Call()) if _used_by_functions(
-                analysis, path, name
-            ):
-                field = _holds(analysis, path, names.module_name(analysis, path, name))
+            case tree.Assign(targets=[tree.Name(id=name)], value=tree.Call()):
+                value = names.module_name(analysis, path, name)
+                may_hold = any(isinstance(option, _HOLDING) for option in options(value))
+                field = _holds(analysis, path, value) if may_hold and _used_by_functions(analysis, path, name) else None
                 if field is not None:
                     where = _module_function(path, statement.span)
                     yield ProcessWide(where, statement.span, name + field, "module")
@@ -37,6 +38,9 @@ def of_module(analysis: Analysis, path: str) -> Iterator[ProcessWide]:
 def assigned(frame: Frame, state: State, target: tree.Expression, value: Value, span: tree.Span) -> None:
     """A function stores a session that it made in a global, or in the state of the application."""
     if frame.muted or not frame.reporting or frame.function is None:
+        return
+    if isinstance(target, tree.Attribute) and _is_receiver(frame, target.value):
+        _kept_by_object(frame, state, target.name, value, span)
         return
     if not any(_is_session(frame.analysis, holder) and is_made(holder.place) for holder in holders_in(value)):
         return
@@ -50,13 +54,48 @@ def assigned(frame: Frame, state: State, target: tree.Expression, value: Value, 
     frame.analysis.events.process_wide.append(event)
 
 
+def _kept_by_object(frame: Frame, state: State, field: str, value: Value, span: tree.Span) -> None:
+    """An object keeps a session, or an object with one, in a field that its handlers read."""
+    from flake8_poolhold.flow.effects import servers
+
+    info = frame.function
+    path = _kept_in(frame, state, value)
+    if info is not None and path is not None and field in servers.fields(frame.analysis, info.owner):
+        receiver = info.node.parameters[0].name
+        name = ".".join((receiver, field, *path))
+        frame.analysis.events.process_wide.append(ProcessWide(info, span, name, "handlers"))
+
+
+def _kept_in(frame: Frame, state: State, value: Value, depth: int = 3) -> tuple[str, ...] | None:
+    """The fields that lead from a value to a session which nobody passed in for one call; `None` if there is none."""
+    for option in options(value):
+        match option:
+            case Holder(place=place) if _is_session(frame.analysis, option):
+                if place.origin.how != "param" or place.path:
+                    return ()
+            case Instance(place=place) if depth:
+                for field, held in state.heap.get(place, {}).items():
+                    found = _kept_in(frame, state, held, depth - 1)
+                    if found is not None:
+                        return (field, *found)
+            case _:
+                pass
+    return None
+
+
+def _is_receiver(frame: Frame, expression: tree.Expression) -> bool:
+    """Whether an expression is the object whose method is interpreted."""
+    info = frame.function
+    if info is None or not info.owner or not info.node.parameters:
+        return False
+    return isinstance(expression, tree.Name) and expression.id == info.node.parameters[0].name
+
+
 def _is_module_global(frame: Frame, name: str) -> bool:
     return name in frame.analysis.project.binding(frame.path, name).globals
 
 
 def _is_app(frame: Frame, state: State, owner: tree.Expression) -> bool:
-    from flake8_poolhold.flow.interpreting import expressions
-
     if isinstance(owner, tree.Attribute) and owner.name == "app":
         return True
     return isinstance(expressions.evaluate(frame, state.copy(), owner), Router)

@@ -165,10 +165,9 @@ def used(frame: Frame, state: State, place: Place, *, raced: bool = True, sure: 
     """
     holder = state.holder(place)
     if frame.reporting and not frame.muted:
-        for number in sorted(holder.idle):
-            hold = frame.idle_holds[number]
-            if hold not in frame.analysis.events.idles:
-                frame.analysis.events.idles.append(hold)
+        for number in sorted(holder.idle - frame.told_idle):
+            frame.analysis.events.idles.append(frame.idle_holds[number])
+        frame.told_idle |= holder.idle
     sure = sure and not frame.guesses
     now = msgspec.structs.replace(
         holder,
@@ -272,6 +271,7 @@ def named(state: State, place: Place) -> str:
 def name_holder(frame: Frame, value: Value, name: str) -> None:
     """Remember under which name the function made a holder."""
     for known in (frame.made, frame.received):
-        if isinstance(value, Holder) and value.place in known:
-            span, old = known[value.place]
-            known[value.place] = (span, old or name)
+        for holder in (option for option in options(value) if isinstance(option, Holder)):
+            if holder.place in known:
+                span, old = known[holder.place]
+                known[holder.place] = (span, old or name)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.interpreting import calls, contexts, expressions, summaries
+from flake8_poolhold.flow.interpreting import calls, contexts, expressions, parameters, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Asked, Frame, FunctionInfo, Mode
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import UNTOUCHED, HolderState, State
@@ -37,7 +37,7 @@ from flake8_poolhold.flow.model.values import (
 )
 from flake8_poolhold.flow.naming import names, types
 
-_VERBS = frozenset(
+VERBS = frozenset(
     {
         "get",
         "post",
@@ -72,7 +72,7 @@ def routes_of(analysis: Analysis, info: FunctionInfo, around: dict[str, Value] |
     for decorator in info.node.decorators:
         if not isinstance(decorator, tree.Call) or not isinstance(decorator.function, tree.Attribute):
             continue
-        if decorator.function.name not in _VERBS:
+        if decorator.function.name not in VERBS:
             continue
         owner = expressions.evaluate(frame, state, decorator.function.value)
         routers = [option for option in options(owner) if isinstance(option, Router)]
@@ -236,7 +236,7 @@ class Solver:
             if marker is not None:
                 value = self.solve(marker, kind, _span_of(parameter, span) if is_handler else span)
                 if contexts.says_nothing(self._frame, value) or self._is_overridden(value, kind):
-                    place = summaries.parameter_place(info.id, parameter.name)
+                    place = parameters.place_of(info.id, parameter.name)
                     declared = types.instance(self._frame.analysis, kind, place)
                     value = value if isinstance(declared, Unknown) else declared
                 solved[parameter.name] = value
@@ -373,5 +373,5 @@ def solve_handler(frame: Frame, state: State, info: FunctionInfo, route: Route) 
     for index, parameter in enumerate(info.node.parameters):
         value = solved.get(parameter.name)
         state.env[parameter.name] = (
-            value if value is not None else summaries.general_value(frame.analysis, info, index, parameter)
+            value if value is not None else parameters.general_value(frame.analysis, info, index, parameter)
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.flow.effects import holding
 from flake8_poolhold.flow.fastapi import background, dependencies, versions
-from flake8_poolhold.flow.interpreting import blocks, expressions, summaries
+from flake8_poolhold.flow.interpreting import blocks, expressions, parameters, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
@@ -30,7 +31,11 @@ def interpret(analysis: Analysis, info: FunctionInfo, around: tuple[tuple[str, V
         for option in options(value):
             if isinstance(option, Holder):
                 frame.known.setdefault(option.place, option)
-    end = blocks.run(frame, state, info.node.body)
+    holding.given(frame, state)
+    try:
+        end = blocks.whole(frame, state, info.node)
+    except blocks.TooManyStepsError:
+        return
     for returned in (*frame.returned_at, *([end] if end is not None else [])):
         background.run(frame, returned)
     summaries.finish(frame, end)
@@ -62,7 +67,7 @@ def _add_routes(analysis: Analysis, path: str, word: str, found: dict[str, list[
         info = names.outer_function(analysis, path, outer)
         state = State()
         for index, parameter in enumerate(info.node.parameters):
-            state.env[parameter.name] = summaries.general_value(analysis, info, index, parameter)
+            state.env[parameter.name] = parameters.general_value(analysis, info, index, parameter)
         _in_body(names.module_frame(analysis, path), state, info.node.body, word, found)
 
 

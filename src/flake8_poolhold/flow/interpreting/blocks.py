@@ -30,9 +30,37 @@ from flake8_poolhold.flow.naming import names, objects, types
 MOST_TURNS = 4
 """A loop is interpreted until its states repeat; the lattice of a holder is that high."""
 
+MOST_STEPS = 100_000
+"""So many statements of one function are interpreted, again in each turn of a loop and each way into a `finally`.
+
+Real functions stay far below a thousand, but each loop in a loop, and each `finally` in one, multiplies them. With many
+variables a statement counts for several.
+"""
+
+
+class TooManyStepsError(Exception):
+    """A function has more ways through it than are followed."""
+
+
+def whole(frame: Frame, state: State, node: tree.Function) -> State | None:
+    """Interpret the body of a function like `run`. Raises `TooManyStepsError`, once and for all for that function."""
+    analysis = frame.analysis
+    identity = frame.function.id if frame.function is not None else ""
+    if identity in analysis.exceeded:
+        raise TooManyStepsError
+    try:
+        return run(frame, state, node.body)
+    except TooManyStepsError:
+        analysis.exceeded.add(identity)
+        raise
+
 
 def run(frame: Frame, state: State | None, body: list[tree.Statement]) -> State | None:
     """Interpret a body from `state`; the state in which it falls off its end, `None` if it never does."""
+    if state is not None:
+        frame.steps += len(body) * (1 + len(state.env) // 256)
+        if frame.steps > MOST_STEPS:
+            raise TooManyStepsError
     for statement in body:
         if state is None:
             return None
@@ -309,7 +337,10 @@ def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
         frame.goes_on(caught)
 
     def final(start: State) -> State | None:
-        return run(frame, start, node.final)
+        frame.cleaning += 1
+        after = run(frame, start, node.final)
+        frame.cleaning -= 1
+        return after
 
     if not node.final:
         exits.close(lambda start: start)

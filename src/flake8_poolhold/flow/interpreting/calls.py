@@ -8,7 +8,8 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import blocking, engines, holding, tasks, waits
-from flake8_poolhold.flow.interpreting import contexts, expressions, library, summaries
+from flake8_poolhold.flow.interpreting import applying, contexts, expressions, library, parameters, running, summaries
+from flake8_poolhold.flow.interpreting.arguments import Arguments, keeps_loaded, keyword
 from flake8_poolhold.flow.model.frames import Analysis, Blocked, ClassInfo, Effects, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State, merge
@@ -40,8 +41,6 @@ from flake8_poolhold.flow.model.values import (
 )
 from flake8_poolhold.flow.naming import dispatch, hierarchy, names, objects, types
 
-Arguments = tuple[BoundArgument, ...]
-
 
 def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: tree.Span) -> Value:
     """The value of `callee(*arguments)`; `state` becomes the state after the call."""
@@ -67,8 +66,9 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
             return holding.made(frame, state, kind, span, keeps=_keeps(arguments, keeps), bound=bound)
         case Instance():
             return call_method(frame, state, callee, "__call__", arguments, span)
-        case Holder():
-            return callee  # a scoped session called: the session of this scope
+        case Holder(kind=kind):
+            given = frame.analysis.holders.classes[kind].gives  # a registry called: the session of this scope
+            return msgspec.structs.replace(callee, kind=given) if given else callee
         case Choice(options=options):
             return _either(frame, state, options, lambda start, option: call(frame, start, option, arguments, span))
         case Loaded():
@@ -113,10 +113,10 @@ def _is_of_holder(value: Value) -> bool:
 
 
 def _keeps(arguments: Arguments, inherited: bool | None) -> bool | None:
-    given = library.keyword(arguments, "expire_on_commit")
+    given = keyword(arguments, "expire_on_commit")
     if given is None and any(argument.star == "**" and not isinstance(argument.value, Table) for argument in arguments):
         return None
-    return inherited if given is None else library.keeps_loaded(given)
+    return inherited if given is None else keeps_loaded(given)
 
 
 def _is_bound(frame: Frame, arguments: Arguments) -> bool:
@@ -143,7 +143,7 @@ def _function(frame: Frame, state: State, callee: FunctionOf, arguments: Argumen
         return Suspended("context" if is_context else "generator", callee, arguments)
     if node.is_async:
         return Suspended("coroutine", callee, arguments)
-    return summaries.apply(frame, state, callee, arguments, span)
+    return applying.apply(frame, state, callee, arguments, span)
 
 
 def call_method(
@@ -171,7 +171,7 @@ def _construct(frame: Frame, state: State, cls: str, arguments: Arguments, span:
     state.heap.pop(made.place, None)
     constructor = names.method(analysis, cls, "__init__")
     if constructor is not None:
-        summaries.apply(frame, state, FunctionOf(constructor.id, made), arguments, span)
+        applying.apply(frame, state, FunctionOf(constructor.id, made), arguments, span)
     else:
         _fill_fields(frame, state, made, arguments)
     return made
@@ -232,7 +232,7 @@ def await_value(frame: Frame, state: State, value: Value, span: tree.Span) -> Va
 def _resume(frame: Frame, state: State, target: Value, arguments: Arguments, span: tree.Span) -> Value:
     match target:
         case FunctionOf():
-            return summaries.apply(frame, state, target, arguments, span)
+            return applying.apply(frame, state, target, arguments, span)
         case Method(target=Holder() as holder, name=name):
             result = holding.run(frame, state, holder, name, arguments, span)
             outside, frame.in_greenlet = frame.in_greenlet, frame.in_greenlet or name == "run_sync"
@@ -244,7 +244,7 @@ def _resume(frame: Frame, state: State, target: Value, arguments: Arguments, spa
         case Method(target=Opening() as opening):
             return await_value(frame, state, opening, span)
         case Library():
-            return library.resume(frame, state, target, arguments, span)
+            return running.resume(frame, state, target, arguments, span)
         case Unknown():
             return unknown(frame, state, arguments, span, "")
         case _:
@@ -273,7 +273,7 @@ def effects_of(analysis: Analysis, function: FunctionInfo) -> Effects:
 def field_after(analysis: Analysis, info: ClassInfo, method: str, name: str) -> Value:
     """The field `name` as a method of the class leaves it, for any instance."""
     function = names.function_info(analysis, info.path, f"{info.name}.{method}", _method_node(info, method), info.key)
-    owner = summaries.parameter_place(function.id, function.node.parameters[0].name)
+    owner = parameters.place_of(function.id, function.node.parameters[0].name)
     written = effects_of(analysis, function).heap.get(owner, {}).get(name, UNKNOWN)
     if written in (UNKNOWN, NONE):
         written = _declared_in(analysis, info, function.node, name)

@@ -8,7 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import blocking, driving, engines, holding, waits
-from flake8_poolhold.flow.interpreting import calls, expressions, summaries
+from flake8_poolhold.flow.interpreting import applying, calls, expressions
 from flake8_poolhold.flow.model.frames import Analysis, Frame
 from flake8_poolhold.flow.model.states import UNTOUCHED, State, merge
 from flake8_poolhold.flow.model.values import (
@@ -71,7 +71,7 @@ def enter(frame: Frame, state: State, manager: Value, span: tree.Span, *, is_asy
         case Opening():
             return _open(frame, state, manager, span)
         case Suspended(kind="context" | "generator", target=FunctionOf() as function, arguments=arguments):
-            value = summaries.apply(frame, state, function, arguments, span, "enter")
+            value = applying.apply(frame, state, function, arguments, span, "enter")
             return value, lambda after: _leave(frame, after, function, arguments, span)
         case Suspended(kind="coroutine"):
             return enter(frame, state, calls.await_value(frame, state, manager, span), span, is_async=is_async)
@@ -123,7 +123,7 @@ def _open(frame: Frame, state: State, opening: Opening, span: tree.Span) -> tupl
 def _leave(
     frame: Frame, after: State, function: FunctionOf, arguments: tuple[BoundArgument, ...], span: tree.Span
 ) -> None:
-    summaries.apply(frame, after, function, arguments, span, "exit")
+    applying.apply(frame, after, function, arguments, span, "exit")
     after.dead = False
 
 
@@ -278,7 +278,7 @@ def item_of(frame: Frame, state: State, iterable: Value, span: tree.Span, *, is_
                 holding.query_by_unknown(frame, state, place, span, path)
             return Library(path)
         case Suspended(kind="generator", target=FunctionOf() as function, arguments=arguments):
-            value = summaries.apply(frame, state, function, arguments, span)
+            value = applying.apply(frame, state, function, arguments, span)
             state.dead = False
             return value
         case Suspended():
@@ -320,7 +320,7 @@ def drive(frame: Frame, state: State, generator: Suspended, name: str, span: tre
             function, arguments = generator.target, generator.arguments
             if not isinstance(function, FunctionOf):
                 return UNKNOWN
-            value = summaries.apply(frame, state, function, arguments, span, "enter", site=function.function)
+            value = applying.apply(frame, state, function, arguments, span, "enter", site=function.function)
             driving.by_hand(frame, state, generator, value, span)
             return value
         case _:
@@ -331,13 +331,24 @@ def _close_by_hand(frame: Frame, state: State, generator: Suspended, span: tree.
     """What the generator does behind its `yield` happens now."""
     if isinstance(generator.target, FunctionOf):
         function, arguments = generator.target, generator.arguments
-        summaries.apply(frame, state, function, arguments, span, "exit", site=function.function)
+        applying.apply(frame, state, function, arguments, span, "exit", site=function.function)
         state.dead = False
     return UNKNOWN
 
 
 def delegate(frame: Frame, state: State, value: Value, span: tree.Span) -> Value:
-    """`yield from value`."""
+    """`yield from value`: a provider inside a provider is entered and left with it, also when the consumer fails."""
+    if isinstance(value, Suspended) and value.kind == "generator" and yields_holder(frame, state, value, span):
+        given, leave = enter(frame, state, value, span, is_async=False)
+        frame.handlers.append(None)
+        yield_value(frame, state, given, span)
+        raised = frame.handlers.pop()
+        if raised is not None:
+            leave(raised)
+            frame.goes_on(raised)
+        if not state.dead:
+            leave(state)
+        return UNKNOWN
     yield_value(frame, state, item_of(frame, state, value, span, is_async=False), span)
     return UNKNOWN
 
@@ -374,7 +385,7 @@ def yields_holder(frame: Frame, state: State, iterable: Suspended, span: tree.Sp
     trial = state.copy()
     muted, frame.muted = frame.muted, True
     try:
-        value = summaries.apply(frame, trial, iterable.target, iterable.arguments, span, "enter")
+        value = applying.apply(frame, trial, iterable.target, iterable.arguments, span, "enter")
     finally:
         frame.muted = muted
     return any(isinstance(option, Holder) for option in options(value))

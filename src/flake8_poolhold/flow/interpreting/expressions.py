@@ -151,6 +151,7 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
         for argument in node.arguments
     ]
     gaps.called(frame, state, node, callee, arguments)
+    loaded.taken_out(state, callee, node)
     frame.calling = callers.variable_of(node.function)
     if isinstance(node.function, tree.Attribute):
         _mutate(frame, state, node.function, arguments)
@@ -404,6 +405,8 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
             assign(frame, state, inner, UNKNOWN)
         case tree.Subscript(value=owner, index=index):
             engines.kept(frame, value)
+            if _is_kept_container(frame, state, owner):
+                frame.escaped.update(held.place for held in holders_in(value))
             span = next((node.span for node in tree.walk(owner) if isinstance(node, tree.Attribute)), (0, 0, 0, 0))
             holder = evaluate(frame, state, owner)
             evaluate(frame, state, index)
@@ -411,6 +414,23 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
                 objects.change(state, holder, frame.step(span, "changes an object", "note"))
         case _:
             return
+
+
+def _is_kept_container(frame: Frame, state: State, expression: tree.Expression) -> bool:
+    """Whether a container is a field of the object whose method this is, or a variable of the module.
+
+    Whoever has it can close what is in it; one that was passed in belongs to somebody who may not know.
+    """
+    match expression:
+        case tree.Attribute(value=tree.Name(id=owner)):
+            info = frame.function
+            if info is None or not info.owner or not info.node.parameters:
+                return False
+            return info.node.parameters[0].name == owner
+        case tree.Name(id=name):
+            return name not in state.env or name in frame.outer_names
+        case _:
+            return False
 
 
 _HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {

@@ -11,6 +11,7 @@ rounds; what was derived from not knowing it is forgotten when it is found.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import Any
 
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Summary
 from flake8_poolhold.flow.model.values import UNKNOWN, Value
@@ -27,30 +28,35 @@ _NO_EFFECT = Summary(UNKNOWN, Effects({}, {}), None, ())
 
 def solve(analysis: Analysis, context: Hashable, function: str, interpret: Callable[[], Summary]) -> Summary:
     """The summary of a function for `context`, not known yet; `interpret` derives it, asking for others on the way."""
-    return _tracked(analysis, context, function, interpret, rounds=MOST_ROUNDS)
+    summary: Summary = _tracked(analysis, context, function, interpret, rounds=MOST_ROUNDS)
+    return summary
 
 
-def value(analysis: Analysis, key: Hashable, find: Callable[[], Value]) -> Value:
-    """A value that summaries are needed to find, and that they may ask for."""
-    known = analysis.summaries.get(key)
+def value(analysis: Analysis, key: Hashable, find: Callable[[], Value], node: Hashable = None) -> Value:
+    """A value that summaries are needed to find, and that they may ask for.
+
+    What it rests on is kept in the tracker's `node`, without one in a node of its own.
+    """
+    known: Value | None = analysis.results.get(key)
     if known is None:
-        known = _tracked(analysis, key, key, lambda: Summary(find(), None, None, ()), rounds=1)
-    return known.returns
+        known = _tracked(analysis, key, node or key, find, rounds=1)
+    return known
 
 
 def _tracked(
-    analysis: Analysis, context: Hashable, node: Hashable, interpret: Callable[[], Summary], rounds: int
-) -> Summary:
+    analysis: Analysis, context: Hashable, node: Hashable, interpret: Callable[[], object], rounds: int
+) -> Any:
     """What is assumed of a derivation, or was put aside, belongs to the node of that derivation as well."""
     tracker = analysis.tracker
-    outer = tracker.enter(node)
+    tracker.enter(node)
     try:
         return _solve(analysis, context, interpret, rounds)
     finally:
-        tracker.leave(outer)
+        tracker.leave()
 
 
-def _solve(analysis: Analysis, context: Hashable, interpret: Callable[[], Summary], rounds: int) -> Summary:
+def _solve(analysis: Analysis, context: Hashable, interpret: Callable[[], object], rounds: int) -> object:
+    is_value = rounds == 1
     pending = analysis.pending
     position = pending.position.get(context)
     if position is not None:
@@ -60,11 +66,11 @@ def _solve(analysis: Analysis, context: Hashable, interpret: Callable[[], Summar
     aside = pending.aside.get(context)
     if aside is not None:
         pending.rests_on(aside.lowest, aside.unfound)
-        return aside.summary
+        return aside.result
     position = len(pending.assumed)
     if position > DEEPEST:
-        return _NO_EFFECT
-    pending.enter(context, _NEVER_RETURNS, is_value=rounds == 1)
+        return UNKNOWN if is_value else _NO_EFFECT
+    pending.enter(context, UNKNOWN if is_value else _NEVER_RETURNS, is_value=is_value)
     try:
         result = _settle(analysis, position, interpret, rounds)
     finally:
@@ -73,14 +79,14 @@ def _solve(analysis: Analysis, context: Hashable, interpret: Callable[[], Summar
         pending.put_aside(context, result, lowest, unfound)
         pending.rests_on(lowest, unfound)
     else:
-        analysis.summaries[context] = result
-        for other, summary in pending.settled(position).items():
-            analysis.summaries[other] = summary
+        analysis.results[context] = result
+        for other, found in pending.settled(position).items():
+            analysis.results[other] = found
     return result
 
 
-def _settle(analysis: Analysis, position: int, interpret: Callable[[], Summary], rounds: int) -> Summary:
-    """Derive the summary again and again, until what is assumed of the function is what comes out."""
+def _settle(analysis: Analysis, position: int, interpret: Callable[[], object], rounds: int) -> object:
+    """Derive the result again and again, until what is assumed of it is what comes out."""
     pending = analysis.pending
     for _ in range(rounds):
         pending.asked.discard(position)

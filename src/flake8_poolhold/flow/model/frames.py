@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
+from flake8_poolhold.flow.model.files import ByFile
 from flake8_poolhold.flow.model.lifetimes import (
     Cancellable,
     Driven,
@@ -22,10 +23,11 @@ from flake8_poolhold.flow.model.lifetimes import (
     Unawaited,
     Unclosed,
 )
+from flake8_poolhold.flow.model.pending import Pending
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.reach import Reach
 from flake8_poolhold.flow.model.scopes import Scope
-from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge, merge_outcome
+from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge_raised
 from flake8_poolhold.flow.model.tracking import Memo
 from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place, Value
 from flake8_poolhold.knowledge import Wait
@@ -43,7 +45,7 @@ Interruption = Literal["failed", "cancelled", "cancelled-old"]
 """An `Exception` at the `yield` of a generator; a cancellation, under a new SQLAlchemy or an old one."""
 
 
-class FunctionInfo(msgspec.Struct, frozen=True, eq=False):
+class FunctionInfo(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A function of the project. `owner` is the key of its class or empty; `name` its qualified name."""
 
     id: str
@@ -53,7 +55,7 @@ class FunctionInfo(msgspec.Struct, frozen=True, eq=False):
     owner: str
 
 
-class ClassInfo(msgspec.Struct, frozen=True, eq=False):
+class ClassInfo(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A class of the project, by its key."""
 
     key: str
@@ -71,7 +73,7 @@ class Role(msgspec.Struct, frozen=True):
     releases: bool = False
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(msgspec.Struct, frozen=True, gc=False):
     """A wait that a function reaches, as its caller sees it.
 
     `steps` lead from the function to the library; `touched` are the states of the holders that the function had used by
@@ -85,7 +87,7 @@ class Waiting(msgspec.Struct, frozen=True):
     limited: bool = False
 
 
-class Block(msgspec.Struct, frozen=True):
+class Block(msgspec.Struct, frozen=True, gc=False):
     """A call that blocks the thread it runs in, as a caller sees it: `steps` lead from the function to it.
 
     `path` is what is called, `requests.get` or `Session.execute`; `holder` is the sync session or connection whose
@@ -102,14 +104,14 @@ Blocked = tuple[Block, tree.Span]
 """A blocking call, and where the function makes it."""
 
 
-class Effects(msgspec.Struct, frozen=True):
+class Effects(msgspec.Struct, frozen=True, gc=False):
     """What a function leaves behind on one kind of exit: holder states and fields written."""
 
     holders: dict[Place, HolderState]
     heap: Heap
 
 
-class Summary(msgspec.Struct, frozen=True):
+class Summary(msgspec.Struct, frozen=True, gc=False):
     """A function as seen from a caller: `None` for an exit that is never taken.
 
     `left` are calls of its callers' making that it leaves running in a task; `joined` are those that it waits for.
@@ -217,82 +219,8 @@ Gaps = dict[tuple[Site, str], dict[Site, bool]]
 """By where and what to declare: the calls that are not understood without it, and whether something may be held."""
 
 
-MOST_TRIES = 2
-"""How often a summary is derived anew because it rested on a value that was found later."""
-
-
-class Aside(msgspec.Struct, frozen=True):
-    """A summary that rests on assumptions: about the derivation at `lowest`, at least, and on values not yet found."""
-
-    summary: Summary
-    lowest: int
-    unfound: frozenset[int]
-
-
-class Pending:
-    """The summaries that are being derived, outermost first, and those that rest on an assumption about one of them."""
-
-    def __init__(self) -> None:
-        self.position: dict[object, int] = {}
-        self.assumed: list[Summary] = []
-        self.asked: set[int] = set()
-        self.aside: dict[object, Aside] = {}
-        self._lowest: list[int] = []
-        self._unfound: list[frozenset[int]] = []
-        self._values: set[int] = set()
-        self._tries: dict[object, int] = {}
-
-    def enter(self, context: object, assumed: Summary, *, is_value: bool) -> None:
-        """Begin to derive the summary for `context`."""
-        position = len(self.assumed)
-        self.position[context] = position
-        self.assumed.append(assumed)
-        self._lowest.append(position)
-        self._unfound.append(frozenset())
-        if is_value:
-            self._values.add(position)
-
-    def leave(self, context: object) -> tuple[int, frozenset[int]]:
-        """End the innermost derivation; what it rests on, itself excepted. What rests on its not being found goes."""
-        position = self.position.pop(context)
-        self.assumed.pop()
-        if position in self._values:
-            self._values.discard(position)
-            for other in [other for other, aside in self.aside.items() if position in aside.unfound]:
-                del self.aside[other]
-        return self._lowest.pop(), self._unfound.pop() - {position}
-
-    def rests_on(self, position: int, unfound: frozenset[int] = frozenset()) -> None:
-        """The innermost derivation rests on the assumption about the one at `position`, and on values not yet found."""
-        if self._lowest:
-            self._lowest[-1] = min(self._lowest[-1], position)
-            mine = unfound | {position} if position in self._values else unfound
-            if mine:
-                self._unfound[-1] |= mine
-
-    def awaits_value(self) -> bool:
-        """Whether the innermost derivation rests on a value not yet found: it is repeated when that is found."""
-        return bool(self._unfound and self._unfound[-1])
-
-    def put_aside(self, context: object, result: Summary, lowest: int, unfound: frozenset[int]) -> None:
-        """Keep a result that rests on assumptions until they are settled.
-
-        What was forgotten before is kept even when a value is found later: values that need each other in many ways
-        would be sought again and again.
-        """
-        tries = self._tries[context] = self._tries.get(context, 0) + 1
-        self.aside[context] = Aside(result, lowest, unfound if tries < MOST_TRIES else frozenset())
-
-    def settled(self, position: int) -> dict[object, Summary]:
-        """What was kept aside until the derivation at `position` is settled."""
-        found = {other: aside for other, aside in self.aside.items() if aside.lowest >= position}
-        for other in found:
-            del self.aside[other]
-        return {other: aside.summary for other, aside in found.items()}
-
-    def forget(self, position: int) -> None:
-        """Another round begins: what was derived in the last one goes."""
-        self.settled(position)
+_GIVES_BACK = frozenset({"close", "aclose", "rollback"})
+"""What is taken not to fail where it cleans up."""
 
 
 class Analysis:
@@ -306,9 +234,12 @@ class Analysis:
         self.functions: dict[str, FunctionInfo] = {}
         self.classes: dict[str, ClassInfo] = {}
         self.implementations: Memo[tuple[str, str], list[FunctionInfo]] = Memo(self.tracker)
+        self.serving: Memo[str, frozenset[str]] = Memo(self.tracker)
+        self.logs: Memo[str, bool] = Memo(self.tracker)
         self.mros: Memo[str, tuple[tuple[str, ...], tuple[str, ...]]] = Memo(self.tracker)
         self.aliases: Memo[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...], Holder], ...]] = Memo(self.tracker)
-        self.summaries: Memo[object, Summary] = Memo(self.tracker)
+        self.results: Memo[object, Any] = Memo(self.tracker)
+        """Summaries by their context; values of parameters, fields and names by what they are of."""
         self.pending = Pending()
         self.reach = Reach(project)
         self.contexts: dict[tuple[str, str], set[object]] = {}
@@ -329,14 +260,56 @@ class Analysis:
         self.roles: dict[str, Role] = {}
         """By the id of a function, the key of a class."""
         self.events = Events()
+        self.by_file = ByFile()
         self.gaps: Gaps = {}
         self.awaited: dict[str, frozenset[str]] = {}
         self.guarded: Memo[tuple[str, str], frozenset[str]] = Memo(self.tracker)
         self.locals: dict[str, dict[str, list[object]]] = {}
+        self.exceeded: set[str] = set()
+        """The ids of functions with more ways through them than are followed: they count as doing nothing."""
 
 
 class Frame:
     """The interpretation of one function in one context."""
+
+    threaded = False
+    """Whether what is called now runs in a thread, so that it does not block the event loop."""
+    steps = 0
+    """How many statements have been interpreted."""
+    in_loop = False
+    """Whether the statement runs as often as nobody knows: in a loop over something that is not `few`."""
+    guards = 0
+    """How many semaphores, or managers that nobody knows, have been entered."""
+    declared_only = False
+    """Whether calls are not followed, because only types are asked for."""
+    in_greenlet = False
+    """Whether what is called now runs under `run_sync`, where statements give way to the event loop."""
+    raised: State | None = None
+    yielded: State | None = None
+    undecided: list[Blocked] | None = None
+    """The blocking calls of one of several functions that may be called, until it is known what the others do."""
+    not_none: frozenset[str] = frozenset()
+    streams = False
+    """Whether a handler's session is still open while its response is sent."""
+    unwinding = False
+    """Whether an exception is on its way out: a block is left, or a `finally` run, because of it."""
+    locks = 0
+    """How many locks are held here: what is done under one is never done twice at once."""
+    interrupted: Interruption | None = None
+    """Set when it is asked what an interruption leaves behind: then nothing else is raised."""
+    shields = 0
+    cleaning = 0
+    """How many `finally` blocks are run."""
+    handling = 0
+    """How many handlers of exceptions are around."""
+    thrown = 0
+    """Whether a generator that is thrown away cleans up here."""
+    calling = ""
+    """The last name of what is being called, empty if it has none."""
+    guesses = 0
+    """How many times it is open here which of several holders is meant."""
+    grouped: list[Value] | None = None
+    """The tasks of the innermost task group that is open."""
 
     def __init__(
         self, analysis: Analysis, path: str, function: FunctionInfo | None, mode: Mode, reporting: bool
@@ -347,17 +320,6 @@ class Frame:
         self.mode = mode
         self.reporting = reporting
         self.muted = mode == "exit"
-        self.threaded = False
-        """Whether what is called now runs in a thread, so that it does not block the event loop."""
-        self.in_loop = False
-        """Whether the statement runs as often as nobody knows: in a loop over something that is not `few`."""
-        self.guards = 0
-        """How many semaphores, or managers that nobody knows, have been entered."""
-        self.declared_only = False
-        """Whether calls are not followed, because only types are asked for."""
-        self.in_greenlet = False
-        """Whether what is called now runs under `run_sync`, where statements give way to the event loop."""
-        self.raised: State | None = None
         self.handlers: list[State | None] = []
         self.asked: dict[Place, list[Asked]] = {}
         """By session: the dependencies of this handler, in the order in which they ran."""
@@ -365,12 +327,9 @@ class Frame:
         self.continues: list[State] = []
         self.returned_at: list[State] = []
         self.returns: list[Value] = []
-        self.yielded: State | None = None
         self.yields: list[Value] = []
         self.waits: dict[object, Waiting] = {}
         self.blocks: dict[object, Block] = {}
-        self.undecided: list[Blocked] | None = None
-        """The blocking calls of one of several functions that may be called, until it is known what the others do."""
         self.made: dict[Place, tuple[tree.Span, str]] = {}
         self.received: dict[Place, tuple[tree.Span, str]] = {}
         """Holders that functions of the project have made for this one."""
@@ -390,36 +349,18 @@ class Frame:
         self.providers: dict[Place, str] = {}
         self.known: dict[Place, Holder] = {}
         self.idle_holds: list[Hold] = []
-        self.not_none: frozenset[str] = frozenset()
+        self.told_idle: set[int] = set()
+        """Which of them are among the events already."""
         self.managed: set[Place] = set()
         self.exited: set[Place] = set()
         """Holders of a handler whose providers exit before the response is sent (`scope="function"`)."""
-        self.streams = False
-        """Whether a handler's session is still open while its response is sent."""
         self.stacked: list[Callable[[State], None]] = []
-        self.unwinding = False
-        """Whether an exception is on its way out: a block is left, or a `finally` run, because of it."""
-        self.locks = 0
-        """How many locks are held here: what is done under one is never done twice at once."""
-        self.interrupted: Interruption | None = None
-        """Set when it is asked what an interruption leaves behind: then nothing else is raised."""
-        self.shields = 0
-        self.handling = 0
-        """How many handlers of exceptions are around."""
-        self.thrown = 0
-        """Whether a generator that is thrown away cleans up here."""
-        self.calling = ""
-        """The last name of what is being called, empty if it has none."""
-        self.guesses = 0
-        """How many times it is open here which of several holders is meant."""
         self.started: dict[Value, Started] = {}
         """Tasks and threads that run beside this function, until it waits for them."""
         self.joined: dict[Value, None] = {}
         """Tasks of somebody else that this function waits for."""
         self.doubled: set[Value] = set()
         """Tasks of which it is reported already that they share a holder."""
-        self.grouped: list[Value] | None = None
-        """The tasks of the innermost task group that is open."""
         self.escaped: set[Place] = set()
         self.handed_on: set[Place] = set()
         """Holders given to code that is not understood."""
@@ -437,7 +378,8 @@ class Frame:
 
     def may_raise(self, state: State) -> None:
         """An exception may leave here: its handler starts in any of these states."""
-        if self.interrupted is None:
+        gives_back = (self.cleaning or self.handling) and self.calling in _GIVES_BACK
+        if self.interrupted is None and not gives_back:
             self.goes_on(state)
 
     def may_be_cancelled(self, state: State) -> None:
@@ -458,11 +400,14 @@ class Frame:
         """What was raised, or the cancellation, goes on to the block around."""
         if self.handlers:
             caught = self.handlers[-1]
-            self.handlers[-1] = merge(caught, state) if caught is not None else state.copy()
+            if caught is None:
+                self.handlers[-1] = state.copy()
+            else:
+                merge_raised(caught, state, variables=True)
         elif self.raised is None:
             self.raised = state.copy()
         else:
-            merge_outcome(self.raised, state)
+            merge_raised(self.raised, state, variables=False)
 
     def step(
         self, span: tree.Span, text: str, role: Literal["checkout", "call", "wait", "release", "lock", "note"]

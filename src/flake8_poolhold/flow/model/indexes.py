@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import msgspec
 
 from flake8_poolhold.facts import tree
@@ -34,17 +36,15 @@ def index(module: tree.Module | None, scope: Scope) -> Index:
     return found
 
 
-def _collect(found: Index, root: object, around: Around, but: set[int] | None = None) -> None:
+def _collect(found: Index, root: object, around: Around, but: Container[int] = ()) -> None:
+    names, calls = found.names, found.calls
     for node in tree.walk(root, but):
-        if isinstance(node, tree.Name):
-            found.names.setdefault(node.id, []).append((around, node))
-        elif isinstance(node, tree.Attribute):
-            found.names.setdefault(node.name, []).append((around, node))
-        elif isinstance(node, tree.Call):
-            callee = node.function
-            if isinstance(callee, tree.Name):
-                found.calls.setdefault(callee.id, []).append((around, node))
-            elif isinstance(callee, tree.Attribute):
-                found.calls.setdefault(callee.name, []).append((around, node))
-        elif isinstance(node, tree.Import | tree.ImportFrom):
-            found.imports.append(node)
+        match node:
+            case tree.Name(id=name) | tree.Attribute(name=name):
+                names.setdefault(name, []).append((around, node))
+            case tree.Call(function=tree.Name(id=name) | tree.Attribute(name=name)):
+                calls.setdefault(name, []).append((around, node))
+            case tree.Import() | tree.ImportFrom():
+                found.imports.append(node)
+            case _:
+                pass

@@ -56,7 +56,7 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     `how` starts them (`gather`, `TaskGroup`, `create_task`); `branches` are their names, one alone if it runs many
     times; `held`: its connection is checked out by then; `ends`: a branch commits, rolls back or closes; `users`:
     how many branches of one call use it, 0 if they are not those of one; `waits`: a branch waits for more than its
-    database.
+    database; `steps`: where the branches get it, when that is not where they are started.
     """
 
     function: FunctionInfo
@@ -70,6 +70,7 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     ends: bool
     users: int = 0
     waits: bool = False
+    steps: tuple[Step, ...] = ()
 
 
 class InstanceEscape(msgspec.Struct, frozen=True, eq=False):
@@ -168,9 +169,12 @@ class PoolPerCall(msgspec.Struct, frozen=True, eq=False):
 
 
 class ProcessWide(msgspec.Struct, frozen=True, eq=False):
-    """A session that the whole process shares: in a `module`'s variable, a `global`, or the state of an `app`."""
+    """A session that the whole process shares.
+
+    It is in a `module`'s variable, a `global`, the state of an `app`, or an object whose methods are the `handlers`.
+    """
 
     function: FunctionInfo
     span: tree.Span
     name: str
-    where: Literal["module", "global", "app"]
+    where: Literal["module", "global", "app", "handlers"]

@@ -29,6 +29,9 @@ IMPORT = re.compile(
 FEW_NAMES = 32
 """Up to so many identifiers are searched for in all files; for more, the words of the files are indexed."""
 
+MOST_INDEXES = 128
+"""So many files' indexes are kept at once: one takes half as much memory as the facts, and is soon made again."""
+
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _SPACED = bytes(byte if (chr(byte).isalnum() and byte < 128) or byte == 95 else 32 for byte in range(256))
 
@@ -126,9 +129,12 @@ class Project:
 
     def index_around(self, path: str) -> Index:
         """The same, for who looks only at what a function mentions that it knows already."""
-        found = self._indexes.get(path)
+        found = self._indexes.pop(path, None)
         if found is None:
-            found = self._indexes[path] = index(self._module(path), self._scope(path))
+            found = index(self._module(path), self._scope(path))
+            if len(self._indexes) >= MOST_INDEXES:
+                del self._indexes[next(iter(self._indexes))]
+        self._indexes[path] = found  # behind all others: the first one is that which was asked for least recently
         return found
 
     def is_library(self, name: str) -> bool:
@@ -146,16 +152,19 @@ class Project:
         if found is None:
             found = self._known(word, name)
             if found is None:
-                files = self._spelling(name.encode()) if name else self._sorted
-                found = [path for path in files if contains(self._bytes_of(path), word, name)]
+                indexed = self._indexed(name.encode()) if name else None
+                spelled, files = word.encode(), self._sorted if indexed is None else indexed
+                found = [path for path in files if spelled in self._bytes_of(path)]
+                if name and indexed is None:
+                    found = [path for path in found if contains(self._bytes_of(path), word, name)]
             self._naming[word, name] = found
         return found
 
-    def _spelling(self, name: bytes) -> list[str]:
-        """Files among which are those with this identifier; from an index as soon as that is cheaper than a search."""
+    def _indexed(self, name: bytes) -> list[str] | None:
+        """The files with this identifier, from an index; `None` as long as a search is cheaper than to make one."""
         self._asked += 1
         if self._asked <= FEW_NAMES or not _IDENTIFIER.fullmatch(name):
-            return self._sorted
+            return None
         if self._words is None:
             self._words = {}
             for path in self._sorted:

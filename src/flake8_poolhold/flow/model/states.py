@@ -6,7 +6,8 @@ left it": a summary is computed once and composed with the state that each calle
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -18,7 +19,7 @@ GIVEN, FRESH, HELD, RELEASED, CLOSED = "given", "fresh", "held", "released", "cl
 Steps = tuple[Step, ...]
 
 
-class HolderState(msgspec.Struct, frozen=True):
+class HolderState(msgspec.Struct, frozen=True, gc=False):
     """What may be true of one holder.
 
     `since` is the evidence of the checkout. `dirty` is that of writes that may be pending, flushed or uncommitted,
@@ -110,6 +111,39 @@ Fields = dict[str, Value]
 
 Heap = dict[Place, Fields]
 
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+
+
+class Noted(dict[Key, Item]):
+    """A dict that notes what was set in it since it was joined into another one, so that this need be joined only."""
+
+    into: object = None
+    since: dict[Key, None] | None = None
+
+    def __setitem__(self, key: Key, item: Item) -> None:
+        super().__setitem__(key, item)
+        if self.since is not None:
+            self.since[key] = None
+
+    def put(self, items: Mapping[Key, Item]) -> None:
+        """Set all of these."""
+        self.update(items)
+        if self.since is not None:
+            self.since.update(dict.fromkeys(items))
+
+    def copy(self) -> Noted[Key, Item]:
+        other = Noted(self)
+        if self.since is not None:
+            other.into, other.since = self.into, self.since.copy()
+        return other
+
+    def news(self, into: object) -> Iterable[Key]:
+        """The keys that may be others than those which were joined into `into`, which now are."""
+        keys: Iterable[Key] = self.since if self.into is into and self.since is not None else self
+        self.into, self.since = into, {}
+        return keys
+
 
 class State:
     """One point of the program: variables, fields of objects, states of holders."""
@@ -118,14 +152,14 @@ class State:
 
     def __init__(
         self,
-        env: dict[str, Value] | None = None,
-        heap: Heap | None = None,
+        env: Mapping[str, Value] | None = None,
+        heap: Mapping[Place, Fields] | None = None,
         holders: dict[Place, HolderState] | None = None,
     ) -> None:
         self.dead = False
         """Set by an expression that never ends, such as a call of a function that always raises."""
-        self.env: dict[str, Value] = env if env is not None else {}
-        self.heap: Heap = heap if heap is not None else {}
+        self.env = env if isinstance(env, Noted) else Noted(env or ())
+        self.heap = heap if isinstance(heap, Noted) else Noted(heap or ())
         self.holders: dict[Place, HolderState] = holders if holders is not None else {}
 
     def copy(self) -> State:
@@ -156,15 +190,20 @@ def merge(left: State | None, right: State | None) -> State | None:
         return right if left is None else left
     if left is right:
         return left
-    _merge_values(left.env, right.env)
-    _merge_heap(left.heap, right.heap)
+    left.env.put(_merged(left.env, right.env, right.env))
+    _merge_heap(left.heap, right.heap, right.heap)
     _merge_holders(left.holders, right.holders)
     return left
 
 
-def merge_outcome(into: State, other: State) -> None:
-    """Join what a caller can see of another point: what happened to objects and holders, but no variables."""
-    _merge_heap(into.heap, other.heap)
+def merge_raised(into: State, other: State, *, variables: bool) -> None:
+    """Join one more point at which an exception may leave. A caller sees no `variables`, but objects and holders.
+
+    A body is left at each of its calls: only what is new since the last one is joined.
+    """
+    if variables:
+        into.env.put(_merged(into.env, other.env, other.env.news(into.env)))
+    _merge_heap(into.heap, other.heap, other.heap.news(into.heap))
     _merge_holders(into.holders, other.holders)
 
 
@@ -176,24 +215,31 @@ def merge_all(states: Iterable[State | None]) -> State | None:
     return joined
 
 
-def _merge_values(into: dict[str, Value], other: dict[str, Value]) -> None:
-    for key, value in other.items():
-        known = into.get(key)
+def _merged(into: dict[str, Value], other: dict[str, Value], names: Iterable[str]) -> dict[str, Value]:
+    """What changes in `into` when `other` is joined to it, of which only these names are looked at."""
+    changed: dict[str, Value] = {}
+    for name in names:
+        known, value = into.get(name), other.get(name)
+        if value is known or value is None:
+            continue
         if known is None:
-            into[key] = value
-        elif known is not value and known != value:
-            into[key] = join((known, value))
+            changed[name] = value
+        elif known != value:
+            changed[name] = join((known, value))
+    return changed
 
 
-def _merge_heap(into: Heap, other: Heap) -> None:
-    for place, fields in other.items():
-        known = into.get(place)
+def _merge_heap(into: Noted[Place, Fields], other: Noted[Place, Fields], places: Iterable[Place]) -> None:
+    changed: dict[Place, Fields] = {}
+    for place in places:
+        known, fields = into.get(place), other.get(place)
+        if fields is known or fields is None:
+            continue
         if known is None:
-            into[place] = fields
-        elif known is not fields:
-            merged = dict(known)
-            _merge_values(merged, fields)
-            into[place] = merged
+            changed[place] = fields
+        elif news := _merged(known, fields, fields):
+            changed[place] = {**known, **news}
+    into.put(changed)
 
 
 def _merge_holders(into: dict[Place, HolderState], other: dict[Place, HolderState]) -> None:

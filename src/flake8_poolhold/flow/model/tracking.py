@@ -10,6 +10,7 @@ counts as found out by the whole node.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, overload
@@ -31,10 +32,12 @@ class Tracker:
 
     def __init__(self) -> None:
         self._numbers: dict[Hashable, int] = {}
-        self._uses: list[set[int] | None] = []
+        self._uses: list[array[int] | None] = []
+        """By number: what a node uses, as found when it was open last; `None` for a question."""
         self._questions: dict[int, Question] = {}
+        self._outer: list[tuple[int, set[int]]] = []
         self.node = self._new((IDLE,))
-        self.current: set[int] = self._set(self.node)
+        self.current: set[int] = set()
 
     def ask(self, question: Question) -> None:
         """The open node rests on the answer to this question."""
@@ -49,83 +52,99 @@ class Tracker:
         """The open node rests on what another one has found."""
         self.current.add(node)
 
-    def enter(self, key: Hashable) -> int:
-        """Open the node of this key for what is found out now. Returns the one to go back to."""
+    def enter(self, key: Hashable) -> None:
+        """Open the node of this key for what is found out now, until `leave`."""
         node = self.number(key)
         self.current.add(node)
-        outer, self.node = self.node, node
-        self.current = self._set(node)
-        return outer
+        self._outer.append((self.node, self.current))
+        self.node, self.current = node, set()
 
-    def leave(self, outer: int) -> None:
-        """Go back to the node that `enter` has left."""
-        self.node = outer
-        self.current = self._set(outer)
+    def leave(self) -> None:
+        """Close the open node and go back to the one around."""
+        node, found = self.node, self.current
+        self.node, self.current = self._outer.pop()
+        if found:
+            known = self._uses[node]
+            self._uses[node] = array("I", found.union(known) if known else found)
 
     @contextmanager
     def finding(self, key: Hashable) -> Iterator[None]:
         """What is found out inside belongs to the node of this key, on which the open one then rests."""
-        outer = self.enter(key)
+        self.enter(key)
         try:
             yield
         finally:
-            self.leave(outer)
+            self.leave()
 
     def number(self, key: Hashable) -> int:
         """The number of the node of this key."""
         known = self._numbers.get((key,))
         return self._new((key,)) if known is None else known
 
-    def questions(self, keys: Iterable[Hashable]) -> dict[Hashable, tuple[Question, ...]]:
-        """By node: all questions that it rests on, with those that everything rests on."""
-        roots = {key: self.number(key) for key in keys}
-        reached = _Reached(self._uses)
-        shared = reached.of(self.number(WHOLE))
-        listed: dict[int, tuple[Question, ...]] = {}
-        found: dict[Hashable, tuple[Question, ...]] = {}
-        order = reached.questions
-        for key, node in roots.items():
-            bits = reached.of(node) | shared
-            if bits not in listed:
-                listed[bits] = tuple(self._questions[order[index]] for index in _indices(bits))
-            found[key] = listed[bits]
-        return found
+    def questions(self, keys: Iterable[Hashable]) -> Iterator[list[Question]]:
+        """Of each node: all questions that it rests on, with those that everything rests on."""
+        roots = [self.number(key) for key in keys]
+        reached = _Reached(self._uses, (whole := self.number(WHOLE), *roots))
+        shared = reached.of(whole)
+        for node in roots:
+            yield [self._questions[reached.questions[index]] for index in _indices(reached.of(node) | shared)]
 
     def _new(self, key: tuple[Hashable]) -> int:
         number = self._numbers[key] = len(self._uses)
-        self._uses.append(set())
+        self._uses.append(_NOTHING)
         return number
 
-    def _set(self, node: int) -> set[int]:
-        uses = self._uses[node]
-        if uses is None:
-            raise ValueError(f"{node} is a question")
-        return uses
+
+_NOTHING: array[int] = array("I")
+
+_FEW = 16
+"""Of a node that rests on no more questions than this they are listed: most are such, and bit sets are as long as the
+number of all questions."""
 
 
 class _Reached:
-    """The questions that can be reached from nodes, as bit sets over `questions`, their numbers."""
+    """The questions that can be reached from nodes, as bit sets over `questions`, their numbers.
 
-    def __init__(self, uses: list[set[int] | None]) -> None:
+    Each of `roots` will be asked for once. What was found for a node goes as soon as all that use it have theirs.
+    """
+
+    def __init__(self, uses: list[array[int] | None], roots: Iterable[int]) -> None:
         self._uses = uses
-        self.questions = [number for number, used in enumerate(uses) if used is None]
-        self._bits = {number: 1 << index for index, number in enumerate(self.questions)}
-        """Of questions and of settled nodes."""
-        self._entered: dict[int, int] = {}
-        self._lowest: dict[int, int] = {}
+        self.questions = array("I", (number for number, used in enumerate(uses) if used is None))
+        self._settled = bytearray(used is None for used in uses)
+        self._place = _zeros(len(uses))
+        """Of a question: its place in `questions`."""
+        for place, number in enumerate(self.questions):
+            self._place[number] = place
+        self._left = _zeros(len(uses))
+        """Of a node: how many will still ask for it."""
+        for used in (roots, *(used for used in uses if used)):
+            for number in used:
+                self._left[number] += 1
+        self._few: dict[int, tuple[int, ...]] = {}
+        """Of settled nodes that rest on few questions."""
+        self._bits: dict[int, int] = {}
+        """Of other settled nodes."""
+        self._entered = _zeros(len(uses))
+        self._lowest = _zeros(len(uses))
+        self._count = 0
         self._open: list[int] = []
 
     def of(self, node: int) -> int:
         """The bit set of a node: Tarjan's components, each of which shares one."""
-        if node in self._bits:
-            return self._bits[node]
+        if not self._settled[node]:
+            self._walk(node)
+        singles: set[int] = set()
+        return self._taken(node, singles) | _bit_set(singles)
+
+    def _walk(self, node: int) -> None:
         pending = [(node, self._enter(node))]
         while pending:
             here, others = pending[-1]
             for other in others:
-                if other in self._bits:
+                if self._settled[other]:
                     continue
-                if other not in self._entered:
+                if not self._entered[other]:
                     pending.append((other, self._enter(other)))
                     break
                 self._lowest[here] = min(self._lowest[here], self._entered[other])
@@ -136,10 +155,10 @@ class _Reached:
                     self._lowest[outer] = min(self._lowest[outer], self._lowest[here])
                 if self._lowest[here] == self._entered[here]:
                     self._settle(here)
-        return self._bits[node]
 
     def _enter(self, node: int) -> Iterator[int]:
-        self._entered[node] = self._lowest[node] = len(self._entered)
+        self._count += 1
+        self._entered[node] = self._lowest[node] = self._count
         self._open.append(node)
         return iter(self._uses[node] or ())
 
@@ -147,12 +166,42 @@ class _Reached:
         members = [self._open.pop()]
         while members[-1] != node:
             members.append(self._open.pop())
-        bits = 0
+        bits, singles = 0, set[int]()
         for member in members:
             for other in self._uses[member] or ():
-                bits |= self._bits.get(other, 0)
+                if self._settled[other]:
+                    bits |= self._taken(other, singles)
+        few = None if bits or len(singles) > _FEW else tuple(singles)
+        bits |= _bit_set(singles) if few is None else 0
         for member in members:
-            self._bits[member] = bits
+            self._settled[member] = True
+            if few is None:
+                self._bits[member] = bits
+            else:
+                self._few[member] = few
+
+    def _taken(self, node: int, singles: set[int]) -> int:
+        """The bit set of a settled node, or none and its few questions in `singles`; one less will ask for it."""
+        if self._uses[node] is None:
+            singles.add(self._place[node])
+            return 0
+        self._left[node] -= 1
+        is_last = not self._left[node]
+        if node in self._few:
+            singles.update(self._few.pop(node) if is_last else self._few[node])
+            return 0
+        return self._bits.pop(node) if is_last else self._bits[node]
+
+
+def _zeros(count: int) -> array[int]:
+    return array("I", [0]) * count
+
+
+def _bit_set(places: Iterable[int]) -> int:
+    bits = bytearray(max(places, default=0) // 8 + 1)
+    for place in places:
+        bits[place >> 3] |= 1 << (place & 7)
+    return int.from_bytes(bits, "little")
 
 
 def _indices(bits: int) -> Iterator[int]:

@@ -16,7 +16,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """Where an object enters a function: `where` is a function or module, `name` a parameter, variable or position.
 
     A `new` object that a callee made carries the callee's own origin in `via`.
@@ -28,7 +28,7 @@ class Origin(msgspec.Struct, frozen=True):
     via: Origin | None = None
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """An object: an origin and the attribute path that leads from it, `("repo", "session")`."""
 
     origin: Origin
@@ -38,24 +38,24 @@ class Place(msgspec.Struct, frozen=True):
         return Place(self.origin, (*self.path, name))
 
 
-class Unknown(msgspec.Struct, frozen=True):
+class Unknown(msgspec.Struct, frozen=True, gc=False):
     """Nothing is known."""
 
 
-class Literally(msgspec.Struct, frozen=True):
+class Literally(msgspec.Struct, frozen=True, gc=False):
     """A string, number, boolean or `None`."""
 
     value: str | int | bool | None
 
 
-class Words(msgspec.Struct, frozen=True):
+class Words(msgspec.Struct, frozen=True, gc=False):
     """One of several strings. Of dotted paths that were split, `part` tells which part this is of each."""
 
     texts: tuple[str, ...]
     part: Literal["whole", "module", "member"] = "whole"
 
 
-class Library(msgspec.Struct, frozen=True):
+class Library(msgspec.Struct, frozen=True, gc=False):
     """Something of a library, by its dotted path; see `knowledge` for how calls and attributes extend the path.
 
     `holders` are places of holders that were passed in on the way; `locks` says that a statement takes a row lock.
@@ -66,7 +66,7 @@ class Library(msgspec.Struct, frozen=True):
     locks: bool = False
 
 
-class Factory(msgspec.Struct, frozen=True):
+class Factory(msgspec.Struct, frozen=True, gc=False):
     """A callable that makes holders of `kind`, a sessionmaker. `keeps_loaded`: `expire_on_commit=False`, if known.
 
     `declared`: the annotation of a variable that is still to be set speaks, as long as nothing else does.
@@ -79,14 +79,14 @@ class Factory(msgspec.Struct, frozen=True):
     declared: bool = False
 
 
-class Engine(msgspec.Struct, frozen=True):
+class Engine(msgspec.Struct, frozen=True, gc=False):
     """An engine; `kind` is its class in the knowledge."""
 
     kind: str
     site: str = ""
 
 
-class Holder(msgspec.Struct, frozen=True):
+class Holder(msgspec.Struct, frozen=True, gc=False):
     """A holder of `kind` (its class in the knowledge); `cls` is the project's subclass, if it is one."""
 
     kind: str
@@ -95,7 +95,7 @@ class Holder(msgspec.Struct, frozen=True):
     keeps_loaded: bool | None = None
 
 
-class Opening(msgspec.Struct, frozen=True):
+class Opening(msgspec.Struct, frozen=True, gc=False):
     """What `engine.connect()` or `factory.begin()` returns: entered or awaited, it gives `holder`.
 
     `acquires`: the connection is checked out at once; `transaction`: the block ends the transaction of the holder.
@@ -107,14 +107,14 @@ class Opening(msgspec.Struct, frozen=True):
     owned: bool
 
 
-class Method(msgspec.Struct, frozen=True):
+class Method(msgspec.Struct, frozen=True, gc=False):
     """The method `name` of a holder, engine, factory, opening or what came out of a holder, not called yet."""
 
     target: Value
     name: str
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True, gc=False):
     """Something that came out of a holder: a result, a row, an ORM object.
 
     `entity`: it is an ORM object, if the statement asked for any: it came as a scalar, not in a row.
@@ -124,33 +124,33 @@ class Loaded(msgspec.Struct, frozen=True):
     entity: bool = False
 
 
-class QueryOf(msgspec.Struct, frozen=True):
+class QueryOf(msgspec.Struct, frozen=True, gc=False):
     """A `Query` of a sync session: lazy until it is iterated or one of its fetching methods is called."""
 
     holder: Holder
 
 
-class Instance(msgspec.Struct, frozen=True):
+class Instance(msgspec.Struct, frozen=True, gc=False):
     """An instance of the project's class `cls`."""
 
     cls: str
     place: Place
 
 
-class ClassOf(msgspec.Struct, frozen=True):
+class ClassOf(msgspec.Struct, frozen=True, gc=False):
     """The project's class `cls` itself."""
 
     cls: str
 
 
-class ModuleOf(msgspec.Struct, frozen=True):
+class ModuleOf(msgspec.Struct, frozen=True, gc=False):
     """A module of the project, by its path; an empty path is a package without `__init__`."""
 
     path: str
     name: str
 
 
-class FunctionOf(msgspec.Struct, frozen=True):
+class FunctionOf(msgspec.Struct, frozen=True, gc=False):
     """A function of the project: bound to `receiver` if it is a method, with what it captured if it is a closure."""
 
     function: str
@@ -159,7 +159,7 @@ class FunctionOf(msgspec.Struct, frozen=True):
     bound: tuple[BoundArgument, ...] = ()
 
 
-class BoundArgument(msgspec.Struct, frozen=True):
+class BoundArgument(msgspec.Struct, frozen=True, gc=False):
     """An argument of a call: `star` is `*`, `**` or empty."""
 
     value: Value
@@ -167,7 +167,7 @@ class BoundArgument(msgspec.Struct, frozen=True):
     star: str = ""
 
 
-class Suspended(msgspec.Struct, frozen=True):
+class Suspended(msgspec.Struct, frozen=True, gc=False):
     """A call that has not run yet: a coroutine, a generator, the context manager of a generator function, or what an
     executor was given to do, which counts where its result is asked for."""
 
@@ -176,7 +176,7 @@ class Suspended(msgspec.Struct, frozen=True):
     arguments: tuple[BoundArgument, ...]
 
 
-class Series(msgspec.Struct, frozen=True):
+class Series(msgspec.Struct, frozen=True, gc=False):
     """A list, tuple or set. `exact`: `items` are its items in order, else they are the kinds of item it may have.
 
     `few`: however many items it has, the code says so: they are written down, or a slice of something.
@@ -191,7 +191,7 @@ ANY_KEY = "*"
 """Stands for every key of a dict that is not a literal string."""
 
 
-class Table(msgspec.Struct, frozen=True):
+class Table(msgspec.Struct, frozen=True, gc=False):
     """A dict display, by its literal string keys."""
 
     items: tuple[tuple[str, Value], ...]
@@ -205,7 +205,7 @@ class Table(msgspec.Struct, frozen=True):
         return any_of([value for _, value in self.items])
 
 
-class Depends(msgspec.Struct, frozen=True):
+class Depends(msgspec.Struct, frozen=True, gc=False):
     """A FastAPI dependency marker. `target` is `None` where the parameter's annotation names the class."""
 
     target: Value | None
@@ -213,28 +213,28 @@ class Depends(msgspec.Struct, frozen=True):
     function_scope: bool = False
 
 
-class Router(msgspec.Struct, frozen=True):
+class Router(msgspec.Struct, frozen=True, gc=False):
     """A FastAPI router or application: the call that made it, and the dependencies that it adds to its routes."""
 
     site: str
     depends: tuple[Depends, ...]
 
 
-class Annotation(msgspec.Struct, frozen=True):
+class Annotation(msgspec.Struct, frozen=True, gc=False):
     """`Annotated[type, Depends(...)]`."""
 
     type: Value
     depends: Depends
 
 
-class SubscriptedType(msgspec.Struct, frozen=True):
+class SubscriptedType(msgspec.Struct, frozen=True, gc=False):
     """`base[arguments]` used as a type."""
 
     base: Value
     arguments: tuple[Value, ...]
 
 
-class Choice(msgspec.Struct, frozen=True):
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """One of several values; never nested, never with `Unknown`."""
 
     options: tuple[Value, ...]
@@ -272,6 +272,7 @@ NONE = Literally(None)
 MOST_OPTIONS = 8
 """A choice of more values than this is as good as unknown. Of implementations of one thing the first speak for all."""
 
+_PLAIN = (Unknown, Literally, Words)
 _ALIKE = (Instance, ClassOf, FunctionOf, Suspended)
 
 
@@ -285,11 +286,14 @@ def join(values: Iterable[Value]) -> Value:
 
     Of one holder that keeps what it has loaded on some way only it is not known whether it does.
     """
+    values = values if isinstance(values, list | tuple) else list(values)
+    if len(values) == 1:
+        return values[0]
     found: dict[Value, None] = {}
     plain: dict[Value, None] = {}
     for value in values:
         for option in options(value):
-            (plain if isinstance(option, Unknown | Literally | Words) else found)[option] = None
+            (plain if isinstance(option, _PLAIN) else found)[option] = None
     if not found:
         return next(iter(plain)) if len(plain) == 1 else UNKNOWN
     if len(found) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.interpreting import contexts, expressions, recursion, summaries
+from flake8_poolhold.flow.interpreting import contexts, expressions, parameters, recursion
 from flake8_poolhold.flow.model.frames import Analysis, Frame
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.scopes import statements
@@ -116,7 +116,7 @@ def _put_by(
     info = names.function_info(analysis, path, qualified, node, key)
     frame, state = names.module_frame(analysis, path), State()
     for index, parameter in enumerate(node.parameters):
-        state.env[parameter.name] = summaries.general_value(analysis, info, index, parameter)
+        state.env[parameter.name] = parameters.general_value(analysis, info, index, parameter)
     for statement in statements(node.body):
         entry = _entry(statement, name)
         if entry is not None:

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.interpreting import contexts, expressions, recursion, summaries
+from flake8_poolhold.flow.interpreting import contexts, expressions, parameters, recursion
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
@@ -177,7 +177,7 @@ def _arguments(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter
     files = analysis.project.naming(f"{name}(", name)
     if len(files) > (MOST_FILES if is_constructor or not info.owner else MOST_FILES_OF_METHODS):
         return
-    position = info.node.parameters.index(parameter) - (1 if info.owner and not summaries.is_static(info) else 0)
+    position = info.node.parameters.index(parameter) - (1 if info.owner and not parameters.is_static(info) else 0)
     for path in files:
         uses = analysis.project.uses(path, name)
         for outer, call in sorted(uses.calls.get(name, ()) if uses else (), key=lambda one: one[1].span):
@@ -248,9 +248,9 @@ def _bindings(frame: Frame, state: State, around: FunctionInfo, name: str, depth
     analysis = frame.analysis
     for index, parameter in enumerate(around.node.parameters):
         if parameter.name == name:
-            given = summaries.general_value(analysis, around, index, parameter)
+            given = parameters.general_value(analysis, around, index, parameter)
             if isinstance(given, Unknown) and parameter.annotation is None:
-                given = _given(analysis, around, parameter, summaries.parameter_place(around.id, name))
+                given = _given(analysis, around, parameter, parameters.place_of(around.id, name))
             yield given
     for binding in _locals(analysis, around).get(name, ())[:MOST_BINDINGS]:
         match binding:

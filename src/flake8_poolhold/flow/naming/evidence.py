@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.interpreting import summaries
+from flake8_poolhold.flow.interpreting import parameters
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.values import UNKNOWN, FunctionOf, Holder, Place, Value
 from flake8_poolhold.flow.naming import names
@@ -118,7 +118,7 @@ def _passed_on(analysis: Analysis, info: FunctionInfo, name: str) -> str:
             if parameter is None and argument.keyword is None and not argument.star and index < len(positional):
                 parameter = positional[index]
             if parameter is not None:
-                value = summaries.general_value(analysis, target, target.node.parameters.index(parameter), parameter)
+                value = parameters.general_value(analysis, target, target.node.parameters.index(parameter), parameter)
                 if isinstance(value, Holder):
                     return value.kind
     return ""

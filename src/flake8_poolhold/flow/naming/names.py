@@ -39,7 +39,11 @@ def lookup(frame: Frame, state: State, name: str) -> Value:
 
 def module_name(analysis: Analysis, path: str, name: str) -> Value:
     """The value of a module's name. Recursive definitions are unknown."""
-    return recursion.value(analysis, ("global", path, name), lambda: _module_name(analysis, path, name))
+    key = ("global", path, name)
+    known: Value | None = analysis.results.get(key)
+    if known is None:
+        known = recursion.value(analysis, key, lambda: _module_name(analysis, path, name))
+    return known
 
 
 def _module_name(analysis: Analysis, path: str, name: str) -> Value:

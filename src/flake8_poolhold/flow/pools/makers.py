@@ -84,7 +84,7 @@ def _roots(reader: Reader, path: str, body: list[tree.Statement], spelled: set[s
     while waiting:
         block, function = waiting.pop(0)
         calls: list[tree.Call] = []
-        for node in _own(block):
+        for node in tree.own(block):
             if isinstance(node, tree.Function):
                 waiting.append((node.body, node))
             elif isinstance(node, tree.Class):
@@ -97,19 +97,6 @@ def _roots(reader: Reader, path: str, body: list[tree.Statement], spelled: set[s
                 name, owner = owners.get(id(function), (function.name, ""))
                 info = names.function_info(reader.analysis, path, name, function, owner)
             yield _Root(block, info, calls)
-
-
-def _own(block: list[tree.Statement]) -> Iterator[tree.Node]:
-    """The nodes of a body; functions and classes in it, but not what is in them."""
-    waiting: list[object] = [block]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, list | tuple):
-            waiting.extend(part)
-        elif isinstance(part, tree.Node):
-            yield part
-            if not isinstance(part, tree.Function | tree.Class | tree.Lambda):
-                waiting.extend(getattr(part, field) for field in part.__struct_fields__)
 
 
 def _last(callee: tree.Expression) -> str:
@@ -213,7 +200,7 @@ def _callers(reader: Reader, info: FunctionInfo) -> list[_Caller]:
     found: list[_Caller] = []
     for path in reader.analysis.project.naming(simple, simple):
         module = reader.analysis.project.module(path) if path.endswith(".py") and not is_test(path) else None
-        if module is None:
+        if module is None or (path != info.path and not _may_call(reader, path, simple)):
             continue
         for root in _roots(reader, path, module.body, {simple}):
             if root.function is not None and root.function.id == info.id:
@@ -226,6 +213,17 @@ def _callers(reader: Reader, info: FunctionInfo) -> list[_Caller]:
         if len(found) > MOST_CALLERS:
             return []
     return found
+
+
+def _may_call(reader: Reader, path: str, name: str) -> bool:
+    """Whether a file may call something of this name that is not its own: many scripts have a `main`."""
+    index = reader.analysis.project.index(path)
+    calls = index.calls.get(name, ())
+    own = reader.analysis.project.scope(path).names.get(name, ())
+    is_own = (
+        own and all(isinstance(one, tree.Function) for one in own) and all(one.name != name for one in index.imports)
+    )
+    return any(isinstance(call.function, tree.Attribute) or not is_own for _, call in calls)
 
 
 def _receiver(reader: Reader, info: FunctionInfo, callee: Setting) -> tuple[Setting | None] | None:

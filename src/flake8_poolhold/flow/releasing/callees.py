@@ -24,7 +24,7 @@ def inner(analysis: Analysis, hold: Hold) -> Hold | None:
         roots.analyse(analysis, step.path)
         found = [
             one
-            for one in analysis.events.holds
+            for one in analysis.by_file.of(analysis.events.holds, step.path)
             if (one.function.path, *one.span[:2]) == site and not one.again and one.kind == hold.kind
         ]
         if not found:
@@ -73,8 +73,8 @@ def forbids(analysis: Analysis, hold: Hold) -> str:
     """Why nothing can be released at this wait whatever its function does itself: a caller's lock would be lost."""
     site = (hold.function.path, *hold.span[:2])
     calling = _calling(analysis, hold.function)
-    for other in analysis.events.holds:
-        if other.function.path not in calling or not (other.again and other.state.lock and other.kind == hold.kind):
+    for other in (one for path in sorted(calling) for one in analysis.by_file.of(analysis.events.holds, path)):
+        if not (other.again and other.state.lock and other.kind == hold.kind):
             continue
         if any((step.path, step.line, step.column) == site for step in other.waiting.steps[1:]):
             return f"{other.function.name} ({other.function.path}:{other.span[0]}) calls this under a lock"

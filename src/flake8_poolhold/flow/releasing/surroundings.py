@@ -79,7 +79,7 @@ class Surroundings:
         It is when nothing but a parameter, a `with` around the wait, or one plain assignment before it binds it, or
         when it is bound outside of the function.
         """
-        binders = [node for node in _own(self._function.body) if binds(node, name)]
+        binders = [node for node in tree.own(self._function.body) if binds(node, name)]
         if not binders:
             return True
         if len(binders) > 1 or any(parameter.name == name for parameter in self._function.parameters):
@@ -104,19 +104,6 @@ def _way(part: str, body: list[tree.Statement], at: tuple[int, int]) -> Iterator
                 yield from _way(inner_part, block, at)
                 return
         return
-
-
-def _own(body: list[tree.Statement]) -> Iterator[tree.Node]:
-    """The nodes of a function without those of the functions and classes inside it."""
-    waiting: list[object] = [body]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, list | tuple):
-            waiting.extend(part)
-        elif isinstance(part, tree.Node):
-            yield part
-            if not isinstance(part, tree.Function | tree.Class | tree.Lambda):
-                waiting.extend(getattr(part, field) for field in part.__struct_fields__)
 
 
 def _blocks(statement: tree.Statement) -> list[_Block]:

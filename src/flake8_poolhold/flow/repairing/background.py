@@ -257,9 +257,9 @@ def _doubts(
 def _at(analysis: Analysis, task: FunctionInfo, site: handovers.Site) -> Escape | None:
     """What is known of the session that a site hands over, whichever files are reported on."""
     roots.analyse(analysis, site.path)
-    for one in analysis.events.escapes:
+    for one in analysis.by_file.of(analysis.events.escapes, site.path):
         is_task = isinstance(one.run, Suspended) and one.run.target == FunctionOf(task.id)
-        if is_task and one.function.path == site.path and _is_here(site, one):
+        if is_task and _is_here(site, one):
             return one
     return None
 
