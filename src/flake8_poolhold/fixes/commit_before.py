@@ -43,7 +43,7 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
 
 
 def _imported(part: Part, text: str) -> tuple[Edit, ...]:
-    from flake8_poolhold.fixes import _places  # libcst, which most of these fixes do without
+    from flake8_poolhold.fixes import _imports, _places  # libcst, which most of these fixes do without
 
     module, spans = _places.parsed(text)
     source, _, symbol = part.text.partition(":")
