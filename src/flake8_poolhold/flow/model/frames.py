@@ -249,6 +249,8 @@ class Analysis:
         self.watch: Watch | Callees | None = None
         self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
         """By the id of a function: all calls of it, or why some are not known."""
+        self.callees: Memo[str, dict[tree.Span, list[FunctionInfo]]] = Memo(self.tracker)
+        """By the id of a function: what it calls, where somebody has asked for it."""
         self.inclusions: dict[str, list[Depends]] | None = None
         self.added: dict[str, list[Route]] | None = None
         self.tested: dict[str, frozenset[str]] = {}
@@ -342,6 +344,10 @@ class Frame:
         self.driven: list[Driven] = []
         self.engines: dict[str, tuple[tree.Span, frozenset[str]]] = {}
         """Engines made here, by site, each with its own site and those of the sessionmakers on it."""
+        self.used_for: set[Place] = set()
+        """Holders of which a method was called that does more than to end them."""
+        self.opened_on: dict[Place, frozenset[str]] = {}
+        """By session or connection: the engine or sessionmaker that it comes from."""
         self.kept_engines: set[str] = set()
         self.connecting: set[str] = set()
         """Sites of engines and sessionmakers that something was done with."""
