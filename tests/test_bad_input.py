@@ -25,6 +25,13 @@ async def reply(db: AsyncSession, client: AsyncClient) -> None:
     await db.execute("select 1")
     await client.get("https://example.org")
 """
+MAKES = """\
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import sessionmaker
+
+engine = create_async_engine("postgresql+asyncpg://localhost/app", pool_pre_ping=True)
+sessions = sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+"""
 HEAD = "from sqlalchemy.ext.asyncio import AsyncSession\n\n\nasync def f(db: AsyncSession, x: int) -> None:\n"
 
 
@@ -179,19 +186,21 @@ def test_warnings_of_the_parser_are_not_shown(project: Path, text: str) -> None:
 
 def test_no_fix_beside_an_expression_that_its_parser_is_slow_on(project: Path) -> None:
     """It is the parser of fixes that change a call; those that insert a statement have another."""
-    makes = (
-        "from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine\n"
-        "from sqlalchemy.orm import sessionmaker\n\n"
-        'engine = create_async_engine("postgresql+asyncpg://localhost/app", pool_pre_ping=True)\n'
-        "sessions = sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)\n"
-    )
-    (project / "makes.py").write_text(f"{makes}\n\ny = {' + '.join(['a'] * 600)}\n")
+    (project / "makes.py").write_text(f"{MAKES}\n\ny = {' + '.join(['a'] * 600)}\n")
     (project / "good.py").write_text(f"{GOOD}\n\ny = {' + '.join(['a'] * 600)}\n")
     settings = Settings(select=("PHL101", "PHL508"))
     held, maker = engine.check([Path()], settings, cache=False).findings
     assert (held.code, held.fix is not None) == ("PHL101", True)
     assert (maker.code, maker.fix) == ("PHL508", None)
     assert maker.notes[-1] == "no fix: an expression of the file has more than 500 operands or levels; take it apart"
+
+
+@pytest.mark.parametrize("newer", ["type X = int\n", "x = f'{'\\n'}'\n"])
+def test_fixes_in_a_file_of_newer_syntax(project: Path, newer: str) -> None:
+    (project / "makes.py").write_text(f"{MAKES}\n\n{newer}")
+    (project / "good.py").write_text(f"{GOOD}\n\n{newer}")
+    result = engine.check([Path()], Settings(select=("PHL101", "PHL508")), cache=False)
+    assert [one.fix is not None and one.fix.name for one in result.findings] == ["commit-before", "async-sessionmaker"]
 
 
 def test_a_coding_comment_is_followed(project: Path) -> None:

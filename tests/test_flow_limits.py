@@ -14,7 +14,7 @@ import pytest
 from snippets import check
 
 from flake8_poolhold.flow.model import states
-from flake8_poolhold.flow.model.tracking import WHOLE, Tracker
+from flake8_poolhold.flow.model.tracking import WHOLE, Tracker, _Reached
 
 HELD = """
 async def other(db: AsyncSession):
@@ -133,10 +133,34 @@ def test_what_an_answer_rests_on_is_all_that_can_be_reached() -> None:
 
 
 def test_a_node_keeps_little() -> None:
+    """What is in the way of a large project: sets for each node, and what was found for nodes that nobody asks for."""
     tracker = Tracker()
     for number in range(100):
-        with tracker.finding(number):
-            tracker.ask(("file", str(number)))
-    kept = [used for used in tracker._uses if used]
-    assert len(kept) == 100
-    assert all(isinstance(used, array) and len(used) == 1 for used in kept)
+        with tracker.finding(number), tracker.finding(number):
+            for question in range(40):
+                tracker.ask(("file", str(number + question)))
+            tracker.use(tracker.number(max(number - 1, 0)))
+    assert all(isinstance(used, array | tuple) for used in tracker._uses)
+    reached = _Reached(tracker._uses, [tracker.number(99)])
+    assert reached.of(tracker.number(99)).bit_count() == 139
+    assert not reached._bits
+    assert not reached._few
+
+
+def test_a_function_of_very_many_waits_is_reported_at_each_and_offered_no_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        'async def f(db: AsyncSession):\n    await db.execute(select(1))\n    x = "a"\n'
+        + "    await client.get(x)\n" * 12
+    )
+    fixes = [one.fix for one in check(tmp_path, text).findings]
+    assert len(fixes) == 12
+    assert None not in fixes
+    monkeypatch.setattr("flake8_poolhold.flow.releasing.choosing.MOST_LOOKS", 100)
+    findings = check(tmp_path, text).findings
+    assert len(findings) == 12
+    assert {one.fix for one in findings} == {None}
+    assert {
+        note for one in findings for note in one.notes if note.startswith("no fix: f has 12 such calls in 15 lines")
+    }

@@ -174,7 +174,7 @@ def arguments(
         else:
             lowered.append(tree.Argument(_HANDLERS[type(node)](node, places), None, "", None))
     if not keywords:
-        return lowered
+        return lowered.copy()
     named = [_keyword(node, places, first_line) for node in keywords]
     first = _start(keywords[0])
     if not nodes or _start(nodes[-1]) < first:

@@ -27,7 +27,7 @@ def _block(nodes: list[ast.stmt], places: Places) -> list[Statement]:
         handler = _HANDLERS.get(type(node))
         if handler is not None:
             handler(node, places, emit)
-    return lowered
+    return lowered.copy()  # a list that has grown takes more room than one of its size
 
 
 def _optional(node: ast.expr | None, places: Places) -> Expression | None:
@@ -35,6 +35,8 @@ def _optional(node: ast.expr | None, places: Places) -> Expression | None:
 
 
 def _all(nodes: list[ast.expr], places: Places) -> list[Expression]:
+    if len(nodes) == 1:  # as most are
+        return [lower(nodes[0], places)]
     return [lower(node, places) for node in nodes]
 
 
@@ -51,7 +53,7 @@ def _assign(node: ast.Assign, places: Places, emit: _Emit) -> None:
 
 def _annotated(node: ast.AnnAssign, places: Places, emit: _Emit) -> None:
     annotation = lower_annotation(node.annotation, places)
-    emit(tree.Assign([lower(node.target, places)], _optional(node.value, places), annotation))
+    emit(tree.Assign([lower(node.target, places)], _optional(node.value, places), annotation, places.span(node)))
 
 
 def _augmented(node: ast.AugAssign, places: Places, emit: _Emit) -> None:

@@ -172,7 +172,7 @@ class Lambda(Node):
 
 
 class Assign(Node):
-    """`targets = value`, or an annotation with or without a value; only the first has a place."""
+    """`targets = value`, or an annotation with or without a value; an alias (`type X = ...`) has no place."""
 
     targets: list[Expression]
     value: Expression | None

@@ -7,7 +7,6 @@ types only. The generator is run once with a state that counts lines and columns
 from __future__ import annotations
 
 import ast
-import warnings
 from types import TracebackType
 
 import libcst as cst
@@ -15,6 +14,7 @@ from libcst._nodes.internal import CodegenState
 
 from flake8_poolhold.facts.tree import Span
 from flake8_poolhold.fixes import CannotFixError
+from flake8_poolhold.fixes._code import code_of
 from flake8_poolhold.source.text import lines
 
 DEEPEST = 500
@@ -25,10 +25,8 @@ Spans = dict[int, Span]
 
 
 def parse(text: str) -> cst.Module:
-    """The libcst tree of a file that the interpreter has read. Raises `CannotFixError` where libcst cannot read it."""
-    with warnings.catch_warnings(action="ignore"):
-        tree = ast.parse(text)
-    if _depth(tree) > DEEPEST:
+    """The libcst tree of a file. Raises `CannotFixError` where it is no Python, or libcst is not up to it."""
+    if _depth(code_of(text).tree) > DEEPEST:
         raise CannotFixError(f"an expression of the file has more than {DEEPEST} operands or levels; take it apart")
     try:
         return cst.parse_module(text)

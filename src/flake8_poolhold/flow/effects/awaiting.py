@@ -26,13 +26,22 @@ def dropped(frame: Frame, state: State, node: tree.Expression, value: Value) -> 
     if len(found) < len(options(value)):
         found = []  # `AsyncSession | Session`: the function is there for the sync one
     if not found and isinstance(node.function, tree.Attribute) and node.function.name in ("dispose", "close"):
-        owner = expressions.evaluate(frame, state, node.function.value)
+        owner = _owner(frame, state, node.function.value)
         found = [(option, node.function.name) for option in options(owner) if isinstance(option, Engine)]
     known = frame.analysis.holders.classes
     for owner, name in found:
         if isinstance(owner, Holder | Engine) and known[owner.kind].is_async and name in _COROUTINES:
             frame.analysis.events.unawaited.append(Unawaited(frame.function, node.span, _spell(node), name))
             return
+
+
+def _owner(frame: Frame, state: State, node: tree.Expression) -> Value:
+    """What an expression is whose effects have been taken in already."""
+    frame.muted = True
+    try:
+        return expressions.evaluate(frame, state.copy(), node)
+    finally:
+        frame.muted = False
 
 
 def _method_of(value: Value) -> list[tuple[Value, str]]:

@@ -66,7 +66,7 @@ def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_st
     name = info.node.name
     found = False
     for path in analysis.project.naming(name, name):
-        if not path.endswith(".py"):
+        if not path.endswith(".py") or (not info.owner and not _may_mean(analysis, path, info)):
             continue
         index = analysis.project.index(path)
         calls = index.calls.get(name, ())
@@ -87,6 +87,15 @@ def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_st
             if not _runs_once(analysis, caller, depth - 1, at_start=at_start):
                 return False
     return found
+
+
+def _may_mean(analysis: Analysis, path: str, info: FunctionInfo) -> bool:
+    """Whether a file that mentions the name of a function of a module may mean that one: it imports the module."""
+    if path == info.path:
+        return True
+    stem = info.path.removesuffix("/__init__.py").rpartition("/")[2].removesuffix(".py")
+    imports = analysis.project.index(path).imports
+    return any(stem in (node.module.rpartition(".")[2], getattr(node, "symbol", "")) for node in imports)
 
 
 def _given_to_workers(index: Index, name: str) -> int:

@@ -20,11 +20,13 @@ from flake8_poolhold.flow.model.values import (
     Instance,
     Library,
     Literally,
+    Place,
     Series,
     Suspended,
     Table,
     Unknown,
     Value,
+    holders_in,
     options,
 )
 
@@ -52,6 +54,20 @@ def bound(frame: Frame, site: str, arguments: tuple[BoundArgument, ...]) -> None
             known = frame.engines.get(option.site) if isinstance(option, Engine) else None
             if known is not None and isinstance(option, Engine):
                 frame.engines[option.site] = (known[0], known[1] | {site})
+
+
+def opened(frame: Frame, place: Place, value: Value) -> None:
+    """A session or connection is made on an engine or by a sessionmaker: who keeps it keeps the engine."""
+    sites = frozenset(_sites(value))
+    if sites:
+        frame.opened_on[place] = frame.opened_on.get(place, frozenset()) | sites
+
+
+def stored(frame: Frame, value: Value) -> None:
+    """The value is put into an object or a container: an engine itself, or what was opened on it."""
+    kept(frame, value)
+    for holder in holders_in(value):
+        frame.kept_engines.update(frame.opened_on.get(holder.place, ()))
 
 
 def given(frame: Frame, value: Value, arguments: tuple[BoundArgument, ...]) -> None:

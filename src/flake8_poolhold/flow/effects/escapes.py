@@ -135,8 +135,18 @@ def _owner(frame: Frame, place: Place) -> Owner | None:
         provider = frame.analysis.functions.get(frame.providers[place])
         return "request" if provider is None or not gives_up(provider) else None
     if place.origin.how == "param":
-        return "caller"
+        return None if _is_own(frame, place) else "caller"
     return "block" if place in frame.managed else None
+
+
+def _is_own(frame: Frame, place: Place) -> bool:
+    """Whether the holder is a field that the object, whose method this is, fills with a session that it makes."""
+    info = frame.function
+    if info is None or not info.owner or len(place.path) != 1 or not info.node.parameters:
+        return False
+    if (place.origin.where, place.origin.name) != (info.id, info.node.parameters[0].name):
+        return False
+    return objects.makes_itself(frame.analysis, info.owner, place.path[0])
 
 
 def task_name(frame: Frame, task: Value) -> str:

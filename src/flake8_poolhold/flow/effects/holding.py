@@ -178,6 +178,7 @@ def _engine(frame: Frame, state: State, engine: Engine, name: str, span: tree.Sp
         return UNKNOWN
     connection = known.gives or ("AsyncConnection" if known.is_async else "Connection")
     holder = made(frame, state, connection, span, keeps=None, bound=False)
+    engines.opened(frame, holder.place, engine)
     blocking.connect(frame, state, engine, holder, name, span)
     if not known.is_async and effect == "acquires":
         checkout(frame, state, holder.place, span, "connection checked out")
@@ -208,6 +209,8 @@ def run(
         frame.may_raise(state)  # one that fails keeps the connection
     frame.known.setdefault(place, holder)
     frame.analysis.kinds[place] = holder.kind
+    if name not in ("close", "detach", "invalidate"):
+        frame.used_for.add(place)
     blocking.method(frame, state, holder, name, span)
     _apply(frame, state, place, name, effect, arguments, span)
     if not _plain(name):
@@ -229,7 +232,7 @@ def _apply(
     span: tree.Span,
 ) -> None:
     if effect in ("acquires", "may_acquire") or name in _WRITING or name == "commit":
-        waits.used(frame, state, place, raced=name not in _PLAIN)
+        waits.used(frame, state, place, raced=name not in _PLAIN | {"delete"})  # reads for cascades only
     before = state.holder(place)
     match effect:
         case "acquires":

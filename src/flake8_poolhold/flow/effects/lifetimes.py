@@ -24,6 +24,8 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
             continue  # its provider's, see `providing`
         if place in frame.managed or place in given or place in driven or _stored(place, normal, frame.raised):
             continue
+        if not name and _is_idle_connection(frame, place):
+            continue
         flagged = closes_by_flag(frame.function, name)
         if flagged == "finally":
             continue
@@ -38,6 +40,15 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
         elif not flagged and not on_return and not on_raise:
             sound[place] = (span, name)
     cancelling.at_exit(frame, sound)
+
+
+def _is_idle_connection(frame: Frame, place: Place) -> bool:
+    """A sync connection that no variable gets and that runs nothing is given back when its statement ends."""
+    holder = frame.known.get(place)
+    if holder is None or place in frame.used_for:
+        return False
+    known = frame.analysis.holders.classes[holder.kind]
+    return known.kind == "connection" and not known.is_async
 
 
 def received(frame: Frame, value: Value, span: tree.Span) -> None:

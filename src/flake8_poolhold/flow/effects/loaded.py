@@ -42,7 +42,8 @@ CHANGES = frozenset(
 
 _LISTS = frozenset({"append", "extend", "insert", "reverse", "sort"})
 """Methods of lists: of what came as scalars, a list is that of the rows, and not a relationship."""
-_ENTITIES = frozenset({"get", "get_one", "merge", "scalar", "scalars", "scalar_one", "scalar_one_or_none"})
+_SCALARS = frozenset({"scalar", "scalars", "scalar_one", "scalar_one_or_none"})
+_ENTITIES = _SCALARS | {"get", "get_one", "merge"}
 _SAME = frozenset({"all", "fetchall", "first", "one", "one_or_none", "unique"})
 
 
@@ -53,7 +54,7 @@ def gives_entities(name: str) -> bool:
 
 def part(value: Loaded, name: str) -> Loaded:
     """The attribute `name` of what came out of a holder."""
-    return Loaded(value.place, gives_entities(name) or (value.entity and name in _SAME | _LISTS))
+    return Loaded(value.place, name in _SCALARS or (value.entity and name in _SAME | _LISTS))
 
 
 def called(frame: Frame, state: State, value: Value, name: str, span: tree.Span) -> None:

@@ -16,8 +16,9 @@ def is_made(place: Place) -> bool:
 
 
 def is_script(frame: Frame) -> bool:
-    """Whether the module is run by itself: when it fails, or ends, its connections end with it."""
-    return frame.analysis.project.names_word(frame.path, "__name__ ==")
+    """Whether the module is run by itself, or by alembic: when it fails, or ends, its connections end with it."""
+    project = frame.analysis.project
+    return any(project.names_word(frame.path, word) for word in ("__name__ ==", "from alembic import context"))
 
 
 def is_property(node: tree.Function) -> bool:

@@ -10,10 +10,10 @@ from flake8_poolhold.flow.effects import cancelling
 from flake8_poolhold.flow.effects.closing import gives_up, hands_on, yielded
 from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import summaries
-from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo
+from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo, Summary
 from flake8_poolhold.flow.model.lifetimes import Cancellable, Leaking
 from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD
-from flake8_poolhold.flow.model.values import FunctionOf, Holder, Place, options
+from flake8_poolhold.flow.model.values import FunctionOf, Holder, Place, holders_in, options
 from flake8_poolhold.flow.naming import names
 
 _MARKERS = ("Depends", "Security")
@@ -36,7 +36,7 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     left = summaries.summary(analysis, summaries.general(info.id, "exit"))
     thrown = summaries.interrupted(analysis, info, "exit", "failed")
     for holder in given:
-        own = is_made(holder.place) and holder.place in entered.normal.holders
+        own = is_made(holder.place) and holder.place in entered.normal.holders and not _is_kept(entered, holder)
         finished = _kinds(left.normal, holder.place)
         failed = thrown.holder(holder.place).kinds if thrown is not None else frozenset()
         if own and finished & {GIVEN, HELD}:
@@ -45,6 +45,18 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
         if (own or finished == {CLOSED}) and failed & {GIVEN, HELD}:
             return Leaking(info, span, "failing", holder)
     return None
+
+
+def _is_kept(entered: Summary, holder: Holder) -> bool:
+    """Whether the provider has put what it gives into an object, which may give it again."""
+    if entered.normal is None:
+        return False
+    return any(
+        kept.place == holder.place
+        for fields in entered.normal.heap.values()
+        for value in fields.values()
+        for kept in holders_in(value)
+    )
 
 
 def _is_handed_on(info: FunctionInfo) -> bool:

@@ -62,6 +62,7 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
             return holding.call(frame, state, callee, arguments, span)
         case Factory(kind=kind, keeps_loaded=keeps, bound=bound):
             engines.connects(frame, callee)
+            engines.opened(frame, holding.made_at(frame, span), callee)
             bound = bound or _is_bound(frame, arguments)
             return holding.made(frame, state, kind, span, keeps=_keeps(arguments, keeps), bound=bound)
         case Instance():

@@ -391,7 +391,7 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
                 engines.kept(frame, value)
                 frame.escaped.update(holder.place for holder in holders_in(value))
         case tree.Attribute(value=owner, name=name, span=span):
-            engines.kept(frame, value)
+            engines.stored(frame, value)
             objects.set_attribute(frame, state, evaluate(frame, state, owner), name, value, span)
         case tree.Sequence(items=items):
             if isinstance(value, Series) and value.exact and len(value.items) == len(items):
@@ -404,8 +404,8 @@ def assign(frame: Frame, state: State, target: tree.Expression, value: Value) ->
         case tree.Starred(value=inner):
             assign(frame, state, inner, UNKNOWN)
         case tree.Subscript(value=owner, index=index):
-            engines.kept(frame, value)
-            if _is_kept_container(frame, state, owner):
+            engines.stored(frame, value)
+            if _is_kept_container(frame, state, owner) or _is_closed_there(frame, owner, index):
                 frame.escaped.update(held.place for held in holders_in(value))
             span = next((node.span for node in tree.walk(owner) if isinstance(node, tree.Attribute)), (0, 0, 0, 0))
             holder = evaluate(frame, state, owner)
@@ -431,6 +431,24 @@ def _is_kept_container(frame: Frame, state: State, expression: tree.Expression) 
             return name not in state.env or name in frame.outer_names
         case _:
             return False
+
+
+def _is_closed_there(frame: Frame, owner: tree.Expression, index: tree.Expression) -> bool:
+    """Whether the function closes what it puts into a container where it lies: `context["db"].close()`."""
+    if frame.function is None or not isinstance(owner, tree.Name) or not isinstance(index, tree.Constant):
+        return False
+    for node in tree.walk(frame.function.node.body):
+        match node:
+            case tree.Call(
+                function=tree.Attribute(
+                    value=tree.Subscript(value=tree.Name(id=name), index=tree.Constant(value=key)),
+                    name="close" | "aclose" | "remove",
+                )
+            ) if (name, key) == (owner.id, index.value):
+                return True
+            case _:
+                pass
+    return False
 
 
 _HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {

@@ -24,6 +24,7 @@ def made(frame: Frame, state: State, path: str, arguments: Arguments, span: tree
         bound = any(isinstance(v, Holder) and known.classes[v.kind].kind == "connection" for v in _binds(arguments))
         for bind in _binds(arguments):
             engines.connects(frame, bind)
+            engines.opened(frame, holding.made_at(frame, span), bind)
         keeps = keyword(arguments, "expire_on_commit")
         return holding.made(
             frame, state, found[0], span, keeps=keeps_loaded(keeps) if keeps is not None else False, bound=bound

@@ -344,6 +344,10 @@ class Frame:
         self.driven: list[Driven] = []
         self.engines: dict[str, tuple[tree.Span, frozenset[str]]] = {}
         """Engines made here, by site, each with its own site and those of the sessionmakers on it."""
+        self.used_for: set[Place] = set()
+        """Holders of which a method was called that does more than to end them."""
+        self.opened_on: dict[Place, frozenset[str]] = {}
+        """By session or connection: the engine or sessionmaker that it comes from."""
         self.kept_engines: set[str] = set()
         self.connecting: set[str] = set()
         """Sites of engines and sessionmakers that something was done with."""

@@ -29,7 +29,7 @@ IMPORT = re.compile(
 FEW_NAMES = 32
 """Up to so many identifiers are searched for in all files; for more, the words of the files are indexed."""
 
-MOST_INDEXES = 128
+MOST_INDEXES = 64
 """So many files' indexes are kept at once: one takes half as much memory as the facts, and is soon made again."""
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")

@@ -68,25 +68,33 @@ def _collect(body: list[tree.Statement], scope: Scope, prefix: str) -> None:
     for statement in statements(body):
         match statement:
             case tree.Import(name=name) | tree.Function(name=name):
-                scope.names.setdefault(name, []).append(statement)
+                _bind(scope, name, statement)
             case tree.Class(name=name):
-                scope.names.setdefault(name, []).append(statement)
+                _bind(scope, name, statement)
                 scope.classes[prefix + name] = statement
                 _nested(statement, scope, prefix + name)
             case tree.ImportFrom(name=name):
                 if name == "*":
                     scope.stars.append(statement)
                 else:
-                    scope.names.setdefault(name, []).append(statement)
+                    _bind(scope, name, statement)
             case tree.Assign(targets=targets):
                 for target in targets:
                     for bound in _names(target):
-                        scope.names.setdefault(bound, []).append(statement)
+                        _bind(scope, bound, statement)
             case _:
                 pass
         if isinstance(statement, tree.Function):
             scope.functions.append((prefix + statement.name, statement, prefix.rstrip(".")))
             _assigned_globals(statement, scope)
+
+
+def _bind(scope: Scope, name: str, binding: Binding) -> None:
+    known = scope.names.get(name)
+    if known is None:
+        scope.names[name] = [binding]
+    else:
+        known.append(binding)
 
 
 def _nested(definition: tree.Class, scope: Scope, name: str) -> None:

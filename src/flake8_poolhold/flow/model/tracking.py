@@ -31,21 +31,20 @@ class Tracker:
     """The nodes and questions of one analysis. `current` are the numbers of what the innermost open node uses."""
 
     def __init__(self) -> None:
-        self._numbers: dict[Hashable, int] = {}
-        self._uses: list[array[int] | None] = []
-        """By number: what a node uses, as found when it was open last; `None` for a question."""
-        self._questions: dict[int, Question] = {}
+        self._nodes: dict[Hashable, int] = {}
+        self._asked: dict[Question, int] = {}
+        self._uses: list[array[int] | Question] = []
+        """By number: a question, or what a node uses, as far as it was found until it was closed last."""
         self._outer: list[tuple[int, set[int]]] = []
-        self.node = self._new((IDLE,))
+        self.node = self.number(IDLE)
         self.current: set[int] = set()
 
     def ask(self, question: Question) -> None:
         """The open node rests on the answer to this question."""
-        number = self._numbers.get(question)
+        number = self._asked.get(question)
         if number is None:
-            number = self._numbers[question] = len(self._uses)
-            self._uses.append(None)
-            self._questions[number] = question
+            number = self._asked[question] = len(self._uses)
+            self._uses.append(question)
         self.current.add(number)
 
     def use(self, node: int) -> None:
@@ -65,7 +64,7 @@ class Tracker:
         self.node, self.current = self._outer.pop()
         if found:
             known = self._uses[node]
-            self._uses[node] = array("I", found.union(known) if known else found)
+            self._uses[node] = array("I", found.union(known) if isinstance(known, array) else found)
 
     @contextmanager
     def finding(self, key: Hashable) -> Iterator[None]:
@@ -78,8 +77,11 @@ class Tracker:
 
     def number(self, key: Hashable) -> int:
         """The number of the node of this key."""
-        known = self._numbers.get((key,))
-        return self._new((key,)) if known is None else known
+        number = self._nodes.get(key)
+        if number is None:
+            number = self._nodes[key] = len(self._uses)
+            self._uses.append(_NOTHING)
+        return number
 
     def questions(self, keys: Iterable[Hashable]) -> Iterator[list[Question]]:
         """Of each node: all questions that it rests on, with those that everything rests on."""
@@ -87,12 +89,7 @@ class Tracker:
         reached = _Reached(self._uses, (whole := self.number(WHOLE), *roots))
         shared = reached.of(whole)
         for node in roots:
-            yield [self._questions[reached.questions[index]] for index in _indices(reached.of(node) | shared)]
-
-    def _new(self, key: tuple[Hashable]) -> int:
-        number = self._numbers[key] = len(self._uses)
-        self._uses.append(_NOTHING)
-        return number
+            yield [reached.questions[index] for index in _indices(reached.of(node) | shared)]
 
 
 _NOTHING: array[int] = array("I")
@@ -103,24 +100,26 @@ number of all questions."""
 
 
 class _Reached:
-    """The questions that can be reached from nodes, as bit sets over `questions`, their numbers.
+    """The questions that can be reached from nodes, as bit sets over `questions`.
 
     Each of `roots` will be asked for once. What was found for a node goes as soon as all that use it have theirs.
     """
 
-    def __init__(self, uses: list[array[int] | None], roots: Iterable[int]) -> None:
-        self._uses = uses
-        self.questions = array("I", (number for number, used in enumerate(uses) if used is None))
-        self._settled = bytearray(used is None for used in uses)
+    def __init__(self, uses: list[array[int] | Question], roots: Iterable[int]) -> None:
+        self._uses = [used if isinstance(used, array) else None for used in uses]
+        self.questions = [used for used in uses if not isinstance(used, array)]
+        self._settled = bytearray(used is None for used in self._uses)
         self._place = _zeros(len(uses))
-        """Of a question: its place in `questions`."""
-        for place, number in enumerate(self.questions):
+        """Of a question: its place in `questions`, counted from 1."""
+        for place, number in enumerate((number for number, used in enumerate(self._uses) if used is None), 1):
             self._place[number] = place
         self._left = _zeros(len(uses))
         """Of a node: how many will still ask for it."""
-        for used in (roots, *(used for used in uses if used)):
+        for used in (roots, *(used for used in self._uses if used)):
             for number in used:
                 self._left[number] += 1
+        self._plain: set[int] = set()
+        """Settled nodes that use nothing but few questions."""
         self._few: dict[int, tuple[int, ...]] = {}
         """Of settled nodes that rest on few questions."""
         self._bits: dict[int, int] = {}
@@ -163,6 +162,11 @@ class _Reached:
         return iter(self._uses[node] or ())
 
     def _settle(self, node: int) -> None:
+        uses = self._uses[node] or ()
+        if self._open[-1] == node and len(uses) <= _FEW and all(self._place[used] for used in uses):
+            self._plain.add(self._open.pop())
+            self._settled[node] = True
+            return
         members = [self._open.pop()]
         while members[-1] != node:
             members.append(self._open.pop())
@@ -171,10 +175,14 @@ class _Reached:
             for other in self._uses[member] or ():
                 if self._settled[other]:
                     bits |= self._taken(other, singles)
+                else:
+                    self._left[other] -= 1
         few = None if bits or len(singles) > _FEW else tuple(singles)
         bits |= _bit_set(singles) if few is None else 0
         for member in members:
             self._settled[member] = True
+            if not self._left[member]:
+                continue
             if few is None:
                 self._bits[member] = bits
             else:
@@ -182,8 +190,11 @@ class _Reached:
 
     def _taken(self, node: int, singles: set[int]) -> int:
         """The bit set of a settled node, or none and its few questions in `singles`; one less will ask for it."""
-        if self._uses[node] is None:
-            singles.add(self._place[node])
+        if self._place[node]:
+            singles.add(self._place[node] - 1)
+            return 0
+        if node in self._plain:
+            singles.update(self._place[used] - 1 for used in self._uses[node] or ())
             return 0
         self._left[node] -= 1
         is_last = not self._left[node]

@@ -9,6 +9,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.effects import loaded
+from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import calls, contexts, expressions, recursion
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Effects, Frame
 from flake8_poolhold.flow.model.scopes import statements
@@ -39,6 +40,7 @@ from flake8_poolhold.flow.model.values import (
     Unknown,
     Value,
     Words,
+    holders_in,
     join,
     placeholder,
 )
@@ -268,6 +270,23 @@ def _declared_field(analysis: Analysis, cls: str, name: str) -> Value:
         if not isinstance(value, Unknown) and not isinstance(value, Literally):
             return value
     return join(values)
+
+
+def makes_itself(analysis: Analysis, cls: str, name: str) -> bool:
+    """Whether methods of the class fill the field `name` with a holder that they make, and with no other."""
+    key = ("made", cls, name)
+    made = recursion.value(analysis, key, lambda: Literally(_makes_itself(analysis, cls, name)))
+    return made == Literally(True)
+
+
+def _makes_itself(analysis: Analysis, cls: str, name: str) -> bool:
+    found = [
+        holder
+        for key in names.mro(analysis, cls)[0]
+        for method in _assigning_methods(analysis.classes[key], name)
+        for holder in holders_in(calls.field_after(analysis, analysis.classes[key], method, name))
+    ]
+    return bool(found) and all(is_made(holder.place) for holder in found)
 
 
 def _assigning_methods(info: ClassInfo, name: str) -> list[str]:

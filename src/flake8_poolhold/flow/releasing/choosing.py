@@ -23,6 +23,9 @@ from flake8_poolhold.flow.releasing.habits import called_by_name, unread
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
+MOST_LOOKS = 100_000
+"""Of a function with more holds times lines than this no hold is looked at: each look takes in all of the function."""
+
 
 def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     """The repairs of a hold in the order in which they are to be preferred, also those that are refused.
@@ -31,6 +34,8 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     """
     known = analysis.holders.classes.get(hold.kind)
     is_async = known is not None and known.is_async
+    if refused := _too_much(analysis, hold):
+        return [Remedy(releases.NAME, refused=refused)]
     around = Surroundings(hold.function.node, hold.span)
     if refused := callees.forbids(analysis, hold):
         return [Remedy(releases.NAME, refused=f"{refused}, which must outlive the call")]
@@ -60,6 +65,18 @@ def inside(analysis: Analysis, hold: Hold) -> tuple[Hold, list[Remedy]] | None:
     return (found, remedies(analysis, found)) if found is not None else None
 
 
+def _too_much(analysis: Analysis, hold: Hold) -> str:
+    """Why a function is not looked at for each of its holds: it is generated, or nearly."""
+    first, _, last, _ = hold.function.node.span
+    lines, holds = last - first + 1, analysis.by_file.of(analysis.events.holds, hold.function.path)
+    if lines * len(holds) <= MOST_LOOKS:
+        return ""
+    count = len({one.span for one in holds if one.function is hold.function})
+    if lines * count <= MOST_LOOKS:
+        return ""
+    return f"{hold.function.name} has {count} such calls in {lines} lines, more than are looked at one by one"
+
+
 def _unread(analysis: Analysis, hold: Hold) -> str:
     """What is not known of a handler's dependencies: one of them may have taken a lock."""
     file = unread(analysis, hold.function.path) if hold.provider else ""
@@ -78,7 +95,7 @@ def _as_handler(analysis: Analysis, hold: Hold) -> Hold:
         return hold
     same = [
         one
-        for one in analysis.events.holds
+        for one in analysis.by_file.of(analysis.events.holds, hold.function.path)
         if one.provider and one.span == hold.span and one.function is hold.function and one.name == hold.name
     ]
     if not same:
