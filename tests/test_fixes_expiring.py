@@ -10,7 +10,8 @@ import pytest
 from snippets import HEAD, flow_of
 
 SERVICE = """
-class Note: ...
+class Note:
+    owner = relationship("User")
 
 KEPT = []
 expiring = async_sessionmaker(engine)
@@ -25,6 +26,11 @@ async def load_and_keep(db: AsyncSession) -> Note:
     found = await db.get(Note, 1)
     KEPT.append(found)
     return found
+
+
+async def load_into(db: AsyncSession, found: list) -> None:
+    note = await db.get(Note, 1)
+    found.append(note.owner)
 
 
 async def work(flag: bool) -> object:
@@ -46,11 +52,15 @@ SAFE = {
     "loaded anew on all paths": "await ask()\nif answer:\n    note = await db.get(Note, 2)\nelse:\n    note = await db.get(Note, 3)\nprint(note.body)",
     "loaded by a helper": "other = await load(db)\nprint(other.body)\nawait ask()",
     "read by whoever has left": "if flag:\n    await ask()\n    continue\nprint(note.body)",
+    "its values kept": "values = []\nvalues.append((note.body, note.id))\nawait ask()\nprint(values)",
     "own names": "await ask()\nprint([note.body for note in (await db.scalars(select(Note))).all()])",
     "tried": "try:\n    await ask()\nexcept ValueError:\n    print('failed')\nelse:\n    note = 1\nfinally:\n    print('done')",
 }
 UNSAFE = {
     "kept": "KEPT.append(note)\nawait ask()",
+    "its relationship kept": "KEPT.append(note.owner)\nawait ask()",
+    "a row's object kept": "for row in (await db.execute(select(Note))).all():\n    KEPT.append(row.Note)\nawait ask()",
+    "put into what a helper was given": "found = []\nawait load_into(db, found)\nawait ask()",
     "kept by a helper": "await load_and_keep(db)\nawait ask()",
     "kept in an attribute": "ask.note = note\nawait ask()",
     "given away": "keep(note)\nawait ask()",
@@ -73,7 +83,11 @@ REFUSED = {
 
 
 def grade(root: Path, body: str, after: str) -> str:
-    text = HEAD + SERVICE.format(body=textwrap.indent(body, " " * 12), after=after)
+    text = (
+        HEAD
+        + "from sqlalchemy.orm import relationship\n"
+        + SERVICE.format(body=textwrap.indent(body, " " * 12), after=after)
+    )
     flow = flow_of(root, {"app.py": text})
     (hold,) = [one for one in flow.holds if one.function.name == "work"]
     (found,) = [one for one in flow.remedies(hold) if one.name == "commit-before"]

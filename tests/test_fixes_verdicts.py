@@ -110,6 +110,7 @@ SAFE = {
         MODULE, "async def load(db: AsyncSession, lock: bool = False) -> Note:\n    return await db.get(Note, 2, with_for_update=lock)\n",
         BEFORE, "    await load(db)\n",
     ),
+    "rows that are put in order": (BEFORE, "    rows = list((await db.scalars(select(Note))).all())\n    rows.sort(key=lambda one: one.id)\n    rows.append(note)\n"),
     "statement that is built in a loop": (
         BEFORE, "    found = select(Note)\n    for key, value in {'id': 1, 'body': ''}.items():\n        found = found.where(getattr(Note, key) == value)\n    await db.scalar(found)\n",
     ),
@@ -191,6 +192,10 @@ UNSAFE = {
     "change that its helper commits elsewhere": (
         MODULE, "async def archive(db: AsyncSession, note: Note) -> None:\n    note.body = ''\n    async with maker() as other:\n        await other.commit()\n",
         BEFORE, "    await archive(db, note)\n", "may have written",
+    ),
+    "rows of a class with a method of the name": (
+        MODULE, "class Page(Base):\n    __tablename__ = 'pages'\n    id: Mapped[int] = mapped_column(primary_key=True)\n    def append(self, text): self.text = text\n",
+        BEFORE, "    page = await db.scalar(select(Page))\n    page.append('x')\n", "writes before",
     ),
     "statement that came from outside": (
         "async def run(db: AsyncSession = Depends(get_db)) -> str:", "async def run(found: 'Select', db: AsyncSession = Depends(get_db)) -> str:",

@@ -957,6 +957,33 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL402", "PHL405"),
         ),
         case(
+            "a provider of an object that knows whether it closes",
+            """
+            class Unit:
+                def __init__(self, db: AsyncSession | None = None):
+                    self.db = db or maker()
+                    self.is_own = db is None
+
+                async def __aenter__(self):
+                    return self.db
+
+                async def __aexit__(self, kind, error, trace):
+                    if kind is not None and not issubclass(kind, KeyError):
+                        await self.db.rollback()
+                    if self.is_own:
+                        await self.db.close()
+
+            async def get_unit():
+                async with Unit() as db:
+                    yield db
+
+            @app.get("/")
+            async def read(db: AsyncSession = Depends(get_unit)):
+                return await db.scalar(select(1))
+        """,
+            select=("PHL402",),
+        ),
+        case(
             "what gives back fails nowhere",
             """
             def load():

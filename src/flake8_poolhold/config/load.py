@@ -26,10 +26,10 @@ def find_project_root(path: Path) -> Path:
     The working directory when the path lies in it, else the nearest folder upwards with pyproject.toml or .git, else
     the path's own folder. The root of the file system is never a project for being the working directory.
     """
-    path = Path(os.path.abspath(path))
-    cwd = Path(os.getcwd())
-    if path.is_relative_to(cwd) and cwd != cwd.parent:
-        return cwd
+    name, cwd = os.path.abspath(path), os.getcwd()
+    if os.path.join(name, "").startswith(os.path.join(cwd, "")) and cwd != os.path.dirname(cwd):
+        return Path(cwd)
+    path = Path(name)
     folder = path if path.is_dir() else path.parent
     for candidate in (folder, *folder.parents):
         if (candidate / "pyproject.toml").is_file() or (candidate / ".git").exists():

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flake8_poolhold.config import Settings, selected
-from flake8_poolhold.engine.kept import FileResult
+from flake8_poolhold.engine.kept import FileResult, Kept
 from flake8_poolhold.engine.modules import Modules, failure
 from flake8_poolhold.engine.silencing import filtered
 from flake8_poolhold.engine.stores import Stores
 from flake8_poolhold.engine.view import View
 from flake8_poolhold.finding import CheckResult, Counts, Finding, Gap
 from flake8_poolhold.registry import Rule, rules
-from flake8_poolhold.source import discovery, relevance
+from flake8_poolhold.source import deep, discovery, relevance
 from flake8_poolhold.source.paths import relative
 
 if TYPE_CHECKING:
@@ -84,9 +84,7 @@ class Run:
             known = {path: kept.result(path) for path in wanted} if kept is not None else {}
             told = {path: result for path, result in known.items() if result is not None}
             new = [path for path in wanted if path not in told]
-            told |= self._tell(new, view, comments, edits) if new else {}
-            if kept is not None and new and not self.modules.is_passing:
-                kept.keep([(path, told[path]) for path in new], view.questions(new))
+            told |= deep.run(lambda: self._told(new, view, kept, comments, edits)) if new else {}
         return CheckResult(
             tuple(
                 sorted(
@@ -103,6 +101,15 @@ class Run:
             ),
             gaps=_joined(gap for path in wanted for gap in told[path].gaps),
         )
+
+    def _told(
+        self, wanted: Sequence[str], view: View, kept: Kept | None, comments: bool, edits: bool
+    ) -> dict[str, FileResult]:
+        """Analyse files, and keep what there is to tell of each."""
+        told = self._tell(wanted, view, comments, edits)
+        if kept is not None and not self.modules.is_passing:
+            kept.keep([(path, told[path]) for path in wanted], view.questions(wanted))
+        return told
 
     def _tell(self, wanted: Sequence[str], view: View, comments: bool, edits: bool) -> dict[str, FileResult]:
         """Analyse files, and say what there is to tell of each, as if it were the only one."""

@@ -15,7 +15,7 @@ from flake8_poolhold.config import Settings, find_project_root, load
 from flake8_poolhold.engine.run import Run
 from flake8_poolhold.engine.stores import stores_of
 from flake8_poolhold.finding import CheckResult
-from flake8_poolhold.source import deep, discovery
+from flake8_poolhold.source import discovery
 from flake8_poolhold.source.paths import relative
 from flake8_poolhold.source.text import Source, unwrapped
 
@@ -42,20 +42,6 @@ class Shared:
 
         Without `comments` nothing is silenced by them.
         """
-        return deep.run(lambda: self._check(path, lines, settings, comments))
-
-    def reports(self, path: Path, named: Sequence[str]) -> bool:
-        """Whether `poolhold check` with the paths `named` reports on this file: exclusions hold here too."""
-        if self._reported is None:
-            self._reported = frozenset(str(file) for name in named for file in _discovered(Path(name)))
-        return os.path.abspath(path) in self._reported
-
-    def save(self) -> None:
-        """Write what is known, for later runs."""
-        for _, run in self._runs.values():
-            run.save()
-
-    def _check(self, path: Path, lines: Sequence[str], settings: Settings, comments: bool) -> CheckResult:
         root = find_project_root(path)
         name = relative(path, root)
         text = "".join(lines)
@@ -67,6 +53,17 @@ class Shared:
                 return result
         run = Run(root, settings, {name: unwrapped(text)}, stores_of(root), self._beside(root))
         return run.files([name], comments=comments, edits=False)
+
+    def reports(self, path: Path, named: Sequence[str]) -> bool:
+        """Whether `poolhold check` with the paths `named` reports on this file: exclusions hold here too."""
+        if self._reported is None:
+            self._reported = frozenset(str(file) for name in named for file in _discovered(Path(name)))
+        return os.path.abspath(path) in self._reported
+
+    def save(self) -> None:
+        """Write what is known, for later runs."""
+        for _, run in self._runs.values():
+            run.save()
 
     def _run(self, root: Path, settings: Settings) -> Run:
         known = self._runs.get(root)

@@ -15,7 +15,7 @@ from flake8_poolhold.cache import Cache
 from flake8_poolhold.config import Settings
 from flake8_poolhold.engine.kept import Kept
 from flake8_poolhold.engine.modules import Modules
-from flake8_poolhold.source import discovery
+from flake8_poolhold.source import deep, discovery
 from flake8_poolhold.source.paths import relative
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class View:
             key = self._cache.key(msgspec.msgpack.encode(what))
             known = Kept(self._cache, key, self._modules, self.files, self.starts, lambda: self.project)
             self._kept[comments, edits] = known
-            known.refresh()
+            deep.run(known.refresh)
         return known
 
     def save(self) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from flake8_poolhold.finding import Edit, Finding
-from flake8_poolhold.fixes import CannotFixError, _imports
+from flake8_poolhold.finding import Edit, Finding, Part
+from flake8_poolhold.fixes import CannotFixError
 from flake8_poolhold.fixes._code import (
     Code,
     Position,
@@ -24,7 +24,6 @@ from flake8_poolhold.fixes._code import (
     newline,
     plain,
 )
-from flake8_poolhold.fixes._places import parsed
 
 _SMALL = (ast.AnnAssign, ast.Assert, ast.Assign, ast.AugAssign, ast.Delete, ast.Expr, ast.Raise, ast.Return)
 _LATER = (ast.Lambda, ast.GeneratorExp)
@@ -39,10 +38,16 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
         raise CannotFixError("no fix is offered")
     found = before(finding, text, [finding.fix.statement])
     for part in finding.fix.parts:
-        module, spans = parsed(text)
-        source, _, symbol = part.text.partition(":")
-        found += _imports.added(part.path, text, module, spans, source, symbol, own=True)
+        found += _imported(part, text)
     return found
+
+
+def _imported(part: Part, text: str) -> tuple[Edit, ...]:
+    from flake8_poolhold.fixes import _imports, _places  # libcst, which most of these fixes do without
+
+    module, spans = _places.parsed(text)
+    source, _, symbol = part.text.partition(":")
+    return _imports.added(part.path, text, module, spans, source, symbol, own=True)
 
 
 def session_of(finding: Finding) -> str:

@@ -11,10 +11,13 @@ def relative(path: Path, root: Path) -> str:
 
     A path outside `root` starts with `..`; one on another drive stays absolute.
     """
+    name, inside = os.path.abspath(path), os.path.join(os.path.abspath(root), "")
+    if name.startswith(inside):
+        return name[len(inside) :].replace(os.sep, "/")
     try:
-        return Path(os.path.relpath(path, root)).as_posix()
+        return Path(os.path.relpath(name, inside)).as_posix()
     except ValueError:
-        return Path(os.path.abspath(path)).as_posix()
+        return Path(name).as_posix()
 
 
 def is_test(path: str) -> bool:

@@ -40,6 +40,8 @@ CHANGES = frozenset(
 )  # fmt: skip
 
 
+_LISTS = frozenset({"append", "extend", "insert", "reverse", "sort"})
+"""Methods of lists: of what came as scalars, a list is that of the rows, and not a relationship."""
 _SCALARS = frozenset({"scalar", "scalars", "scalar_one", "scalar_one_or_none"})
 _ENTITIES = _SCALARS | {"get", "get_one", "merge"}
 _SAME = frozenset({"all", "fetchall", "first", "one", "one_or_none", "unique"})
@@ -52,13 +54,15 @@ def gives_entities(name: str) -> bool:
 
 def part(value: Loaded, name: str) -> Loaded:
     """The attribute `name` of what came out of a holder."""
-    return Loaded(value.place, name in _SCALARS or (value.entity and name in _SAME))
+    return Loaded(value.place, name in _SCALARS or (value.entity and name in _SAME | _LISTS))
 
 
 def called(frame: Frame, state: State, value: Value, name: str, span: tree.Span) -> None:
     """`value.name(...)` is called."""
     for option in options(value):
         if not isinstance(option, Loaded) or name in READS - CHANGES:
+            continue
+        if option.entity and name in _LISTS and not frame.analysis.project.naming(f"def {name}("):
             continue
         if name in CHANGES:
             objects.change(state, option, frame.step(span, f"{name}() of a loaded object", "note"))

@@ -39,10 +39,10 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
         own = is_made(holder.place) and holder.place in entered.normal.holders and not _is_kept(entered, holder)
         finished = _kinds(left.normal, holder.place)
         failed = thrown.holder(holder.place).kinds if thrown is not None else frozenset()
-        if own and finished & {GIVEN, HELD}:
+        if own and finished & {GIVEN, HELD} and CLOSED not in finished:  # a condition may well be about whose it is
             return Leaking(info, span, "never", holder)
         # A session that belongs to somebody else may well be given back by them; one that is closed here is ours.
-        if (own or finished == {CLOSED}) and failed & {GIVEN, HELD}:
+        if (own or finished == {CLOSED}) and failed & {GIVEN, HELD} and CLOSED not in failed:
             return Leaking(info, span, "failing", holder)
     return None
 

@@ -249,6 +249,8 @@ class Analysis:
         self.watch: Watch | Callees | None = None
         self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
         """By the id of a function: all calls of it, or why some are not known."""
+        self.callees: Memo[str, dict[tree.Span, list[FunctionInfo]]] = Memo(self.tracker)
+        """By the id of a function: what it calls, where somebody has asked for it."""
         self.inclusions: dict[str, list[Depends]] | None = None
         self.added: dict[str, list[Route]] | None = None
         self.tested: dict[str, frozenset[str]] = {}

@@ -16,6 +16,7 @@ from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import FunctionOf
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing import owning
+from flake8_poolhold.flow.releasing.habits import habits
 from flake8_poolhold.flow.releasing.liveness import still_read
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 from flake8_poolhold.flow.releasing.uses import mentions, root, uses
@@ -45,7 +46,8 @@ def stays(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
     if any(isinstance(one, tree.Yield | tree.Global) for one in walk(hold.function.node.body)):
         return False
     session = _session(hold)
-    return _keeps_inside(earlier, _objects(earlier, hold), session) and all(
+    lazy = habits(analysis).lazy
+    return _keeps_inside(earlier, _objects(earlier, hold), session, lazy) and all(
         _is_plain(analysis, hold.function, call, MOST_CALLS)
         for call in earlier
         if isinstance(call, tree.Call) and _receives(call, {session})
@@ -111,8 +113,11 @@ def _mentioned(node: tree.Node) -> str | None:
             return None
 
 
-def _keeps_inside(earlier: list[tree.Node], objects: frozenset[str], session: str) -> bool:
-    """Whether what was loaded is in no attribute or item, and was given to nothing that may keep it."""
+def _keeps_inside(earlier: list[tree.Node], objects: frozenset[str], session: str, lazy: frozenset[str]) -> bool:
+    """Whether what was loaded is in no attribute or item, and was given to nothing that may keep it.
+
+    An attribute of an object is a value; a relationship, or what a row has under the name of a class, is not.
+    """
     for node in earlier:
         match node:
             case tree.Assign(targets=targets, value=value) if any(
@@ -124,11 +129,18 @@ def _keeps_inside(earlier: list[tree.Node], objects: frozenset[str], session: st
                 return False
             case tree.Call(function=function) if root(function) != session:
                 found = uses([node], objects)
-                if found.given or found.changed:
+                if found.given or found.changed or any(_leads_on(one, objects, lazy) for one in walk(node.arguments)):
                     return False
             case _:
                 pass
     return True
+
+
+def _leads_on(node: tree.Node, objects: frozenset[str], lazy: frozenset[str]) -> bool:
+    """`note.tags`, `row.Note`"""
+    if not isinstance(node, tree.Attribute) or root(node) not in objects:
+        return False
+    return node.name in lazy or node.name[:1].isupper()
 
 
 def _is_plain(analysis: Analysis, caller: FunctionInfo, call: tree.Call, deep: int) -> bool:
@@ -152,8 +164,7 @@ def _is_plain(analysis: Analysis, caller: FunctionInfo, call: tree.Call, deep: i
             case tree.Call(function=tree.Attribute(value=owner, name=name)) if (
                 name in _PUTS and root(owner) not in local
             ):
-                if root(owner) not in given or uses([node], local).given:
-                    return False
+                return False
             case tree.Call(function=function) if root(function) not in given:
                 if _receives(node, given) and not _is_plain(analysis, info, node, deep - 1):
                     return False

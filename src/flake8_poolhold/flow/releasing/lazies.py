@@ -153,10 +153,15 @@ def _names_other(call: tree.Call, nodes: list[tree.Node], lazy: Collection[str])
 
 def _met(analysis: Analysis, info: FunctionInfo) -> dict[tree.Span, list[FunctionInfo]]:
     """By the place of a call in a function: the functions of the project that it calls."""
+    known = analysis.callees.get(info.id)
+    if known is not None:
+        return known
     callees = Callees(info.id)
     outside, analysis.watch, events, analysis.events = analysis.watch, callees, analysis.events, Events()
     try:
-        interpret(analysis, info)
+        with analysis.tracker.finding(("callees", info.id)):
+            interpret(analysis, info)
+            analysis.callees[info.id] = callees.found
     finally:
         analysis.watch, analysis.events = outside, events
     return callees.found
