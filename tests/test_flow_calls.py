@@ -1104,6 +1104,22 @@ def test_one_finding_for_each_wait_and_holder(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_what_a_callee_opens_is_no_hold_of_the_loop_that_calls_it_again(tmp_path: Path) -> None:
+    source = """
+        async def once():
+            async with maker() as session:
+                row = await session.scalar(select(1))
+                await client.get("/")
+                return row
+
+        async def worker():
+            while True:
+                await once()
+                await asyncio.sleep(3)
+    """
+    assert [(hold.function.name, hold.waiting.wait.kind) for hold in holds(tmp_path, source)] == [("once", "http")]
+
+
 def test_the_trail_leads_through_three_files(tmp_path: Path) -> None:
     files = {
         "app.py": """

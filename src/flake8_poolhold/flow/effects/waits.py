@@ -101,7 +101,7 @@ def meet(frame: Frame, state: State, waiting: Waiting, span: tree.Span) -> None:
         if place not in touched and place.origin.how != "new":
             touched[place] = met
     if frame.mode == "call":
-        touched = {place: now for place, now in touched.items() if HELD in now.kinds or not _is_own(frame, place)}
+        touched = {place: now for place, now in touched.items() if not _is_own(frame, place)}
         reported = {place for place in reported if not _is_own(frame, place)}
     remember(frame, msgspec.structs.replace(waiting, touched=tuple(touched.items()), reported=frozenset(reported)))
 
