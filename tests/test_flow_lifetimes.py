@@ -1019,8 +1019,14 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                 db = next(get_sync())
                 db.execute(select(1))
 
+            async def show():
+                async for db in get_db():
+                    print(await db.scalar(select(1)))
+                    break
+
             if __name__ == "__main__":
                 fill()
+                asyncio.run(show())
         """,
             select=("PHL401", "PHL403"),
         ),

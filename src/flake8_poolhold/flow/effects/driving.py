@@ -86,7 +86,7 @@ def at_exit(frame: Frame, normal: State | None) -> None:
     at once does harm only when the session keeps a connection; an async one always does.
     """
     info = frame.function
-    if frame.driven and info is not None and not info.node.is_async and ending.ends(frame.analysis, info):
+    if frame.driven and info is not None and ending.ends(frame.analysis, info):
         return
     for driven in frame.driven:
         places = [place for place in driven.places if place not in frame.managed | frame.escaped]
