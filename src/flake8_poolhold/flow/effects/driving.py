@@ -56,7 +56,7 @@ def in_loop(frame: Frame, node: tree.For, generator: Suspended) -> None:
     if frame.muted or not frame.reporting or frame.function is None or info is None or not node.is_async:
         return
     how: How = "delegate" if _yields(node.body) else "loop"
-    if how == "loop" and not _leaves(node.body):
+    if how == "loop" and (not _leaves(node.body) or ending.ends(frame.analysis, frame.function)):
         return
     event = Driven(frame.function, node.span, info.name, how, False, frozenset(), info)
     frame.analysis.events.driven.append(event)
