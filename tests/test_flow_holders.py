@@ -679,7 +679,11 @@ ESCAPES = [
         class Typed:
             db: AsyncSession
 
-        async def work(*args): ...
+        async def work(*args):
+            await use(args)
+
+        async def ignore(db, name):
+            print(name)
 
         @app.get("/")
         async def f(tasks: BackgroundTasks, typed: Typed, db: AsyncSession = Depends(get_db)):
@@ -695,6 +699,8 @@ ESCAPES = [
             tasks.add_task(work, typed)  # error: PHL201
             tasks.add_task(work, db if typed else None)  # error: PHL201
             tasks.add_task(work, 1)
+            tasks.add_task(ignore, db, "name")
+            tasks.add_task(ignore, name="name", db=Repo(db))
             tasks.add_task(work, maker)
             tasks.add_task(work, [[[[db]]]])
     """,
@@ -714,7 +720,8 @@ ESCAPES = [
     case(
         "a block closes before the task runs",
         """
-        async def work(db): ...
+        async def work(db):
+            await db.execute(select(1))
 
         @app.get("/")
         async def f(tasks: BackgroundTasks):

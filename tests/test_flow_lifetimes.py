@@ -984,6 +984,53 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL402",),
         ),
         case(
+            "a close that asks whether its variable is there",
+            """
+            def get_sync():
+                with sync_maker() as db:
+                    yield db
+
+            def fill():
+                try:
+                    db = next(get_sync())
+                    db.execute(select(1))
+                finally:
+                    if "db" in locals():
+                        db.close()
+
+            def fill_otherwise():
+                try:
+                    db = next(get_sync())  # error: PHL403
+                    db.execute(select(1))
+                finally:
+                    if "db" not in locals():
+                        db.close()
+        """,
+            select=("PHL401", "PHL403"),
+        ),
+        case(
+            "a provider that a script drives by hand",
+            """
+            def get_sync():
+                with sync_maker() as db:
+                    yield db
+
+            def fill():
+                db = next(get_sync())
+                db.execute(select(1))
+
+            async def show():
+                async for db in get_db():
+                    print(await db.scalar(select(1)))
+                    break
+
+            if __name__ == "__main__":
+                fill()
+                asyncio.run(show())
+        """,
+            select=("PHL401", "PHL403"),
+        ),
+        case(
             "what gives back fails nowhere",
             """
             def load():

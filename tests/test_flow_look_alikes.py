@@ -419,7 +419,6 @@ SILENT = [
             await f()
             await client.get("/")
     """,
-        wrong="FALSE ALARM: a variable that tells whose session it is, is not followed",
     ),
     case(
         "a background job opens its own session",

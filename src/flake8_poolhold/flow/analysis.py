@@ -10,8 +10,8 @@ import msgspec
 from flake8_poolhold.finding import Gap
 from flake8_poolhold.flow import roots
 from flake8_poolhold.flow.blocking import entries
-from flake8_poolhold.flow.model.files import Event
 from flake8_poolhold.flow.model.frames import Analysis, FanOut, FunctionInfo, Hold
+from flake8_poolhold.flow.model.grouping import Event
 from flake8_poolhold.flow.model.lifetimes import (
     Cancellable,
     Driven,

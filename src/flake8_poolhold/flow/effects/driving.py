@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.effects import lifetimes
+from flake8_poolhold.flow.effects import ending, lifetimes
 from flake8_poolhold.flow.interpreting import parameters, summaries
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Driven, How
@@ -56,7 +56,7 @@ def in_loop(frame: Frame, node: tree.For, generator: Suspended) -> None:
     if frame.muted or not frame.reporting or frame.function is None or info is None or not node.is_async:
         return
     how: How = "delegate" if _yields(node.body) else "loop"
-    if how == "loop" and not _leaves(node.body):
+    if how == "loop" and (not _leaves(node.body) or ending.ends(frame.analysis, frame.function)):
         return
     event = Driven(frame.function, node.span, info.name, how, False, frozenset(), info)
     frame.analysis.events.driven.append(event)
@@ -85,6 +85,9 @@ def at_exit(frame: Frame, normal: State | None) -> None:
     One that a variable keeps ends without its exit, unless the session is closed by hand; a sync one that is dropped
     at once does harm only when the session keeps a connection; an async one always does.
     """
+    info = frame.function
+    if frame.driven and info is not None and ending.ends(frame.analysis, info):
+        return
     for driven in frame.driven:
         places = [place for place in driven.places if place not in frame.managed | frame.escaped]
         is_open = any(lifetimes.is_open(way, place) for place in places for way in (normal, frame.raised))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import instances, uses, waits
 from flake8_poolhold.flow.effects.closing import gives_up
 from flake8_poolhold.flow.fastapi.versions import exits_early
+from flake8_poolhold.flow.interpreting import parameters
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.lifetimes import Escape, Owner, Started
 from flake8_poolhold.flow.model.states import State
@@ -50,18 +52,32 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
     instance = instances.in_task(frame, state, run, span, "background", into)
     if instance is not None:
         frame.analysis.events.instances.append(instance)
-    is_known = isinstance(arguments[0].value, FunctionOf)
-    used = uses.of(frame, state, run, span) if is_known else {}
+    used = uses.of(frame, state, run, span) if isinstance(arguments[0].value, FunctionOf) else {}
     for argument in arguments:
         for carrier, place in carried(frame, state, argument.value):
             closes = place in used and used[place].closes  # the task takes it over
-            # A method that does not touch the session needs something else of its object.
-            is_idle = bool(carrier) and is_known and argument is arguments[0] and place not in used
+            is_idle = place not in used and _is_unread(frame, arguments, argument, carrier)
             if place in seen or closes or is_idle:
                 continue
             seen.add(place)
             started = Started(argument.value, span, "background", frozenset(used), frozenset(), into)
             _add(frame, state, started, place, carrier, run)
+
+
+def _is_unread(frame: Frame, arguments: tuple[BoundArgument, ...], argument: BoundArgument, carrier: str) -> bool:
+    """Whether a task, known not to use a session, does not look at the argument that has it.
+
+    A method that does not touch the session needs something else of its object.
+    """
+    task = arguments[0].value
+    if not isinstance(task, FunctionOf):
+        return False
+    if argument is arguments[0]:
+        return bool(carrier)
+    info = frame.analysis.functions[task.function]
+    bound = parameters.bind(info, task.receiver, task.bound + arguments[1:])
+    name = next((name for name, value in bound.items() if value == argument.value), "")
+    return bool(name) and not any(isinstance(node, tree.Name) and node.id == name for node in walk(info.node.body))
 
 
 def is_queue(path: str) -> bool:

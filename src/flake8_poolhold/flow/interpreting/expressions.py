@@ -288,6 +288,10 @@ def condition(frame: Frame, state: State, test: tree.Expression) -> bool | None:
             if decisive in truths:
                 return decisive
             return None if None in truths else not decisive
+        case tree.Compare(
+            operator="in", left=tree.Constant(value=str(name)), right=tree.Call(function=tree.Name(id="locals"))
+        ):
+            return (name in state.env) != test.negated
         case _:
             value = evaluate(frame, state, test)
             return bool(value.value) if isinstance(value, Literally) and isinstance(test, tree.Name) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +10,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.model.files import ByFile
+from flake8_poolhold.flow.model.grouping import Grouped
 from flake8_poolhold.flow.model.lifetimes import (
     Cancellable,
     Driven,
@@ -262,7 +263,8 @@ class Analysis:
         self.roles: dict[str, Role] = {}
         """By the id of a function, the key of a class."""
         self.events = Events()
-        self.by_file = ByFile()
+        self.by_file = Grouped(operator.attrgetter("path"))
+        self.by_function = Grouped(operator.attrgetter("id"))
         self.gaps: Gaps = {}
         self.awaited: dict[str, frozenset[str]] = {}
         self.guarded: Memo[tuple[str, str], frozenset[str]] = Memo(self.tracker)

@@ -68,10 +68,10 @@ def inside(analysis: Analysis, hold: Hold) -> tuple[Hold, list[Remedy]] | None:
 def _too_much(analysis: Analysis, hold: Hold) -> str:
     """Why a function is not looked at for each of its holds: it is generated, or nearly."""
     first, _, last, _ = hold.function.node.span
-    lines, holds = last - first + 1, analysis.by_file.of(analysis.events.holds, hold.function.path)
+    lines, holds = last - first + 1, analysis.by_function.of(analysis.events.holds, hold.function.id)
     if lines * len(holds) <= MOST_LOOKS:
         return ""
-    count = len({one.span for one in holds if one.function is hold.function})
+    count = len({one.span for one in holds})
     if lines * count <= MOST_LOOKS:
         return ""
     return f"{hold.function.name} has {count} such calls in {lines} lines, more than are looked at one by one"
@@ -95,8 +95,8 @@ def _as_handler(analysis: Analysis, hold: Hold) -> Hold:
         return hold
     same = [
         one
-        for one in analysis.by_file.of(analysis.events.holds, hold.function.path)
-        if one.provider and one.span == hold.span and one.function is hold.function and one.name == hold.name
+        for one in analysis.by_function.of(analysis.events.holds, hold.function.id)
+        if one.provider and one.span == hold.span and one.name == hold.name
     ]
     if not same:
         return hold
