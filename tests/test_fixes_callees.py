@@ -74,6 +74,25 @@ def test_a_lock_of_one_caller_forbids_it_for_all(tmp_path: Path) -> None:
     )
 
 
+def test_the_caller_is_told_why_the_callee_cannot_release(tmp_path: Path) -> None:
+    source = """
+async def archive(conn: AsyncConnection):
+    await conn.execute(select(1))
+    await client.get("/")
+
+async def once():
+    async with engine.connect() as conn:
+        await conn.execute(select(1))
+        await archive(conn)
+"""
+    (tmp_path / "service.py").write_text(HEAD + source)
+    notes = [
+        note for one in engine.check([tmp_path], Settings(), root=tmp_path, cache=False).findings for note in one.notes
+    ]
+    why = "a connection outlives its commit; close it before the call"
+    assert next(note for note in notes if note.startswith("no fix here")).endswith(f"): {why}")
+
+
 @pytest.mark.parametrize("case", CALLERS)
 def test_what_the_caller_has_done_counts(case: str, tmp_path: Path) -> None:
     before, grade, reason = CALLERS[case]

@@ -154,7 +154,10 @@ def _inside(flow: Flow, hold: Hold) -> tuple[list[FixOffer], tuple[str, ...]]:
     possible = [one for one in found[1] if not one.refused and not one.path] if found else []
     if found and possible:
         return [_offered(found[0], one, f"in {where}, which checks out again: ") for one in possible], ()
-    return [], (f"no fix here: the callee checks out again before it waits, so begin there{where and f', in {where}'}",)
+    refused = [one.refused for one in (found[1] if found else ()) if one.refused and one.name == "commit-before"]
+    why = "".join(f": {one}" for one in refused)
+    begin = f"so begin there{where and f', in {where}'}{why}"
+    return [], (f"no fix here: the callee checks out again before it waits, {begin}",)
 
 
 def _offer(remedy: Remedy, path: str, scope: str, inside: str = "") -> FixOffer:
