@@ -33,6 +33,11 @@ _BEGINS = frozenset({"begin", "begin_nested", "begin_twophase"})
 
 NAME = "commit-before"
 
+EXPIRES = (
+    "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`); "
+    "read what is needed into variables, then close the session"
+)
+
 _CALLERS = "the callers' transactions are not known"
 
 
@@ -46,19 +51,22 @@ def before(analysis: Analysis, hold: Hold, unknown: str | None = None) -> Remedy
     is_async = known is not None and known.is_async
     statement = f"{'await ' if is_async else ''}{hold.expression}.commit()"
     around = Surroundings(hold.function.node, hold.span)
-    refused = _refusal(analysis, hold, around, known.kind if known is not None else "", is_async=is_async)
+    refused = forbidden(analysis, hold, around)
+    if not refused and hold.keeps_loaded is False and (_reads_later if is_async else _reads_first)(hold, around):
+        refused = EXPIRES
     if refused:
         return Remedy(NAME, refused=refused)
     what = f"insert `{statement}` before line {hold.span[0]}"
     return Remedy(NAME, what, statement, doubts=tuple(_doubts(analysis, hold, around, is_async, unknown)))
 
 
-def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str, *, is_async: bool) -> str:
-    """Why a commit would be wrong, or empty."""
+def forbidden(analysis: Analysis, hold: Hold, around: Surroundings) -> str:
+    """Why no commit can stand before the wait, whatever has been loaded; or empty."""
     state = hold.state
+    known = analysis.holders.classes.get(hold.kind)
     if not hold.expression:
         return "the session has no name in this function; release it where it was used"
-    if kind != "session":
+    if known is None or known.kind != "session":
         return "a connection outlives its commit; close it before the call"
     if state.lock:
         return "a lock taken before the call must outlive it"
@@ -68,11 +76,6 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str, *,
         return "the session is bound to a connection, which its commit does not give back"
     if state.streaming:
         return "a server-side cursor is open"
-    if hold.keeps_loaded is False and (_reads_later if is_async else _reads_first)(hold, around):
-        return (
-            "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`); "
-            "read what is needed into variables, then close the session"
-        )
     if not around.surely_bound(hold.expression.partition(".")[0]):
         return f"`{hold.expression}` may be something else, or nothing, on some path to the call"
     if begins_by_hand(analysis, hold, around):
@@ -87,6 +90,16 @@ def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool
         yield (
             "`expire_on_commit=False` is not proved" if hold.keeps_loaded is None else "a commit expires loaded objects"
         )
+    yield from doubts_of_place(analysis, hold, around, unknown)
+    if _may_load_lazily(analysis, hold, around, is_async):
+        yield "an attribute that is loaded when it is read may check out again before the call"
+    elif not is_async and any(_may_load_lazily(analysis, *later, is_async) for later in _further(analysis, hold)):
+        yield "an attribute that is loaded when it is read may check out again before a later call"
+    yield from habits(analysis).doubts
+
+
+def doubts_of_place(analysis: Analysis, hold: Hold, around: Surroundings, unknown: str | None) -> Iterator[str]:
+    """What speaks against a commit at this place, and on this session, whatever it has loaded and written."""
     yield from doubts_of_callers(analysis, hold, unknown)
     if not around.levels:
         yield "the statement that waits was not found"
@@ -98,11 +111,6 @@ def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool
         yield "a task that runs beside this code may use the session"
     if looks_at_transaction(hold):
         yield "the function asks in which transaction it is"
-    if _may_load_lazily(analysis, hold, around, is_async):
-        yield "an attribute that is loaded when it is read may check out again before the call"
-    elif not is_async and any(_may_load_lazily(analysis, *later, is_async) for later in _further(analysis, hold)):
-        yield "an attribute that is loaded when it is read may check out again before a later call"
-    yield from habits(analysis).doubts
 
 
 def _reaches_in(expression: str) -> bool:
@@ -154,7 +162,7 @@ def _reads_first(hold: Hold, around: Surroundings) -> bool:
     """
     if not around.levels:
         return bool(hold.loaded)
-    return any(isinstance(node, tree.Name) and node.id in hold.loaded for node in around.waiting_parts())
+    return not hold.loaded.isdisjoint(around.read_first())
 
 
 def begins_by_hand(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
