@@ -52,15 +52,15 @@ LOAD = "notes = db.scalars(select(Note)).all()"
 CALL = "answer = tell(notes)"
 
 
-def verdict(tmp_path: Path, *changes: tuple[str, str]) -> tuple[str, str]:
-    """The grade of the fix at the wait in `run`, or in `helper`, and what is doubtful or wrong about it."""
+def verdict(tmp_path: Path, *changes: tuple[str, str], name: str = "expunge-before") -> tuple[str, str]:
+    """The grade of a fix at the wait in `run`, or in `helper`, and what is doubtful or wrong about it."""
     text = SERVICE
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
     flow = flow_of(tmp_path, {"service.py": text})
     waits = [hold for hold in flow.holds if hold.waiting.wait.kind != "checkout"]
-    verdicts = [one for hold in waits for one in flow.remedies(hold) if one.name == "expunge-before"]
+    verdicts = [one for hold in waits for one in flow.remedies(hold) if one.name == name]
     found = sorted(verdicts, key=lambda one: bool(one.refused))[0]
     grade = "refused" if found.refused else "unsafe" if found.doubts else "safe"
     return grade, found.refused or "; ".join(found.doubts)
@@ -82,7 +82,7 @@ SAFE = {
 }  # fmt: skip
 UNSAFE = {
     "writes before": ("rest fails", ((BETWEEN, "        db.add(Tag())\n"),)),
-    "another variable": ("`one` may hold", ((BETWEEN, "        one = db.get(Note, 1)\n"), (AFTER, "        one.body = answer\n"))),
+    "another variable": ("`one` may hold", (("# module", "def find(db):\n    return db.get(Note, 1)"), (LOAD, f"one = find(db)\n        {LOAD}"), (AFTER, "        one.body = answer\n"))),
     "given to a helper": ("may have expired", ((BETWEEN, "        something(db)\n"),)),
     "in an attribute": ("may have the same", (("def run(flag: bool) -> str:\n    with maker() as db:\n", "def run(flag: bool) -> str:\n    with maker() as db:\n        return helper(db)\ndef helper(db) -> str:\n    if True:\n"),)),
 }  # fmt: skip
@@ -90,6 +90,10 @@ REFUSED = {
     "changed later": ("is changed", ((AFTER, "        notes[0].body = answer\n"),)),
     "each changed later": ("is changed", ((AFTER, "        for note in notes:\n            note.body = answer\n"),)),
     "one of them changed later": ("is changed", ((AFTER, "        first = notes[0]\n        first.body = answer\n"),)),
+    "another variable changed later": ("is changed", ((BETWEEN, "        one = db.get(Note, 1)\n"), (AFTER, "        one.body = answer\n"))),
+    "another variable refreshed": ("to the session again", ((BETWEEN, "        one = db.get(Note, 1)\n"), (AFTER, "        db.refresh(one)\n"))),
+    "the rows that it is made of": ("loaded when it is read", ((BETWEEN, "        mine = list(notes)\n"), (CALL, "answer = tell(mine)"), (AFTER, "        print([note.tags for note in notes])\n"))),
+    "committed before it is made": ("may have expired", ((BETWEEN, "        if flag:\n            db.commit()\n        mine = [note for note in notes]\n"), (CALL, "answer = tell(mine)"))),
     "changed between": ("is changed", ((BETWEEN, "        notes[0].body = 'x'\n"),)),
     "changed by the callee": ("do more than read", ((READS, "    notes[0].body = 'x'\n"),)),
     "kept by the callee": ("do more than read", ((READS, "    KEPT.append(notes)\n"),)),
@@ -141,3 +145,23 @@ def test_refused(case: str, tmp_path: Path) -> None:
     grade, why = verdict(tmp_path, *changes)
     assert grade == "refused", why
     assert reason in why
+
+
+KEEPS = ("maker = sessionmaker(engine)", "maker = sessionmaker(engine, expire_on_commit=False)")
+PARTLY = {
+    "load_only": ((LOAD, "notes = db.scalars(select(Note).options(load_only(Note.id))).all()"),),
+    "defer": ((LOAD, "notes = db.scalars(select(Note).options(defer(Note.body))).all()"),),
+    "expire": ((BETWEEN, "        db.expire(notes[0])\n"),),
+    "load_only in a helper": (("# module", "def load(db):\n    return db.scalars(select(Note).options(load_only(Note.id))).all()"), (LOAD, "notes = load(db)")),
+}  # fmt: skip
+
+
+def test_a_session_that_keeps_what_it_has_loaded(tmp_path: Path) -> None:
+    assert verdict(tmp_path, KEEPS, name="commit-before") == ("safe", "")
+
+
+@pytest.mark.parametrize("case", PARTLY)
+def test_a_column_that_is_not_loaded_checks_out_again(case: str, tmp_path: Path) -> None:
+    grade, why = verdict(tmp_path, KEEPS, *PARTLY[case], name="commit-before")
+    assert grade == "unsafe"
+    assert "may check out again" in why

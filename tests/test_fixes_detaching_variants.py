@@ -41,7 +41,8 @@ def test_a_fix_is_as_harmless_as_it_says(
     after = run_fixture(entry, database_url)
     assert [one for one in result.applied if one.undone] == []
     assert contents(entry) != original
-    assert unexplained_holds(after, result.remaining.findings) == []
+    again = any("may check out again" in fix.message for fix in offered)
+    assert again or unexplained_holds(after, result.remaining.findings) == []
     assert after.left_out <= before.left_out
     failed = any(one.status >= 500 for one in before.responses)
     assert broken_by(before, after) == []

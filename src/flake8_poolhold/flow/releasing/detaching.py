@@ -17,7 +17,7 @@ from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.pools.worlds import dotted
-from flake8_poolhold.flow.releasing import borrowing, reading, releases
+from flake8_poolhold.flow.releasing import borrowing, reading, releases, shapes
 from flake8_poolhold.flow.releasing.cascades import cascades
 from flake8_poolhold.flow.releasing.forgetting import all_seen, forgets
 from flake8_poolhold.flow.releasing.habits import habits, name_of
@@ -91,7 +91,7 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, name: str, on
     lazy = frozenset({"awaitable_attrs"}) if is_async else habits(analysis).lazy
     between, region = _between(around, one), reading.region(around)
     session = hold.expression.partition(".")[0]
-    variables = borrowing.holding([*between, *region], {name}) - {session}
+    variables = borrowing.holding([*between, *region], {*one.sources, *_same(analysis, hold, around, one)}) - {session}
     if any(isinstance(node, tree.Call) and name_of(node.function) in _EXPIRES for node in walk(between)):
         return f"what is loaded in `{name}` may have expired before the call, and could not be loaded again"
     if cascades(analysis, one.model):
@@ -168,15 +168,22 @@ def _doubts(
     yield from habits(analysis).doubts
 
 
+def _same(analysis: Analysis, hold: Hold, around: Surroundings, one: Holding) -> set[str]:
+    """The other variables that may hold the same objects: their class is the same, or a related one."""
+    models = _models(analysis, hold, around)
+    return {name for name, model in models.items() if model and _related(analysis, model, one.model)}
+
+
 def _others(analysis: Analysis, hold: Hold, around: Surroundings, found: dict[str, Holding]) -> list[str]:
-    """The other variables with something loaded that is not of another class, as far as they are read later."""
+    """The other variables with something loaded, of which nobody knows what it is."""
+    return sorted(name for name, model in _models(analysis, hold, around).items() if not model and name not in found)
+
+
+def _models(analysis: Analysis, hold: Hold, around: Surroundings) -> dict[str, str]:
+    """The mapped classes of what is in variables that are read from the wait on; empty for one that is not known."""
     naming = Naming(analysis, hold.function)
-    others: list[str] = []
-    for name in sorted(still_read(around, hold.loaded - found.keys() - {hold.expression.partition(".")[0]})):
-        other = holding(naming, hold.function.node, around, hold.expression, name)
-        if other is None or any(_related(analysis, other.model, one.model) for one in found.values()):
-            others.append(name)
-    return others
+    variables = still_read(around, hold.loaded - {hold.expression.partition(".")[0]})
+    return {name: shapes.model(naming, hold.function.node, hold.expression, name) for name in variables}
 
 
 def _may_expire(hold: Hold, between: list[tree.Statement]) -> bool:

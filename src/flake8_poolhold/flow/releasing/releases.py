@@ -29,7 +29,8 @@ from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
 _BEGINS = frozenset({"begin", "begin_nested", "begin_twophase"})
-
+_PARTLY = ("defer", "expire", "expire_all", "load_only")
+"""Names of calls behind which a column of an object may have to be loaded when it is read."""
 
 NAME = "commit-before"
 
@@ -193,12 +194,24 @@ def _may_load_lazily(analysis: Analysis, hold: Hold, around: Surroundings, is_as
     or hands a loaded object to what may read one.
     """
     parts = around.waiting_parts()
+    if not is_async and _reads_first(hold, around) and _is_partly_loaded(analysis, hold, around):
+        return True
     lazy = frozenset({"awaitable_attrs"}) if is_async else habits(analysis).lazy
     if any(isinstance(node, tree.Attribute) and node.name in lazy for node in parts):
         return True
     if not lazy or (is_async and not analysis.project.naming("awaitable_attrs")) or not _whole(parts, hold.loaded):
         return False
     return lazies.may_read(analysis, hold.function, parts, hold.loaded, lazy)
+
+
+def _is_partly_loaded(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
+    """Whether the function, or one that it calls, loads objects without all of their columns, or expires some."""
+    if not any(analysis.project.naming(f"{name}(", name) for name in _PARTLY):
+        return False
+    nodes = list(around.earlier())
+    for found in lazies.met(analysis, hold.function).values():
+        nodes += [node for callee in found for node in walk(callee.node.body)]
+    return any(isinstance(node, tree.Call) and name_of(node.function) in _PARTLY for node in nodes)
 
 
 def _whole(parts: list[tree.Node], loaded: frozenset[str]) -> list[tree.Name]:

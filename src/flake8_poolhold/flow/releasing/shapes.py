@@ -32,8 +32,8 @@ class Holding(msgspec.Struct, frozen=True):
     """What a variable holds: objects of the class `model`, in a shape.
 
     `sure`: one object is no `None`. `flushes`: the query has written what was changed before it. `repeats`: an object
-    may be among them more than once. `depth` and `index` are where its assignment stands among what comes before a
-    wait: the level, and the statement in it.
+    may be among them more than once. `sources` are the variables through which it has got them, itself first. `depth`
+    and `index` are where the query stands among what comes before a wait: the level, and the statement in it.
     """
 
     model: str
@@ -41,19 +41,45 @@ class Holding(msgspec.Struct, frozen=True):
     sure: bool
     flushes: bool
     repeats: bool
+    sources: tuple[str, ...]
     depth: int
     index: int
 
 
 def holding(naming: Naming, function: tree.Function, around: Surroundings, session: str, name: str) -> Holding | None:
     """What the variable `name` holds at a wait, loaded by `session`; `None` when it cannot be told."""
+    reader = _Reader(naming, function, session)
+    found = reader.variable(name)
+    if found is None or any(_is_put_together(function, one) for one in reader.seen):
+        return None
+    place = _place(around, _binder(function, reader.seen[-1]))
+    if place is None or found.shape not in ("one", "many", "values"):  # a result can be read once
+        return None
+    return Holding(found.model, found.shape, found.sure, found.flushes, found.repeats, tuple(reader.seen), *place)
+
+
+def model(naming: Naming, function: tree.Function, session: str, name: str) -> str:
+    """The mapped class of the objects in a variable, loaded or new; empty when it cannot be told."""
     found = _Reader(naming, function, session).variable(name)
-    place = _place(around, _binder(function, name))
-    if found is None or place is None or _is_put_together(function, name):
-        return None
-    if found.shape not in ("one", "many", "values"):  # a result, which can be read once
-        return None
-    return Holding(found.model, found.shape, found.sure, found.flushes, found.repeats, *place)
+    if found is not None:
+        return found.model
+    loops = [node for node in tree.own(function.body) if binds(node, name)]
+    match loops:
+        case [tree.For(target=tree.Name(), iterable=iterable)]:
+            each = _Reader(naming, function, session).read(iterable)
+            return each.model if each is not None else ""
+        case [tree.Assign(targets=[tree.Name()], value=tree.Call(function=made))]:
+            return naming.model(made)
+        case [tree.Assign(targets=[tree.Name()], value=tree.Sequence(items=[]))]:
+            added = {
+                model(naming, function, session, one.value.id) if isinstance(one.value, tree.Name) else ""
+                for node in walk(function.body)
+                if isinstance(node, tree.Call) and root(node.function) == name and name_of(node.function) in CHANGES
+                for one in node.arguments
+            }
+            return added.pop() if len(added) == 1 else ""
+        case _:
+            return ""
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -67,13 +93,13 @@ class _Found(msgspec.Struct, frozen=True):
 class _Reader:
     def __init__(self, naming: Naming, function: tree.Function, session: str) -> None:
         self._naming, self._function, self._session = naming, function, session
-        self._seen: set[str] = set()
+        self.seen: list[str] = []
 
     def variable(self, name: str) -> _Found | None:
         binder = _binder(self._function, name)
-        if binder is None or binder.value is None or name in self._seen:
+        if binder is None or binder.value is None or name in self.seen:
             return None
-        self._seen.add(name)
+        self.seen.append(name)
         return self.read(binder.value)
 
     def read(self, node: tree.Expression) -> _Found | None:
