@@ -27,6 +27,7 @@ from flake8_poolhold.flow.releasing.habits import (
 from flake8_poolhold.flow.releasing.liveness import still_read
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
+from flake8_poolhold.flow.releasing.uses import mentions
 
 _BEGINS = frozenset({"begin", "begin_nested", "begin_twophase"})
 _PARTLY = ("defer", "expire", "expire_all", "load_only")
@@ -65,8 +66,12 @@ def forbidden(analysis: Analysis, hold: Hold, around: Surroundings) -> str:
     """Why no commit can stand before the wait, whatever has been loaded; or empty."""
     state = hold.state
     known = analysis.holders.classes.get(hold.kind)
+    if known is not None and known.kind == "connection" and mentions(around.waiting_parts(), hold.carriers):
+        return (
+            f"the call is given the connection `{hold.name}`; let it return what it has read, and wait behind the block"
+        )
     if not hold.expression:
-        return "the session has no name in this function; release it where it was used"
+        return unnamed(hold)
     if known is None or known.kind != "session":
         return "a connection outlives its commit; close it before the call"
     if state.lock:
@@ -82,6 +87,13 @@ def forbidden(analysis: Analysis, hold: Hold, around: Surroundings) -> str:
     if begins_by_hand(analysis, hold, around):
         return "a transaction was begun by hand, and its own commit or rollback would fail; end it before the call"
     return ""
+
+
+def unnamed(hold: Hold) -> str:
+    """Why a holder cannot be released that the function cannot spell."""
+    if any(isinstance(node, tree.Name) and node.id == hold.name for node in walk(hold.function.node.body)):
+        return f"`{hold.name}` may be one of several; release it where it was opened"
+    return "the session has no name in this function; release it where it was used"
 
 
 def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool, unknown: str | None) -> Iterator[str]:
