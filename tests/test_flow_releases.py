@@ -227,6 +227,7 @@ HABITS = [
     pytest.param("make = sessionmaker(autobegin=False)\n", "autobegin", id="autobegin keyword"),
     pytest.param("create_engine(isolation_level='SERIALIZABLE')\n", "isolation level", id="isolation"),
     pytest.param("create_engine(isolation_level=LEVEL)\n", "isolation level", id="isolation by name"),
+    pytest.param("engine.execution_options(isolation_level='SERIALIZABLE')\n", "isolation level", id="of an engine"),
     pytest.param("maker.configure(expire_on_commit=True)\n", "changed after", id="configure"),
     pytest.param("session.expire_on_commit = True\n", "changed after", id="assignment"),
     pytest.param(
@@ -246,6 +247,14 @@ def test_habits_of_the_project(module: str, reason: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "module",
     [
+        pytest.param(
+            "async def own(db):\n    await db.connection(execution_options={'isolation_level': 'SERIALIZABLE'})\n",
+            id="isolation of one transaction",
+        ),
+        pytest.param(
+            "async def own(conn):\n    await conn.execution_options(isolation_level='SERIALIZABLE')\n",
+            id="isolation of one connection",
+        ),
         pytest.param("create_engine(isolation_level='AUTOCOMMIT')\n", id="autocommit"),
         pytest.param("from sqlalchemy import event\nevent.listen(object, 'connect', print)\n", id="another event"),
         pytest.param("class Own:\n    async def commit(self): ...\n    # Session\n", id="commit of something else"),

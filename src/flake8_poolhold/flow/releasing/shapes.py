@@ -52,14 +52,17 @@ def holding(naming: Naming, function: tree.Function, around: Surroundings, sessi
     found = reader.variable(name)
     if found is None or any(_is_put_together(function, one) for one in reader.seen):
         return None
-    place = _place(around, _binder(function, reader.seen[-1]))
+    place = _place(around, binder(function, reader.seen[-1]))
     if place is None or found.shape not in ("one", "many", "values"):  # a result can be read once
         return None
     return Holding(found.model, found.shape, found.sure, found.flushes, found.repeats, tuple(reader.seen), *place)
 
 
 def model(naming: Naming, function: tree.Function, session: str, name: str) -> str:
-    """The mapped class of the objects in a variable, loaded or new; empty when it cannot be told."""
+    """The mapped class of the objects in a variable, loaded or new; empty when it cannot be told.
+
+    Without a `session`, whatever is asked for objects is taken for one.
+    """
     found = _Reader(naming, function, session).variable(name)
     if found is not None:
         return found.model
@@ -96,11 +99,11 @@ class _Reader:
         self.seen: list[str] = []
 
     def variable(self, name: str) -> _Found | None:
-        binder = _binder(self._function, name)
-        if binder is None or binder.value is None or name in self.seen:
+        bound = binder(self._function, name)
+        if bound is None or bound.value is None or name in self.seen:
             return None
         self.seen.append(name)
-        return self.read(binder.value)
+        return self.read(bound.value)
 
     def read(self, node: tree.Expression) -> _Found | None:
         match node:
@@ -125,11 +128,11 @@ class _Reader:
                 return None
 
     def _asked(self, owner: tree.Expression, method: str, call: tree.Call) -> _Found | None:
-        if dotted(owner) == self._session:
+        if self._session and dotted(owner) == self._session:
             return self._loaded(method, call)
         found = self.read(owner)
         if found is None:
-            return None
+            return self._loaded(method, call) if not self._session else None
         sure = method in _SURE
         if found.shape == "query":
             if method in _ONE_OF_QUERY:
@@ -154,10 +157,10 @@ class _Reader:
             model = self._naming.model(asked) if len(call.arguments) == 1 else ""
             return _Found(model, "query") if model else None
         if isinstance(asked, tree.Name):
-            binder = _binder(self._function, asked.id)
-            if binder is None or binder.value is None:
+            bound = binder(self._function, asked.id)
+            if bound is None or bound.value is None:
                 return None
-            asked = binder.value
+            asked = bound.value
         if any(name_of(part) in _PARTLY for part in walk(asked)):
             return None
         model = self._naming.selected(asked) or ""
@@ -188,23 +191,23 @@ def _of_each(found: _Found, node: tree.Comprehension, element: tree.Expression, 
     )
 
 
-def _binder(function: tree.Function, name: str) -> tree.Assign | None:
+def binder(function: tree.Function, name: str) -> tree.Assign | None:
     """The plain assignment that alone binds a variable."""
     binders = [node for node in tree.own(function.body) if binds(node, name)]
     if any(one.name == name for one in function.parameters):
         return None
     match binders:
-        case [tree.Assign(targets=[tree.Name()]) as binder]:
-            return binder
+        case [tree.Assign(targets=[tree.Name()]) as bound]:
+            return bound
         case _:
             return None
 
 
-def _place(around: Surroundings, binder: tree.Assign | None) -> tuple[int, int] | None:
+def _place(around: Surroundings, bound: tree.Assign | None) -> tuple[int, int] | None:
     """The level before the wait, and the index in it, at which an assignment stands."""
     for depth, level in enumerate(around.levels):
         for index, statement in enumerate(level.before):
-            if statement is binder:
+            if statement is bound:
                 return depth, index
     return None
 
