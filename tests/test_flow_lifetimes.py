@@ -853,6 +853,95 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL406",),
         ),
         case(
+            "pools of handlers that a factory makes, and of functions inside a function",
+            """
+            import asyncio
+            from functools import partial
+
+            def index(app):
+                with create_engine(URL).connect() as connection:
+                    connection.execute(select(1))
+
+            def count(app):
+                with create_engine(URL).connect() as connection:
+                    connection.execute(select(1))
+
+            def warm(app):
+                with create_engine(URL).connect() as connection:
+                    connection.execute(select(1))
+
+            def look(app):
+                with create_engine(URL).connect() as connection:  # error: PHL406
+                    connection.execute(select(1))
+
+            def prune(app):
+                with create_engine(URL).connect() as connection:  # error: PHL406
+                    connection.execute(select(1))
+
+            def on_start(app):
+                async def starting():
+                    index(app)
+                    prune(app)
+
+                return starting
+
+            def looking(app):
+                async def read():
+                    look(app)
+
+                return read
+
+            def pruning(app):
+                async def remove():
+                    prune(app)
+
+                return remove
+
+            def create(app):
+                async def counting():
+                    count(app)
+
+                app.add_event_handler("startup", on_start(app))
+                app.add_event_handler("shutdown", counting)
+                app.on_startup.append(partial(warm, app))
+                app.add_api_route("/look", looking(app))
+                app.add_api_route("/prune", pruning(app))
+
+            service = FastAPI()
+            create(service)
+        """,
+            select=("PHL406",),
+        ),
+        case(
+            "a script whose work is in a function of its main function",
+            """
+            async def sessions():
+                async with maker() as session:
+                    yield session
+
+            def main():
+                async def first():
+                    async for db in sessions():
+                        await db.execute(select(1))
+                        break
+
+                asyncio.run(first())
+
+            def serve(app):
+                async def first():
+                    async for db in sessions():  # error: PHL403
+                        await db.execute(select(1))
+                        break
+
+                app.add_api_route("/first", first)
+
+            if __name__ == "__main__":
+                main()
+                serve(app)
+        """,
+            select=("PHL403",),
+        ),
+        case(
             "a pool that only tests make",
             {
                 "app.py": """
