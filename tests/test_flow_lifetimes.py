@@ -56,6 +56,21 @@ def test_the_version_says_what_a_background_task_finds(tmp_path: Path, version: 
 
 
 @pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        ("await db.commit()", "checks out again and an exception in it leaks that connection"),
+        ("await db.flush()", "checks out again and leaks that connection"),
+        ("if await db.scalar(select(1)):\n        await db.commit()", "checks out again and leaks that connection"),
+    ],
+)
+def test_the_end_of_a_task_says_what_it_leaks(tmp_path: Path, last: str, words: str) -> None:
+    (tmp_path / "requirements.txt").write_text("fastapi==0.110.0\n")
+    start = f"async def count(db: AsyncSession):\n    await db.execute(select(1))\n    {last}\n"
+    (finding,) = check(tmp_path, start + TASK[TASK.index("@app") :], ALL).findings
+    assert words in finding.message
+
+
+@pytest.mark.parametrize(
     ("version", "codes"), [("", set()), ("fastapi==0.105.0", set()), ("fastapi==0.110.0", {"PHL206"})]
 )
 def test_the_version_says_what_a_response_body_finds(tmp_path: Path, version: str, codes: set[str]) -> None:

@@ -91,7 +91,8 @@ def _outcome(escape: Escape) -> str:
     if escape.owner == "block":
         return "which runs when the block has closed it"
     if escape.early is None:
-        return "which outlives the handler: it runs on a connection that is held until it ends, or on one that leaks"
+        leaks = "on one that an exception leaks" if escape.returns else "on one that leaks"
+        return f"which outlives the handler: it runs on a connection that is held until it ends, or {leaks}"
     if escape.early:
-        return "which finds it closed, checks out again and leaks that connection"
+        return f"which finds it closed, {_wording.checks_out_again(escape)}"
     return "which keeps its connection until the task ends"

@@ -60,7 +60,9 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
             if place in seen or closes or is_idle:
                 continue
             seen.add(place)
-            started = Started(argument.value, span, "background", frozenset(used), frozenset(), into)
+            started = Started(
+                argument.value, span, "background", frozenset(used), frozenset(), into, left=uses.left(used)
+            )
             _add(frame, state, started, place, carrier, run)
 
 
@@ -108,7 +110,8 @@ def stream(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], spa
             used = uses.of(frame, state, option, span)
             for place in sorted(used, key=str):
                 if place in frame.providers and not used[place].closes:
-                    body = Started(option, span, "stream", frozenset(used), frozenset(), task_name(frame, option))
+                    into = task_name(frame, option)
+                    body = Started(option, span, "stream", frozenset(used), frozenset(), into, left=uses.left(used))
                     _add(frame, state, body, place, "", option)
 
 
@@ -141,6 +144,7 @@ def _add(frame: Frame, state: State, started: Started, place: Place, carrier: st
             run=run,
             provider=frame.providers.get(place, ""),
             unsaved=bool(state.holder(place).dirty or state.holder(place).unsure),
+            returns=place in started.uses and place not in started.left,
         )
     )
 
