@@ -957,6 +957,53 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL403",),
         ),
         case(
+            "a task under the condition under which the shared session does not exist",
+            """
+            import os
+
+            class Agent:
+                def __init__(self, db: AsyncSession, sessions):
+                    self.db = db
+                    self._sessions = sessions
+                    self._shared: AsyncSession | None = None
+
+                def _shares(self) -> bool:
+                    return bool(os.environ.get("SHARED"))
+
+                @asynccontextmanager
+                async def _session(self):
+                    if self._shares() and self._shared is not None:
+                        yield self._shared
+                    else:
+                        async with self._sessions() as db:
+                            yield db
+
+                async def run(self):
+                    if self._shares():
+                        self._shared = self.db
+
+                    async def save():
+                        async with self._session() as db:
+                            await db.commit()
+
+                    if self._shares():
+                        await save()
+                    else:
+                        asyncio.create_task(save())
+
+                async def run_always(self):
+                    if self._shares():
+                        self._shared = self.db
+
+                    async def save():
+                        async with self._session() as db:
+                            await db.commit()
+
+                    asyncio.create_task(save())  # error: PHL202
+        """,
+            select=("PHL202",),
+        ),
+        case(
             "a pool that only tests make",
             {
                 "app.py": """
