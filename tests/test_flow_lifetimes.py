@@ -957,6 +957,35 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL403",),
         ),
         case(
+            "a task that gives back what it checks out",
+            """
+            async def save(db: Session):
+                try:
+                    db.add(object())
+                    db.commit()
+                except Exception:
+                    db.rollback()
+
+            async def save_or_fail(db: Session):
+                db.execute(select(1))
+                risky()
+                db.commit()
+
+            async def save_async(db: AsyncSession):
+                try:
+                    db.add(object())
+                    await db.commit()
+                except Exception:
+                    await db.rollback()
+
+            async def answer(db: Session, beside: AsyncSession):
+                asyncio.create_task(save(db))
+                asyncio.create_task(save_or_fail(db))  # error: PHL202
+                asyncio.create_task(save_async(beside))  # error: PHL202
+        """,
+            select=("PHL202",),
+        ),
+        case(
             "a task under the condition under which the shared session does not exist",
             """
             import os
@@ -1263,6 +1292,10 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             async def shout(note: Note):
                 print(note.body)
 
+            async def shout_later(note: Note):
+                await asyncio.sleep(1)
+                print(note.body)
+
             async def list_tags(note: Note):
                 print(note.tags)
 
@@ -1323,7 +1356,9 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             @app.post("/beside")
             async def beside(db: AsyncSession = Depends(get_db)):
                 note = await db.get_one(Note, 1)
-                asyncio.create_task(shout(note))  # error: PHL205
+                asyncio.create_task(shout(note))
+                asyncio.create_task(shout_later(note))  # error: PHL205
+                asyncio.create_task(list_tags(note))  # error: PHL205
         """,
             select=("PHL205",),
         ),

@@ -96,10 +96,16 @@ def blocking(code: str, name: str, message: str, entry: Entry) -> Finding:
     return finding(code, name, message, entry.function, entry.span, trail=wait_steps(entry.block), notes=notes)
 
 
+_LEAKS = {
+    "never": ", beside what its owner does with it",
+    "failing": " and an exception in it leaks that connection",
+    "returning": " and leaks that connection",
+}
+
+
 def checks_out_again(escape: Escape) -> str:
     """What becomes of a session that work uses when its owner has closed it."""
-    leak = "and an exception in it leaks that connection" if escape.returns else "and leaks that connection"
-    return f"checks out again {leak}"
+    return f"checks out again{_LEAKS[escape.leaves]}"
 
 
 def and_more(entry: Entry) -> str:

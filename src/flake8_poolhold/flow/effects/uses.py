@@ -10,6 +10,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import calls, contexts
 from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.lifetimes import Leaves
 from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD, RELEASED, HolderState, State
 from flake8_poolhold.flow.model.values import Library, Place, Suspended, Value, holders_in
 
@@ -18,13 +19,13 @@ ENDED = frozenset({RELEASED, CLOSED})
 
 class Use(msgspec.Struct, frozen=True):
     """What a call does to one holder. `raced`: it uses it outside of any lock; `ends`: it commits, rolls back or
-    closes on some path; `closes`: the holder is closed on every path that returns; `leaves`: on one of these it is left
-    checked out."""
+    closes on some path; `closes`: the holder is closed on every path that returns; `leaves`: where it is left checked
+    out."""
 
     raced: bool
     ends: bool
     closes: bool
-    leaves: bool
+    leaves: Leaves
 
 
 def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place, Use]:
@@ -53,19 +54,19 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
             if holder.sure and (_is_parameters(frame, place) or place in there):
                 ends = bool(holder.kinds & ENDED)
                 closes = way is trial and holder.kinds == {CLOSED}
-                leaves = way is trial and HELD in holder.kinds
+                leaves: Leaves = ("returning" if way is trial else "failing") if HELD in holder.kinds else "never"
                 known = found.get(place)
                 found[place] = (
                     Use(holder.raced, ends, closes, leaves)
                     if known is None
-                    else Use(known.raced or holder.raced, known.ends or ends, known.closes, known.leaves)
+                    else Use(
+                        known.raced or holder.raced,
+                        known.ends or ends,
+                        known.closes,
+                        leaves if known.leaves == "never" else known.leaves,
+                    )
                 )
     return found
-
-
-def left(used: dict[Place, Use]) -> frozenset[Place]:
-    """The holders that a call leaves checked out on some path that returns."""
-    return frozenset(place for place, use in used.items() if use.leaves)
 
 
 def _is_parameters(frame: Frame, place: Place) -> bool:

@@ -21,6 +21,10 @@ Owner = Literal["request", "caller", "block"]
 How = Literal["next", "anext", "loop", "delegate", "unentered"]
 
 
+Leaves = Literal["never", "failing", "returning"]
+"""Where work leaves a connection checked out: on no path, only where an exception leaves it, where it returns, too."""
+
+
 class Escape(msgspec.Struct, frozen=True, eq=False):
     """A holder that is given to work which outlives it.
 
@@ -28,7 +32,7 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
     exits before the response is sent, so that a background task finds the holder closed; `None` where no version tells.
     `used`: the work is seen to use it, it is not only given it. `run` is the call that the work makes, `provider` the
     id of the dependency that gave the holder, `unsaved`: writes may be uncommitted when the work is handed over.
-    `returns`: the work is seen to end its transaction on every path but that of an exception.
+    `leaves`: where the work leaves it checked out, as far as that is seen.
     """
 
     function: FunctionInfo
@@ -44,7 +48,7 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
     run: Value | None = None
     provider: str = ""
     unsaved: bool = False
-    returns: bool = False
+    leaves: Leaves = "returning"
 
     @property
     def finds_it_closed(self) -> bool:
@@ -88,8 +92,8 @@ class InstanceEscape(msgspec.Struct, frozen=True, eq=False):
 class Started(msgspec.Struct, frozen=True, eq=False):
     """A task or thread: the call that it runs, where it was started, the holders that it uses and does not close.
 
-    `raced` are those that it uses outside of any lock, `left` those that it leaves checked out on some path; `into` is
-    its name; `instance` an ORM instance that it reads.
+    `raced` are those that it uses outside of any lock, `left` says where it leaves which of them checked out; `into`
+    is its name; `instance` an ORM instance that it reads.
     """
 
     value: Value
@@ -99,7 +103,7 @@ class Started(msgspec.Struct, frozen=True, eq=False):
     raced: frozenset[Place]
     into: str
     instance: InstanceEscape | None = None
-    left: frozenset[Place] = frozenset()
+    left: dict[Place, Leaves] = {}
 
 
 class Driven(msgspec.Struct, frozen=True, eq=False):
