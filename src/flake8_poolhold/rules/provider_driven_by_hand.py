@@ -81,7 +81,8 @@ def _outcome(driven: Driven) -> str:
         case "delegate":
             return f"is not finished when an exception is raised at this `yield`; {_WAY_OUT}"
         case "loop":
-            return f"is left in the middle: its exit runs later, without what follows its `yield`; {_WAY_OUT}"
+            skipped = ", without what follows its `yield`" if driven.skips else ", when the loop gets to it"
+            return f"is left in the middle: its exit runs later{skipped}; {_WAY_OUT}"
         case "anext" if not driven.bound:
             return "is dropped while its session is in use: its exit runs in between and loses writes; " + _WAY_OUT
         case "next" if not driven.bound:

@@ -58,8 +58,17 @@ def in_loop(frame: Frame, node: tree.For, generator: Suspended) -> None:
     how: How = "delegate" if _yields(node.body) else "loop"
     if how == "loop" and (not _leaves(node.body) or ending.ends(frame.analysis, frame.function)):
         return
-    event = Driven(frame.function, node.span, info.name, how, False, frozenset(), info)
+    event = Driven(frame.function, node.span, info.name, how, False, frozenset(), info, skips=_skips(info.node))
     frame.analysis.events.driven.append(event)
+
+
+def _skips(provider: tree.Function) -> bool:
+    """Whether a provider calls something after its `yield`, but where every way out passes."""
+    yields = [node.span for node in walk(provider.body) if isinstance(node, tree.Yield)]
+    always = {id(body) for node in walk(provider.body) if isinstance(node, tree.Try) for body in node.final}
+    caught = {id(node) for node in walk(provider.body) if isinstance(node, tree.Handler)}
+    calls = (node for node in walk(provider.body, always | caught) if isinstance(node, tree.Call))
+    return not yields or any(call.span > min(yields) for call in calls)
 
 
 def passed(frame: Frame, info: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> None:
