@@ -957,6 +957,95 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL403",),
         ),
         case(
+            "closes behind what raises nothing",
+            """
+            import contextlib
+            import time
+
+            async def f(x):
+                db = maker()
+                started = time.perf_counter()
+                try:
+                    await db.execute(select(1))
+                    x.run()
+                except BaseException:
+                    x.stop()
+                finally:
+                    took = time.perf_counter() - started
+                    with contextlib.suppress(Exception):
+                        await db.close()
+                return took
+
+            async def g(x):
+                db = maker()
+                with contextlib.suppress(Exception):
+                    await db.execute(select(1))
+                    x.run()
+                await db.close()
+
+            async def h(x):
+                db = maker()  # error: PHL401
+                with contextlib.suppress(Exception):
+                    await db.execute(select(1))
+                    x.run()
+                    await db.close()
+
+            async def i(x):
+                db = maker()  # error: PHL401
+                with contextlib.suppress(ValueError):
+                    await db.execute(select(1))
+                    x.run()
+                await db.close()
+        """,
+            select=("PHL401",),
+        ),
+        case(
+            "a close that is awaited where there is something to await",
+            """
+            async def f(db: AsyncSession | Session | None):
+                if isinstance(db, AsyncSession):
+                    await db.close()
+                elif isinstance(db, Session):
+                    db.close()
+
+            async def g():
+                db = None
+                try:
+                    async with maker() as db:
+                        await db.execute(select(1))
+                finally:
+                    if isinstance(db, Session):
+                        db.close()
+                    if isinstance(db, AsyncSession):
+                        db.close()  # error: PHL404
+        """,
+            select=("PHL404",),
+        ),
+        case(
+            "a container that sends what went wrong",
+            """
+            from dishka import Provider, Scope, provide
+
+            class Sessions(Provider):
+                @provide(scope=Scope.REQUEST)
+                async def session(self) -> AsyncIterator[AsyncSession]:
+                    db = maker()
+                    yield db
+                    await db.close()
+
+                @provide(scope=Scope.REQUEST)
+                async def open_session(self) -> AsyncIterator[AsyncSession]:
+                    db = maker()
+                    yield db  # error: PHL402
+
+            async def get_session():
+                db = maker()
+                yield db  # error: PHL402
+                await db.close()
+        """,
+            select=("PHL402",),
+        ),
+        case(
             "a task that gives back what it checks out",
             """
             async def save(db: Session):

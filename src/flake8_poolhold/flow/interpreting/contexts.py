@@ -47,6 +47,10 @@ _TASK_GROUPS = ("asyncio.TaskGroup", "anyio.create_task_group()", "anyio.abc.Tas
 _MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 
 
+SUPPRESS = "contextlib.suppress()"
+"""What swallows exceptions that leave its block."""
+
+
 def is_context_manager(analysis: Analysis, function: str) -> bool:
     """Whether a generator function is made a context manager by its decorators."""
     info = analysis.functions[function]
@@ -190,6 +194,8 @@ def _enter_library(
     if path.endswith(".CancelScope"):
         frame.shields += 1
         return Library(path), _unshield(frame)
+    if path == SUPPRESS:
+        return UNKNOWN, _nothing
     if path in _LOCKS:
         frame.locks += 1
         return UNKNOWN, _unlock(frame)
