@@ -86,9 +86,10 @@ def _outcome(driven: Driven) -> str:
         case "anext" if not driven.bound:
             return "is dropped while its session is in use: its exit runs in between and loses writes; " + _WAY_OUT
         case "next" if not driven.bound:
+            given_back = "not given back on every path" if driven.closes else "never given back"
             return (
-                "is dropped at once: its exit runs before the session is used, and what that checks out is never "
-                "given back; use `with contextmanager(...)()`"
+                "is dropped at once: its exit runs before the session is used, and what that checks out is "
+                f"{given_back}; use `with contextmanager(...)()`"
             )
         case _:
             return (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import ending, lifetimes
@@ -104,7 +106,8 @@ def at_exit(frame: Frame, normal: State | None) -> None:
         if driven.how == "next" and not driven.bound and is_closed and places:
             continue  # closed by hand, but where an exception leaves: that is said of what is never closed
         if is_open or (driven.bound and not is_closed) or (driven.how == "anext" and not driven.bound):
-            frame.analysis.events.driven.append(driven)
+            closes = any(normal is not None and CLOSED in normal.holder(place).kinds for place in places)
+            frame.analysis.events.driven.append(msgspec.structs.replace(driven, closes=closes))
 
 
 def _provider(frame: Frame, generator: Suspended) -> FunctionInfo | None:

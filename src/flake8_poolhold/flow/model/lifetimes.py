@@ -111,7 +111,8 @@ class Driven(msgspec.Struct, frozen=True, eq=False):
 
     `how`: by `next` or `anext`, as a `loop` that is left early, as a `delegate` whose holder is yielded on, or as a
     context manager that is used `unentered`; `bound`: a variable keeps the generator; `places` are what it gave;
-    `source` is the provider, where that is known; `skips`: something follows its `yield` that does not run then.
+    `source` is the provider, where that is known; `skips`: something follows its `yield` that does not run then;
+    `closes`: the session is closed by hand on some path.
     """
 
     function: FunctionInfo
@@ -122,6 +123,7 @@ class Driven(msgspec.Struct, frozen=True, eq=False):
     places: frozenset[Place]
     source: FunctionInfo | None = None
     skips: bool = True
+    closes: bool = False
 
 
 class Leaking(msgspec.Struct, frozen=True, eq=False):
