@@ -69,6 +69,12 @@ module, such as a registry, is imported for it, which is never safe.
 attributes are read into variables first. It is safe where, beside the above, no loaded object is changed, refreshed,
 given away or read behind later queries, and the session was not given by a caller.
 
+`expunge-before` takes the objects that the call reads out of the session before a commit, so that they do not
+expire; all else stays attached. It is safe where, beside the conditions of `commit-before`, each of them was loaded
+whole by the function's own session since its last commit, and all code that is given them, across files, only reads
+columns of them; where they are changed, kept, returned, given to the session or loaded lazily later, or a relationship
+of theirs cascades, it is not offered.
+
 `split-block` ends the block before the wait and opens it again behind it. It is safe under the conditions of
 `close-before`, and leaves a `begin()` block whole where it has written nothing before the call.
 
@@ -90,6 +96,9 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 
-@rule(code="PHL101", fixes=("move-call", "commit-before", "close-before", "split-block", "commit-in-dependency"))
+@rule(
+    code="PHL101",
+    fixes=("move-call", "commit-before", "close-before", "split-block", "expunge-before", "commit-in-dependency"),
+)
 def network_wait_while_held(flow: Flow) -> Iterator[Finding]:
     yield from _wording.held(flow, "PHL101", "network-wait-while-held", _wording.NETWORK)

@@ -322,6 +322,9 @@ def touched_by_unknown(
     frame: Frame, state: State, arguments: tuple[BoundArgument, ...], span: tree.Span, name: str
 ) -> list[Place]:
     """Holders passed to a callee that is not understood: a sync one may query at once, an async one when awaited."""
+    if frame.analysis.watch is not None:
+        passed = [holder.place for argument in arguments for holder in holders_in(argument.value)]
+        frame.analysis.watch.missed(frame, state, passed, span)
     places = []
     for argument in arguments:
         for holder in holders_in(argument.value):

@@ -16,7 +16,7 @@ from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import FunctionOf
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing import owning
-from flake8_poolhold.flow.releasing.habits import habits
+from flake8_poolhold.flow.releasing.habits import habits, name_of
 from flake8_poolhold.flow.releasing.liveness import still_read
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 from flake8_poolhold.flow.releasing.uses import mentions, root, uses
@@ -24,33 +24,41 @@ from flake8_poolhold.flow.releasing.uses import mentions, root, uses
 MOST_CALLS = 3
 """How many calls deep it is looked at what a callee does with what it loads."""
 
+_LISTS = frozenset({"dict", "len", "list", "set", "tuple"})
+"""Callees that keep nothing but in what they return."""
 _PUTS = frozenset({"append", "add", "extend", "insert", "setdefault", "update", "put", "put_nowait", "appendleft"})
 
 
-def forgets(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
-    """Whether it is proved that nothing loaded before the wait of `hold` is read behind it, by anybody."""
+def forgets(analysis: Analysis, hold: Hold, around: Surroundings, but: Iterable[str] = ()) -> bool:
+    """Whether it is proved that nothing loaded before the wait of `hold` is read behind it, by anybody.
+
+    What is done with the objects in the variables `but` does not count.
+    """
     origin = hold.place.origin
     if origin.how != "new" or origin.where != hold.function.id or hold.place.path or hold.provider:
         return False
     if hold.state.carries or hold.escaped or not around.levels:
         return False
-    objects = _objects(_since_opened(analysis, hold, around), hold)
-    if still_read(around, objects) or not _all_seen(analysis, hold.function, objects):
+    objects = _objects(_since_opened(analysis, hold, around), hold, but)
+    if still_read(around, objects) or not all_seen(analysis, hold.function, objects):
         return False
-    return stays(analysis, hold, around)
+    return stays(analysis, hold, around, but)
 
 
-def stays(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
-    """Whether what the session of the function has loaded before the wait is surely in its variables only."""
+def stays(analysis: Analysis, hold: Hold, around: Surroundings, but: Iterable[str] = ()) -> bool:
+    """Whether what the session of the function has loaded before the wait is surely in its variables only.
+
+    Where the objects in the variables `but` are is not asked.
+    """
     earlier = _since_opened(analysis, hold, around)
     if any(isinstance(one, tree.Yield | tree.Global) for one in walk(hold.function.node.body)):
         return False
     session = _session(hold)
     lazy = habits(analysis).lazy
-    return _keeps_inside(earlier, _objects(earlier, hold), session, lazy) and all(
+    return _keeps_inside(earlier, _objects(earlier, hold, but), session, lazy) and all(
         _is_plain(analysis, hold.function, call, MOST_CALLS)
         for call in earlier
-        if isinstance(call, tree.Call) and _receives(call, {session})
+        if isinstance(call, tree.Call) and _receives(call, {session}) and name_of(call.function) not in _LISTS
     )
 
 
@@ -58,10 +66,10 @@ def _session(hold: Hold) -> str:
     return hold.expression.partition(".")[0]
 
 
-def _objects(earlier: list[tree.Node], hold: Hold) -> frozenset[str]:
-    """The variables that may hold something loaded."""
+def _objects(earlier: list[tree.Node], hold: Hold, but: Iterable[str] = ()) -> frozenset[str]:
+    """The variables that may hold something loaded, without those in `but` and what is made of them alone."""
     session = _session(hold)
-    return _made_of(earlier, hold.loaded | hold.carriers | {session}) - {session}
+    return _made_of(earlier, hold.loaded | hold.carriers | {session}, frozenset(but)) - {session}
 
 
 def _since_opened(analysis: Analysis, hold: Hold, around: Surroundings) -> list[tree.Node]:
@@ -70,10 +78,11 @@ def _since_opened(analysis: Analysis, hold: Hold, around: Surroundings) -> list[
     return list(around.earlier(None if isinstance(block, str) else block.node))
 
 
-def _made_of(earlier: list[tree.Node], variables: frozenset[str]) -> frozenset[str]:
-    """`variables`, and all that got a value from an expression with one of them."""
+def _made_of(earlier: list[tree.Node], variables: frozenset[str], but: frozenset[str]) -> frozenset[str]:
+    """`variables` without `but`, and all that got a value from an expression with one of them."""
     found = set(variables)
     while True:
+        found -= but
         before = len(found)
         for node in earlier:
             match node:
@@ -87,8 +96,8 @@ def _made_of(earlier: list[tree.Node], variables: frozenset[str]) -> frozenset[s
                     found |= {name for item in items for name in _bound(item)}
                 case _:
                     pass
-        if len(found) == before:
-            return frozenset(found)
+        if len(found - but) == before:
+            return frozenset(found - but)
 
 
 def _receives(call: tree.Call, variables: Iterable[str]) -> bool:
@@ -96,7 +105,7 @@ def _receives(call: tree.Call, variables: Iterable[str]) -> bool:
     return any(mentions([argument.value], frozenset(variables)) for argument in call.arguments)
 
 
-def _all_seen(analysis: Analysis, function: FunctionInfo, variables: Iterable[str]) -> bool:
+def all_seen(analysis: Analysis, function: FunctionInfo, variables: Iterable[str]) -> bool:
     """Whether the facts have every mention of the variables: of arithmetic they keep only what has an effect."""
     first, _, last, _ = function.node.span
     text = analysis.project.bytes_of(function.path).decode(errors="replace")
@@ -109,6 +118,8 @@ def _mentioned(node: tree.Node) -> str | None:
     match node:
         case tree.Name(id=name) | tree.Parameter(name=name) | tree.Handler(name=name) | tree.Attribute(name=name):
             return name
+        case tree.Argument(keyword=keyword):
+            return keyword
         case _:
             return None
 

@@ -49,6 +49,17 @@ class Surroundings:
         nodes = _nodes(waiting)
         return [node for node in nodes if not isinstance(node, _STATEMENTS) or node is self.statement]
 
+    def read_first(self) -> set[str]:
+        """The variables that are read between the start of the waiting statement and the wait: not what it binds."""
+        match self.statement:
+            case tree.Assign(value=value) if value is not None:
+                nodes = list(walk(value))
+            case tree.For(iterable=iterable):
+                nodes = list(walk(iterable))
+            case _:
+                nodes = self.waiting_parts()
+        return {node.id for node in nodes if isinstance(node, tree.Name)}
+
     def earlier(self, within: tree.Statement | None = None) -> Iterator[tree.Node]:
         """Everything that may have run when the wait starts: what stands before it, and the loops around it.
 
