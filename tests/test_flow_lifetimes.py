@@ -115,6 +115,9 @@ async def log(request, call_next):
         ("", CANCEL, 0),
         ("sqlalchemy==2.0.31", CANCEL, 1),
         ("sqlalchemy==2.0.31", "", 0),
+        ("sqlalchemy==2.0.31", "\nasync def late(task):\n    await asyncio.wait_for(task, 3)\n", 0),
+        ("sqlalchemy==1.4.40", CANCEL, 1),
+        ("sqlalchemy==1.4.39", CANCEL, 0),
         ("SQLAlchemy[asyncio]==2.0.33", CANCEL, 0),
     ],
 )
