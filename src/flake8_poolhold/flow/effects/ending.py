@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.effects import starting
 from flake8_poolhold.flow.interpreting import expressions
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.indexes import Index
@@ -25,9 +26,6 @@ _COMMAND_LINES = (
 )
 _WORKERS = frozenset({"map", "starmap", "imap", "imap_unordered", "map_async", "starmap_async", "Process"})
 _WORKER_MODULES = ("multiprocessing", "torch.multiprocessing", "billiard")
-_AT_START = ("on_event", "on_startup", "before_serving", "before_first_request", "listener")
-"""Decorators of functions that a server runs when it starts or stops."""
-
 _DEEPEST = 6
 """Groups in groups, callers of callers: further up nothing is known."""
 
@@ -54,10 +52,17 @@ def _runs_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_start: 
     command = analysis.classes[info.owner].node if info.owner else info.node
     if _is_command(analysis, info.path, command, _DEEPEST) or _is_command(analysis, info.path, info.node, _DEEPEST):
         return True
-    if at_start and _starts_service(analysis, info):
+    if at_start and (starting.is_decorated(info.node) or starting.is_registered(analysis, info.node.name)):
         return True
-    if not depth or "<locals>" in info.name or info.node.name.startswith("__") or (info.owner and not at_start):
+    if not depth or info.node.name.startswith("__") or (info.owner and not at_start):
         return False
+    if "<locals>" in info.name:
+        outer = _outermost(analysis, info)
+        return (
+            _nested_runs_with(analysis, outer, info.node, at_start=at_start)
+            and not _goes_on(outer.node)
+            and _runs_once(analysis, outer, depth - 1, at_start=at_start)
+        )
     return _is_called_once(analysis, info, depth, at_start=at_start)
 
 
@@ -76,7 +81,7 @@ def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_st
             continue
         if len(calls) + started < len(index.names.get(name, ())):
             return False  # it is handed on
-        for outer, _ in calls:
+        for outer, call in calls:
             if outer is None:
                 if not at_start and not analysis.project.names_word(path, "__main__"):
                     return False  # a service runs it when it starts
@@ -84,9 +89,28 @@ def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_st
             caller = names.outer_function(analysis, path, outer)
             if caller.id == info.id or _goes_on(caller.node):
                 return False
+            nested = starting.nested_around(caller.node, call)
+            if nested is not None and not _nested_runs_with(analysis, caller, nested, at_start=at_start):
+                return False
             if not _runs_once(analysis, caller, depth - 1, at_start=at_start):
                 return False
     return found
+
+
+def _outermost(analysis: Analysis, info: FunctionInfo) -> FunctionInfo:
+    name = info.name.partition(".<locals>.")[0]
+    outer = next(outer for outer in analysis.project.scope(info.path).functions if outer[0] == name)
+    return names.outer_function(analysis, info.path, outer)
+
+
+def _nested_runs_with(analysis: Analysis, outer: FunctionInfo, inner: tree.Function, *, at_start: bool) -> bool:
+    """Whether a function inside another runs no more often than that: it calls it, or a service does when it starts."""
+    if at_start and starting.is_decorated(inner):
+        return True
+    mentioned, called, registered, returned = starting.uses(outer.node, inner.name)
+    if not mentioned or mentioned > called + registered + returned or (registered and not at_start):
+        return False
+    return not returned or (at_start and starting.is_registered(analysis, outer.node.name))
 
 
 def _may_mean(analysis: Analysis, path: str, info: FunctionInfo) -> bool:
@@ -125,19 +149,3 @@ def _is_command(analysis: Analysis, path: str, node: tree.Function | tree.Class,
             case _:
                 pass
     return False
-
-
-def _starts_service(analysis: Analysis, info: FunctionInfo) -> bool:
-    """Whether an application runs the function when it starts: by a decorator, or as its lifespan."""
-    for decorator in info.node.decorators:
-        target = decorator.function if isinstance(decorator, tree.Call) else decorator
-        if isinstance(target, tree.Attribute) and target.name in _AT_START:
-            return True
-    name = info.node.name
-    return any(
-        argument.keyword == "lifespan" and isinstance(argument.value, tree.Name) and argument.value.id == name
-        for path in analysis.project.naming("lifespan=", "lifespan")
-        for calls in analysis.project.index(path).calls.values()
-        for _, call in calls
-        for argument in call.arguments
-    )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.fastapi.versions import exits_early
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Into
 from flake8_poolhold.flow.model.states import State
@@ -23,8 +24,10 @@ def stays(
 
     It is when the instance was taken out of its session. A column that was loaded is there too, unless a commit or a
     rollback is known to have expired it, after the last refresh: a session that keeps what it has loaded loses it in a
-    rollback only. A provider that commits when the response is sent expires it like a commit of the function. A task
-    runs beside whatever else is done with the session, so nothing is known of what it finds.
+    rollback only. A provider that commits when the response is sent expires it like a commit of the function. Where
+    background tasks run before the request's sessions are closed, they find what the function has left. A task runs
+    beside whatever else is done with the session, so of what it finds only its first step is known, which ends where it
+    waits.
     """
     if frame.function is None:
         return False
@@ -41,7 +44,10 @@ def stays(
                 refreshed = call.span[0]
     if (expired and expired >= refreshed) or (keeps is False and _commits_later(frame)):
         return False
-    return kind != "task" and _reads_columns(frame, reader, parameter)
+    if kind == "background" and not frame.managed and exits_early(frame.analysis.project, frame.path) is False:
+        return True
+    at_once = kind != "task" or _reads_at_once(reader, parameter)
+    return at_once and _reads_columns(frame, reader, parameter)
 
 
 def _keeps(frame: Frame, state: State, name: str) -> bool | None:
@@ -65,6 +71,21 @@ def _commits_later(frame: Frame) -> bool:
         for provider in providers
         for call in _calls(provider.node.body)
     )
+
+
+def _reads_at_once(reader: FunctionInfo, name: str) -> bool:
+    """Whether a coroutine reads its variable only before it waits for the first time, and does not go round."""
+    waits = [node.span for node in walk(reader.node.body) if isinstance(node, tree.Await | tree.Yield)]
+    waits += [node.span for node in walk(reader.node.body) if isinstance(node, tree.With | tree.For) and node.is_async]
+    loops = [node for node in walk(reader.node.body) if isinstance(node, tree.For | tree.While)]
+    reads = [
+        node
+        for node in walk(reader.node.body)
+        if isinstance(node, tree.Attribute) and isinstance(node.value, tree.Name) and node.value.id == name
+    ]
+    if any(part is read for loop in loops for part in walk(loop) for read in reads):
+        return False
+    return all(read.span < wait for read in reads for wait in waits)
 
 
 def _reads_columns(frame: Frame, reader: FunctionInfo, name: str) -> bool:

@@ -188,5 +188,4 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
         objects.changed_by(state, effects, step, wrote)
     for owner, fields in effects.heap.items():
         for mine in mapping.objects(owner):
-            for name, value in fields.items():
-                state.set_field(mine, name, mapping.value(value))
+            state.set_fields(mine, {name: mapping.value(value) for name, value in fields.items()})

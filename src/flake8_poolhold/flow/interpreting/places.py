@@ -53,10 +53,9 @@ class Mapping:
         if origin.how == "param":
             return None if origin.where == self._function else place
         if origin.how == "new" and origin.where == self._function:
-            depth, via = 1, origin.via
-            while via is not None:
-                depth, via = depth + 1, via.via
-            kept = origin if depth < LONGEST_CHAIN else Origin(origin.how, origin.where, origin.name)
+            kept = (
+                origin if len(list(origin.makers())) < LONGEST_CHAIN else Origin(origin.how, origin.where, origin.name)
+            )
             return Place(Origin("new", self._where, self._site, kept), place.path)
         return place
 

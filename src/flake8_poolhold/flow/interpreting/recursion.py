@@ -60,24 +60,24 @@ def _solve(analysis: Analysis, context: Hashable, interpret: Callable[[], object
     pending = analysis.pending
     position = pending.position.get(context)
     if position is not None:
-        pending.rests_on(position)
+        pending.assumes(position)
         pending.asked.add(position)
         return pending.assumed[position]
     aside = pending.aside.get(context)
     if aside is not None:
-        pending.rests_on(aside.lowest, aside.unfound)
+        pending.rests_on(aside.rests)
         return aside.result
     position = len(pending.assumed)
     if position > DEEPEST:
         return UNKNOWN if is_value else _NO_EFFECT
     pending.enter(context, UNKNOWN if is_value else _NEVER_RETURNS, is_value=is_value)
     try:
-        result = _settle(analysis, position, interpret, rounds)
+        result = _settle(analysis, position, context, interpret, rounds)
     finally:
-        lowest, unfound = pending.leave(context)
-    if lowest < position:
-        pending.put_aside(context, result, lowest, unfound)
-        pending.rests_on(lowest, unfound)
+        rests = pending.leave(context)
+    if rests.lowest < position:
+        pending.put_aside(context, result, rests)
+        pending.rests_on(rests)
     else:
         analysis.results[context] = result
         for other, found in pending.settled(position).items():
@@ -85,14 +85,27 @@ def _solve(analysis: Analysis, context: Hashable, interpret: Callable[[], object
     return result
 
 
-def _settle(analysis: Analysis, position: int, interpret: Callable[[], object], rounds: int) -> object:
-    """Derive the result again and again, until what is assumed of it is what comes out."""
+def _settle(
+    analysis: Analysis, position: int, context: Hashable, interpret: Callable[[], object], rounds: int
+) -> object:
+    """Derive the result again and again, until what is assumed of it is what comes out.
+
+    Inside a recursion that was entered further out there is one round for each round of that one. Rounds within rounds
+    would be as many as a power of the functions of the recursion.
+    """
     pending = analysis.pending
     for _ in range(rounds):
         pending.asked.discard(position)
         pending.forget(position)
         result = interpret()
-        if position not in pending.asked or result == pending.assumed[position]:
+        is_asked = position in pending.asked
+        settled = not is_asked or result == pending.assumed[position]
+        if rounds > 1 and pending.is_inner(position):
+            if is_asked:
+                pending.came_out(context, result, as_assumed=settled)
+            return result
+        if settled and not pending.is_restless(position):
             break
         pending.assumed[position] = result
+    pending.end(position)
     return result

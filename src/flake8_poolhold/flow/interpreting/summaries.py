@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -19,7 +19,7 @@ from flake8_poolhold.flow.model.frames import (
     Summary,
     Waiting,
 )
-from flake8_poolhold.flow.model.states import State, merge_all
+from flake8_poolhold.flow.model.states import Fields, Heap, State, merge_all
 from flake8_poolhold.flow.model.values import (
     NONE,
     UNKNOWN,
@@ -37,6 +37,9 @@ from flake8_poolhold.flow.naming import hierarchy, names, types
 
 NOTHING = Effects({}, {})
 NOTHING_STORED = frozenset[Place]()
+
+MOST_FIELDS = 512
+"""Fields that a caller is told of. What builds whole trees of objects, again and again, tells of the upper ones only."""
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
@@ -175,6 +178,18 @@ def declared(frame: Frame, returns: Value) -> Value:
     return returns if isinstance(declared, Unknown) else declared
 
 
+def _nearest(heap: Heap, reached: set[Place]) -> Iterable[tuple[Place, Fields]]:
+    """The objects of the heap that a caller can get at; if they are many, those that are the fewest steps away."""
+    found = [(place, fields) for place, fields in heap.items() if place in reached]
+    left = MOST_FIELDS - sum(len(fields) for _, fields in found)
+    if left >= 0:
+        return found
+    found.sort(key=lambda item: len(item[0].path) + len(list(item[0].origin.makers())))
+    while left < 0:
+        left += len(found.pop()[1])
+    return found
+
+
 def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | None:
     """What a caller can see of the state: nothing of the objects that only this function knows."""
     if state is None:
@@ -183,8 +198,8 @@ def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | Non
     reached = places.reachable(state, returns, identity)
     fields = {
         place: {name: bounded(value) for name, value in held.items()}
-        for place, held in state.heap.items()
-        if place in reached and place.origin.how != "global"
+        for place, held in _nearest(state.heap, reached)
+        if place.origin.how != "global"
     }
     if frame.mode != "call":  # what was opened on the way in is open inside the block, whatever is handed out
         return Effects(state.holders, fields)

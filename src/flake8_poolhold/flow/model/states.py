@@ -175,7 +175,11 @@ class State:
         return fields.get(name) if fields is not None else None
 
     def set_field(self, place: Place, name: str, value: Value) -> None:
-        self.heap[place] = {**self.heap.get(place, {}), name: value}
+        self.set_fields(place, {name: value})
+
+    def set_fields(self, place: Place, fields: Fields) -> None:
+        known = self.heap.get(place)
+        self.heap[place] = {**known, **fields} if known else fields
 
     def holder(self, place: Place) -> HolderState:
         return self.holders.get(place, UNTOUCHED)

@@ -8,7 +8,7 @@ objects without knowing the caller.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 
 
-class Origin(msgspec.Struct, frozen=True, gc=False):
+class Origin(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Where an object enters a function: `where` is a function or module, `name` a parameter, variable or position.
 
     A `new` object that a callee made carries the callee's own origin in `via`.
@@ -27,8 +27,15 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
     name: str
     via: Origin | None = None
 
+    def makers(self) -> Iterator[Origin]:
+        """This origin and those that it carries, outermost first."""
+        origin: Origin | None = self
+        while origin is not None:
+            yield origin
+            origin = origin.via
 
-class Place(msgspec.Struct, frozen=True, gc=False):
+
+class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """An object: an origin and the attribute path that leads from it, `("repo", "session")`."""
 
     origin: Origin
