@@ -8,7 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.finding import Step
-from flake8_poolhold.flow.effects import loaded, mirrors
+from flake8_poolhold.flow.effects import loaded
 from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import calls, contexts, expressions, recursion
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Effects, Frame
@@ -347,9 +347,11 @@ def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Va
         case Choice(options=options):
             for option in options:
                 set_attribute(frame, state, option, name, value, span)
-        case Loaded() if mirrors.is_stored(frame, state, name, span):
-            return
         case Loaded() | Unknown():
+            from flake8_poolhold.flow.effects import mirrors  # it knows queries, and they know objects
+
+            if isinstance(owner, Loaded) and mirrors.is_stored(frame, state, name, span):
+                return
             change(state, owner, frame.step(span, f"{name} is set", "note"))
         case _:
             return
