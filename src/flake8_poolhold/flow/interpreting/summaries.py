@@ -39,7 +39,7 @@ NOTHING = Effects({}, {})
 NOTHING_STORED = frozenset[Place]()
 
 MOST_FIELDS = 512
-"""Fields that a caller is told of. What builds whole trees of objects, again and again, tells of the upper ones only."""
+"""Fields that a caller is told of. What builds whole trees of objects tells of the upper ones only."""
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):

@@ -35,6 +35,10 @@ class Origin(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
             origin = origin.via
 
 
+PARTS = ("[]", "()")
+"""In the path of an object: any item of it, what a call of it returns."""
+
+
 class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """An object: an origin and the attribute path that leads from it, `("repo", "session")`."""
 
@@ -42,7 +46,14 @@ class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     path: tuple[str, ...] = ()
 
     def attribute(self, name: str) -> Place:
-        return Place(self.origin, (*self.path, name))
+        """The object in a field of this one. In a list that is linked through one or two fields, all links are one."""
+        path = self.path
+        if path and name not in PARTS:
+            if path[-1] == name:
+                return self
+            if path[-2:-1] == (name,) and path[-3:-2] == path[-1:]:
+                return Place(self.origin, path[:-1])
+        return Place(self.origin, (*path, name))
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False):
@@ -455,6 +466,17 @@ def holders_in(value: Value, depth: int = 4) -> list[Holder]:
         case _:
             return []
     return [holder for part in parts for holder in holders_in(part, depth - 1)]
+
+
+def leaves(value: Value) -> frozenset[Value]:
+    """What is inside of lists, dicts and choices, however these are nested, but for what is as good as unknown."""
+    match value:
+        case Series(items=inside) | Choice(options=inside):
+            return frozenset[Value]().union(*map(leaves, inside))
+        case Table(items=pairs):
+            return frozenset[Value]().union(*(leaves(item) for _, item in pairs))
+        case _:
+            return frozenset() if isinstance(value, _PLAIN) else frozenset((value,))
 
 
 def function_id(path: str, name: str, node: tree.Function) -> str:
