@@ -38,7 +38,7 @@ from flake8_poolhold.flow.naming import hierarchy, names, types
 NOTHING = Effects({}, {})
 NOTHING_STORED = frozenset[Place]()
 
-MOST_FIELDS = 512
+MOST_FIELDS = 256
 """Fields that a caller is told of. What builds whole trees of objects tells of the upper ones only."""
 
 

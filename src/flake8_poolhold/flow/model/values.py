@@ -290,6 +290,9 @@ NONE = Literally(None)
 MOST_OPTIONS = 8
 """A choice of more values than this is as good as unknown. Of implementations of one thing the first speak for all."""
 
+SETTLED = frozenset({Unknown, Literally, Words, Factory, Engine, ClassOf, ModuleOf})
+"""Values without a place and with no other values inside."""
+
 _PLAIN = (Unknown, Literally, Words)
 _ALIKE = (Instance, ClassOf, FunctionOf, Suspended)
 
@@ -307,6 +310,12 @@ def join(values: Iterable[Value]) -> Value:
     values = values if isinstance(values, list | tuple) else list(values)
     if len(values) == 1:
         return values[0]
+    if len(values) == 2:
+        one, other = values
+        if one is other or (isinstance(other, _PLAIN) and not isinstance(one, _PLAIN)):
+            return one
+        if isinstance(one, _PLAIN) and not isinstance(other, _PLAIN):
+            return other
     found: dict[Value, None] = {}
     plain: dict[Value, None] = {}
     for value in values:
@@ -377,12 +386,17 @@ DEEPEST_VALUE = 4
 """Lists in lists, calls of calls: deeper down nothing is known. It keeps a recursion from building for ever."""
 
 
+_WHOLE = SETTLED | {Library, Holder, Instance, Loaded, Method, Opening, QueryOf}
+
+
 def bounded(value: Value, depth: int = DEEPEST_VALUE) -> Value:
     """`value`, cut to a size that a summary can carry; the same object when it fits."""
 
     def inside(one: Value) -> Value:
         return bounded(one, depth - 1)
 
+    if type(value) in _WHOLE:
+        return value
     match value:
         case Series(items=items):
             if not depth:
