@@ -38,8 +38,8 @@ from flake8_poolhold.flow.naming import hierarchy, names, types
 NOTHING = Effects({}, {})
 NOTHING_STORED = frozenset[Place]()
 
-MOST_FIELDS = 512
-"""Fields that a caller is told of. What builds whole trees of objects, again and again, tells of the upper ones only."""
+MOST_FIELDS = 256
+"""Fields that a caller is told of. What builds whole trees of objects tells of the upper ones only."""
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
