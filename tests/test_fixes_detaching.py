@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from services import fixed
 from snippets import flow_of
 
 SERVICE = """
@@ -165,3 +166,48 @@ def test_a_column_that_is_not_loaded_checks_out_again(case: str, tmp_path: Path)
     grade, why = verdict(tmp_path, KEEPS, *PARTLY[case], name="commit-before")
     assert grade == "unsafe"
     assert "may check out again" in why
+
+
+def written(tmp_path: Path, text: str) -> str:
+    """What the safe fixes of PHL101 make of a module."""
+    entry = tmp_path / "service.py"
+    entry.write_text(text)
+    result = fixed(entry, unsafe=False, select=("PHL101",))
+    assert [one for one in result.applied if one.undone] == []
+    return entry.read_text()
+
+
+LINES = """\
+        for loaded_note in notes:
+            db.expunge(loaded_note)
+        db.commit()
+        # a comment of the call
+        answer = tell(notes)
+"""
+
+
+def test_the_lines_stand_before_the_call_and_its_comment(tmp_path: Path) -> None:
+    text = SERVICE.replace(AFTER, "        note = 1\n").replace(
+        f"        {CALL}\n", f"        # a comment of the call\n        {CALL}\n"
+    )
+    after = written(tmp_path, text)
+    assert LINES in after
+    assert after.replace(LINES, "".join(LINES.splitlines(keepends=True)[-2:])) == text
+
+
+def test_a_file_keeps_its_tabs(tmp_path: Path) -> None:
+    after = written(tmp_path, SERVICE.replace("    ", "\t"))
+    assert "\n\t\tfor note in notes:\n\t\t\tdb.expunge(note)\n\t\tdb.commit()\n" in after
+
+
+def test_one_object_that_may_be_none_and_one_that_may_have_left(tmp_path: Path) -> None:
+    text = SERVICE.replace(LOAD, "note = db.get(Note, 1)").replace(CALL, "answer = tell([note])")
+    assert "        if note is not None:\n            db.expunge(note)\n" in written(tmp_path, text)
+    turns = SERVICE.replace(f"        {CALL}\n", f"        for turn in range(2):\n            {CALL}\n")
+    lines = "            for note in notes:\n                if note in db:\n                    db.expunge(note)\n"
+    assert lines in written(tmp_path, turns)
+
+
+def test_a_line_with_two_statements_is_left_alone(tmp_path: Path) -> None:
+    text = SERVICE.replace(f"        {CALL}\n", f"        print(1); {CALL}\n")
+    assert written(tmp_path, text) == text

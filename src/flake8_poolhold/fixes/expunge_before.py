@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flake8_poolhold.finding import Edit, Finding
 from flake8_poolhold.fixes import CannotFixError, _reads, commit_before
-from flake8_poolhold.fixes._code import code_of, function_around
+from flake8_poolhold.fixes._code import code_of, function_around, margin
 
 
 def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
@@ -13,4 +13,6 @@ def edits(finding: Finding, text: str) -> tuple[Edit, ...]:
         raise CannotFixError("no fix is offered")
     code = code_of(text)
     _reads.check(finding, function_around((finding.line, finding.column), code))
-    return commit_before.before(finding, text, [*(one.text for one in finding.fix.parts), finding.fix.statement])
+    unit = "\t" if margin(code.source[finding.line - 1]).endswith("\t") else "    "
+    lines = [one.text.replace("    ", unit) for one in finding.fix.parts]
+    return commit_before.before(finding, text, [*lines, finding.fix.statement])
