@@ -116,7 +116,7 @@ class Pending:
 
     def is_restless(self, position: int) -> bool:
         """Whether the recursion around the derivation at `position` needs another round for what is inside."""
-        return any(outermost >= position for outermost in self._restless)
+        return bool(self._restless) and max(self._restless) >= position
 
     def put_aside(self, context: object, result: object, rests: Rests) -> None:
         """Keep a result that rests on assumptions until they are settled.
@@ -140,7 +140,8 @@ class Pending:
 
     def forget(self, position: int) -> None:
         """Another round begins: what was derived in the last one goes."""
-        self._restless = {outermost for outermost in self._restless if outermost < position}
+        if self._restless:
+            self._restless = {outermost for outermost in self._restless if outermost < position}
         self.settled(position)
         for other in [other for other, aside in self.aside.items() if position <= aside.rests.summary < _NONE]:
             del self.aside[other]
