@@ -1025,6 +1025,47 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL404",),
         ),
         case(
+            "an async session in a function that cannot await",
+            """
+            class Repository:
+                def __init__(self, session: AsyncSession):
+                    self.session = session
+
+                def touch(self):
+                    self.session.execute(select(1))
+                    self.session.commit()
+
+                def close(self):
+                    self.session.close()  # error: PHL404
+
+                async def touch_later(self):
+                    self.session.execute(select(1))  # error: PHL404
+                    await self.session.commit()
+        """,
+            select=("PHL404",),
+        ),
+        case(
+            "an application that is launched",
+            """
+            from traitlets.config import Application
+
+            def upgrade(url: str):
+                with create_engine(url).connect() as connection:
+                    connection.execute(select(1))
+
+            class Server(Application):
+                def initialize(self, *arguments):
+                    upgrade(self.url)
+
+                def reload(self):
+                    with create_engine(self.url).connect() as connection:  # error: PHL406
+                        connection.execute(select(1))
+
+            main = Server.launch_instance
+        """,
+            select=("PHL406",),
+        ),
+        case(
             "a container that sends what went wrong",
             """
             from dishka import Provider, Scope, provide
@@ -1367,7 +1408,9 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
         case(
             "objects that stay readable",
             """
-            from sqlalchemy.orm import DeclarativeBase, Mapped, make_transient, mapped_column, relationship
+            from sqlalchemy.orm import (
+                DeclarativeBase, Mapped, make_transient, mapped_column, relationship, selectinload
+            )
 
             class Base(DeclarativeBase): ...
 
@@ -1402,6 +1445,11 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             async def get_expiring():
                 async with async_sessionmaker(engine)() as session:
                     yield session
+
+            @app.post("/eager")
+            async def eager(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.scalar(select(Note).options(selectinload(Note.tags)))
+                tasks.add_task(list_tags, note)
 
             @app.post("/kept")
             async def kept(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):

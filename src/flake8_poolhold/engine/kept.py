@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.model.project import Project
     from flake8_poolhold.flow.model.tracking import Question
 
-_ABOUT_A_FILE = frozenset({"file", "name", "uses", "classes", "in", "imports"})
+_ABOUT_A_FILE = frozenset({"file", "name", "uses", "classes", "methods", "read", "in", "imports"})
 FRESH = 2_000_000_000
 """Nanoseconds: a file that was changed this shortly before may change again without its time telling."""
 

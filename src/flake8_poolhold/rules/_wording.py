@@ -96,6 +96,11 @@ def blocking(code: str, name: str, message: str, entry: Entry) -> Finding:
     return finding(code, name, message, entry.function, entry.span, trail=wait_steps(entry.block), notes=notes)
 
 
+def named(what: str, name: str) -> str:
+    """Work that is started: "the task `f`", or "a task" where it is a lambda."""
+    return f"the {what} `{name}`" if name else f"a {what}"
+
+
 _LEAKS = {
     "never": ", beside what its owner does with it",
     "failing": " and an exception in it leaks that connection",

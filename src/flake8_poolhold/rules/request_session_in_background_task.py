@@ -77,7 +77,7 @@ def request_session_in_background_task(flow: Flow) -> Iterator[Finding]:
         yield _wording.finding(
             "PHL201",
             "request-session-in-background-task",
-            f"`{escape.name}`{carrier} goes to the background task `{escape.into}`, {_outcome(escape)}; "
+            f"`{escape.name}`{carrier} goes to {_wording.named('background task', escape.into)}, {_outcome(escape)}; "
             "pass ids and let the task open its own session",
             escape.function,
             escape.span,

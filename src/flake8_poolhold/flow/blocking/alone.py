@@ -12,7 +12,7 @@ from flake8_poolhold.flow.naming import names, objects
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 _TEST_FUNCTION = re.compile(r"test|asyncSetUp$|asyncTearDown$")
 _FIXTURES = frozenset({"pytest.fixture", "pytest_asyncio.fixture"})
-_RUNNERS = frozenset({"run", "run_until_complete"})
+_RUNNERS = ("run", "run_until_complete")
 _STARTERS = frozenset({"create_task", "ensure_future", "gather", "start_soon", "TaskGroup", "create_task_group"})
 
 
@@ -33,8 +33,10 @@ def _is_test(analysis: Analysis, function: FunctionInfo) -> bool:
 
 def _has_own_loop(analysis: Analysis, function: FunctionInfo) -> bool:
     """Whether the module runs the function with `asyncio.run` at its top, or does so elsewhere and nobody calls it."""
+    if function.owner or not any(_names(analysis, function.path, runner) for runner in _RUNNERS):
+        return False
     module = analysis.project.module(function.path)
-    if module is None or function.owner or _RUNNERS.isdisjoint(analysis.project.index(function.path).names):
+    if module is None:
         return False
     name = function.node.name
     at_top = [one.value for one in statements(module.body) if isinstance(one, tree.Evaluate | tree.Assign)]
@@ -44,6 +46,11 @@ def _has_own_loop(analysis: Analysis, function: FunctionInfo) -> bool:
     if not run or analysis.project.naming(name, name) != [function.path]:
         return False
     return run == sum(isinstance(node, tree.Name) and node.id == name for node in tree.walk(module.body))
+
+
+def _names(analysis: Analysis, path: str, name: str) -> bool:
+    found = analysis.project.uses(path, name)
+    return found is not None and name in found.names
 
 
 def _run_in(root: object, name: str) -> int:

@@ -184,17 +184,15 @@ def _is_own(frame: Frame, place: Place) -> bool:
 
 
 def task_name(frame: Frame, task: Value) -> str:
-    """The name of what a task runs."""
+    """The name of what a task runs; empty if it has none."""
     match task:
         case FunctionOf(function=function) | Suspended(target=FunctionOf(function=function)):
             name = frame.analysis.functions[function].name
-            return "the task" if name.endswith("<lambda>") else name
+            return "" if name.endswith("<lambda>") else name
         case Suspended(target=Library(), arguments=arguments):
-            return next(
-                (task_name(frame, one.value) for one in arguments if isinstance(one.value, FunctionOf)), "the task"
-            )
+            return next((task_name(frame, one.value) for one in arguments if isinstance(one.value, FunctionOf)), "")
         case _:
-            return "the task"
+            return ""
 
 
 def carried(frame: Frame, state: State, value: Value, depth: int = 3) -> list[tuple[str, Place]]:

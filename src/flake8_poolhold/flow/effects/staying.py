@@ -14,6 +14,7 @@ from flake8_poolhold.flow.model.values import UNKNOWN, Loaded, options
 from flake8_poolhold.flow.releasing import habits
 
 _TAKEN_OUT = frozenset({"make_transient", "make_transient_to_detached", "expunge"})
+_LOADS = frozenset({"contains_eager", "immediateload", "joinedload", "selectinload", "subqueryload"})
 _EXPIRES = frozenset({"rollback", "expire", "expire_all"})
 
 
@@ -47,7 +48,7 @@ def stays(
     if kind == "background" and not frame.managed and exits_early(frame.analysis.project, frame.path) is False:
         return True
     at_once = kind != "task" or _reads_at_once(reader, parameter)
-    return at_once and _reads_columns(frame, reader, parameter)
+    return at_once and _reads_columns(frame, reader, parameter, _loaded_with(frame.function.node))
 
 
 def _keeps(frame: Frame, state: State, name: str) -> bool | None:
@@ -88,9 +89,24 @@ def _reads_at_once(reader: FunctionInfo, name: str) -> bool:
     return all(read.span < wait for read in reads for wait in waits)
 
 
-def _reads_columns(frame: Frame, reader: FunctionInfo, name: str) -> bool:
+def _loaded_with(node: tree.Function) -> set[str]:
+    """The relationships that the queries of a function load with the row: `selectinload(Note.tags)`."""
+    return {
+        argument.value.name
+        for call in _calls(node.body)
+        if isinstance(call.function, tree.Name | tree.Attribute) and _called(call.function) in _LOADS
+        for argument in call.arguments
+        if isinstance(argument.value, tree.Attribute)
+    }
+
+
+def _called(function: tree.Name | tree.Attribute) -> str:
+    return function.id if isinstance(function, tree.Name) else function.name
+
+
+def _reads_columns(frame: Frame, reader: FunctionInfo, name: str, loaded: set[str]) -> bool:
     """Whether a function reads only attributes that are loaded with the row, and gives its variable to nobody."""
-    lazy = habits.habits(frame.analysis).lazy
+    lazy = habits.habits(frame.analysis).lazy - loaded
     for node in walk(reader.node.body):
         match node:
             case tree.Attribute(value=tree.Name(id=owner), name=attribute) if owner == name and attribute in lazy:

@@ -79,7 +79,9 @@ def apply(
             tasks.start(frame, state, mapping.value(value), span, "task", "")
     if result.waits:
         frame.may_be_cancelled(state)
-    if result.raised is not None:
+    if result.raised is not None and not result.raised.holders and not result.raised.heap:
+        frame.may_raise(state)
+    elif result.raised is not None:
         failing = state.copy()
         apply_effects(frame, failing, result.raised, mapping, step)
         frame.may_raise(failing)

@@ -152,13 +152,16 @@ def _if(frame: Frame, state: State, node: tree.If) -> State | None:
         if rest.dead:
             rest = None
             break
-        taken = rest.copy()
+        if truth is False:
+            expressions.narrow(frame, rest, test, False)
+            continue
+        taken = rest if truth is True else rest.copy()
         expressions.narrow(frame, taken, test, True)
-        expressions.narrow(frame, rest, test, False)
-        if truth is not False:
-            after = merge(after, run(frame, taken, body))
         if truth is True:
             rest = None
+        else:
+            expressions.narrow(frame, rest, test, False)
+        after = merge(after, run(frame, taken, body))
     if rest is not None:
         after = merge(after, run(frame, rest, node.otherwise))
     return after

@@ -212,10 +212,11 @@ def _either(frame: Frame, state: State, node: tree.Either) -> Value:
     values = [evaluate(frame, state, first)]
     skipped: State | None = None
     for part in rest:
-        skipped = merge(skipped, state.copy())
+        if not isinstance(part, tree.Name | tree.Constant):
+            skipped = merge(skipped, state.copy())
         values.append(evaluate(frame, state, part))
     if skipped is not None:
-        joined = merge(skipped, state.copy())
+        joined = merge(skipped, state)
         if joined is not None:
             state.assume(joined)
     return join(values)
@@ -233,7 +234,7 @@ def _conditional(frame: Frame, state: State, node: tree.Conditional) -> Value:
         return evaluate(frame, state, node.otherwise)
     left = evaluate(frame, state, node.body)
     right = evaluate(frame, other, node.otherwise)
-    joined = merge(other, state.copy())
+    joined = merge(other, state)
     if joined is not None:
         state.assume(joined)
     return join((left, right))

@@ -150,5 +150,14 @@ def ordinary(frame: Frame, state: State, callee: Library, arguments: Arguments, 
         wanted = arguments[0].value
         return types.instance(frame.analysis, wanted, types.global_place(path, wanted.cls))
     returned = frame.analysis.knowledge.returns(path)
-    made, locks = queries.built(callee, returned or (path if is_class else f"{path}()"), arguments)
+    made, locks = queries.built(callee, returned or (path if is_class else _called(path)), arguments)
     return Library(made, tuple(dict.fromkeys(held)), locks)
+
+
+def _called(path: str) -> str:
+    """The path of what a call returns. A method of what the same method has returned adds nothing: a recursion over
+    `node.get("children")` would have a longer one in each turn.
+    """
+    name = path.rpartition(".")[2]
+    again = f".{name}().{name}"
+    return path[: -len(name) - 1] if path.endswith(again) else f"{path}()"

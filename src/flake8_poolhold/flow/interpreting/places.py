@@ -8,6 +8,7 @@ from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.model.frames import Block, Frame, Waiting
 from flake8_poolhold.flow.model.states import HolderState, State
 from flake8_poolhold.flow.model.values import (
+    SETTLED,
     UNKNOWN,
     Choice,
     FunctionOf,
@@ -146,6 +147,8 @@ class Mapping:
 
     def value(self, value: Value) -> Value:
         """A value of the callee, as the caller sees it; the same object when nothing in it is the callee's."""
+        if type(value) in SETTLED:
+            return value
         match value:
             case Holder(place=place):
                 mapped = self._place(place)

@@ -14,13 +14,17 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from flake8_poolhold.flow.model.frames import Analysis, Effects, Summary
-from flake8_poolhold.flow.model.values import UNKNOWN, Value
+from flake8_poolhold.flow.model.states import Heap
+from flake8_poolhold.flow.model.values import UNKNOWN, Value, leaves
 
 DEEPEST = 400
 """Calls nested deeper than this are taken to have no effect; real chains are far shorter."""
 
 MOST_ROUNDS = 6
 """The states of a holder are few: a recursion that has not settled by then differs in its evidence only."""
+
+_CLOSE_ENOUGH = 2
+"""After so many rounds small differences count no more."""
 
 _NEVER_RETURNS = Summary(UNKNOWN, None, None, ())
 _NO_EFFECT = Summary(UNKNOWN, Effects({}, {}), None, ())
@@ -94,12 +98,12 @@ def _settle(
     would be as many as a power of the functions of the recursion.
     """
     pending = analysis.pending
-    for _ in range(rounds):
+    for turn in range(rounds):
         pending.asked.discard(position)
         pending.forget(position)
         result = interpret()
         is_asked = position in pending.asked
-        settled = not is_asked or result == pending.assumed[position]
+        settled = not is_asked or _is_as(result, pending.assumed[position], turn + pending.rounds(context))
         if rounds > 1 and pending.is_inner(position):
             if is_asked:
                 pending.came_out(context, result, as_assumed=settled)
@@ -109,3 +113,24 @@ def _settle(
         pending.assumed[position] = result
     pending.end(position)
     return result
+
+
+def _is_as(result: object, assumed: object, turn: int) -> bool:
+    """Whether what came out is what was assumed: later on, if only the evidence differs, or how lists are nested."""
+    if result == assumed:
+        return True
+    if turn < _CLOSE_ENOUGH or not isinstance(result, Summary) or not isinstance(assumed, Summary):
+        return False
+    return _outline(result) == _outline(assumed)
+
+
+def _outline(summary: Summary) -> object:
+    effects = [one and (one.holders, _leaves_of(one.heap)) for one in (summary.normal, summary.raised)]
+    waits = {(one.wait, one.steps[0], one.steps[-1], one.touched, one.reported, one.limited) for one in summary.waits}
+    blocks = {(one.path, one.steps[0], one.steps[-1], one.holder) for one in summary.blocks}
+    rest = summary.left, summary.joined, summary.engines, summary.stored
+    return leaves(summary.returns), effects, waits, blocks, rest
+
+
+def _leaves_of(heap: Heap) -> object:
+    return {place: {name: leaves(value) for name, value in fields.items()} for place, fields in heap.items()}

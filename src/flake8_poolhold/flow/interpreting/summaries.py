@@ -38,8 +38,8 @@ from flake8_poolhold.flow.naming import hierarchy, names, types
 NOTHING = Effects({}, {})
 NOTHING_STORED = frozenset[Place]()
 
-MOST_FIELDS = 512
-"""Fields that a caller is told of. What builds whole trees of objects, again and again, tells of the upper ones only."""
+MOST_FIELDS = 256
+"""Fields that a caller is told of. What builds whole trees of objects tells of the upper ones only."""
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
@@ -178,6 +178,12 @@ def declared(frame: Frame, returns: Value) -> Value:
     return returns if isinstance(declared, Unknown) else declared
 
 
+def _bounded(fields: Fields) -> Fields:
+    """The fields, cut to what a summary can carry; the same dict when they fit."""
+    cut = {name: value for name, whole in fields.items() if (value := bounded(whole)) is not whole}
+    return {**fields, **cut} if cut else fields
+
+
 def _nearest(heap: Heap, reached: set[Place]) -> Iterable[tuple[Place, Fields]]:
     """The objects of the heap that a caller can get at; if they are many, those that are the fewest steps away."""
     found = [(place, fields) for place, fields in heap.items() if place in reached]
@@ -196,11 +202,7 @@ def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | Non
         return None
     identity = frame.function.id if frame.function is not None else ""
     reached = places.reachable(state, returns, identity)
-    fields = {
-        place: {name: bounded(value) for name, value in held.items()}
-        for place, held in _nearest(state.heap, reached)
-        if place.origin.how != "global"
-    }
+    fields = {place: _bounded(held) for place, held in _nearest(state.heap, reached) if place.origin.how != "global"}
     if frame.mode != "call":  # what was opened on the way in is open inside the block, whatever is handed out
         return Effects(state.holders, fields)
     seen = {

@@ -43,8 +43,9 @@ class Pending:
         self.assumed: list[Any] = []
         self.asked: set[int] = set()
         self.aside: dict[object, Aside] = {}
-        self._reached: dict[object, tuple[Any, int]] = {}
-        """Where the next round of a recursion begins: the summaries inside it, and its outermost one's position."""
+        self._reached: dict[object, tuple[Any, int, int]] = {}
+        """Where the next round of a recursion begins: the summaries inside it, its outermost one's position, and how
+        many rounds there were."""
         self._restless: set[int] = set()
         """The positions of recursions inside which a summary did not come out as assumed in this round."""
         self._lowest: list[int] = []
@@ -101,16 +102,21 @@ class Pending:
         """Whether the innermost derivation, at `position`, rests on a summary further out, whose rounds are its own."""
         return self._summary[-1] < position
 
+    def rounds(self, context: object) -> int:
+        """How many rounds a derivation has had inside of a recursion."""
+        reached = self._reached.get(context)
+        return reached[2] if reached is not None else 0
+
     def came_out(self, context: object, result: object, *, as_assumed: bool) -> None:
         """The innermost derivation has come out so in this round of the recursion that it is inside of."""
         outermost = self._summary[-1]
-        self._reached[context] = result, outermost
+        self._reached[context] = result, outermost, self.rounds(context) + 1
         if not as_assumed:
             self._restless.add(outermost)
 
     def is_restless(self, position: int) -> bool:
         """Whether the recursion around the derivation at `position` needs another round for what is inside."""
-        return any(outermost >= position for outermost in self._restless)
+        return bool(self._restless) and max(self._restless) >= position
 
     def put_aside(self, context: object, result: object, rests: Rests) -> None:
         """Keep a result that rests on assumptions until they are settled.
@@ -134,7 +140,8 @@ class Pending:
 
     def forget(self, position: int) -> None:
         """Another round begins: what was derived in the last one goes."""
-        self._restless = {outermost for outermost in self._restless if outermost < position}
+        if self._restless:
+            self._restless = {outermost for outermost in self._restless if outermost < position}
         self.settled(position)
         for other in [other for other, aside in self.aside.items() if position <= aside.rests.summary < _NONE]:
             del self.aside[other]

@@ -127,6 +127,19 @@ class Project:
         self.tracker.ask(("classes", path))
         return self._scope(path).classes
 
+    def methods(self, path: str, name: str) -> list[tuple[str, tree.Function, str]]:
+        """The methods of a name of the classes in a module, for who looks at nothing else there."""
+        self.tracker.ask(("methods", path, name))
+        return self._methods(path, name)
+
+    def _methods(self, path: str, name: str) -> list[tuple[str, tree.Function, str]]:
+        return [outer for outer in self._scope(path).functions if outer[2] and outer[1].name == name]
+
+    def is_read(self, path: str) -> bool:
+        """Whether the file at `path` can be analysed."""
+        self.tracker.ask(("read", path))
+        return self._module(path) is not None
+
     def index_around(self, path: str) -> Index:
         """The same, for who looks only at what a function mentions that it knows already."""
         found = self._indexes.pop(path, None)
@@ -203,6 +216,10 @@ class Project:
             case ("classes", path):
                 classes = self._scope(path).classes.items()
                 return _digest([(name, node.bases, _methods(node)) for name, node in classes])
+            case ("methods", path, name):
+                return _digest(self._methods(path, name))
+            case ("read", path):
+                return str(self._module(path) is not None)
             case ("in", path, word):
                 return str(word.encode() in self._bytes_of(path))
             case ("imports", path):

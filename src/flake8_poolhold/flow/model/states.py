@@ -228,8 +228,8 @@ def _merged(into: dict[str, Value], other: dict[str, Value], names: Iterable[str
             continue
         if known is None:
             changed[name] = value
-        elif known != value:
-            changed[name] = join((known, value))
+        elif known != value and (joined := join((known, value))) is not known:
+            changed[name] = joined
     return changed
 
 

@@ -35,6 +35,10 @@ class Origin(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
             origin = origin.via
 
 
+PARTS = ("[]", "()")
+"""In the path of an object: any item of it, what a call of it returns."""
+
+
 class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """An object: an origin and the attribute path that leads from it, `("repo", "session")`."""
 
@@ -42,7 +46,14 @@ class Place(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     path: tuple[str, ...] = ()
 
     def attribute(self, name: str) -> Place:
-        return Place(self.origin, (*self.path, name))
+        """The object in a field of this one. In a list that is linked through one or two fields, all links are one."""
+        path = self.path
+        if path and name not in PARTS:
+            if path[-1] == name:
+                return self
+            if path[-2:-1] == (name,) and path[-3:-2] == path[-1:]:
+                return Place(self.origin, path[:-1])
+        return Place(self.origin, (*path, name))
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False):
@@ -279,6 +290,9 @@ NONE = Literally(None)
 MOST_OPTIONS = 8
 """A choice of more values than this is as good as unknown. Of implementations of one thing the first speak for all."""
 
+SETTLED = frozenset({Unknown, Literally, Words, Factory, Engine, ClassOf, ModuleOf})
+"""Values without a place and with no other values inside."""
+
 _PLAIN = (Unknown, Literally, Words)
 _ALIKE = (Instance, ClassOf, FunctionOf, Suspended)
 
@@ -296,6 +310,12 @@ def join(values: Iterable[Value]) -> Value:
     values = values if isinstance(values, list | tuple) else list(values)
     if len(values) == 1:
         return values[0]
+    if len(values) == 2:
+        one, other = values
+        if one is other or (isinstance(other, _PLAIN) and not isinstance(one, _PLAIN)):
+            return one
+        if isinstance(one, _PLAIN) and not isinstance(other, _PLAIN):
+            return other
     found: dict[Value, None] = {}
     plain: dict[Value, None] = {}
     for value in values:
@@ -366,12 +386,17 @@ DEEPEST_VALUE = 4
 """Lists in lists, calls of calls: deeper down nothing is known. It keeps a recursion from building for ever."""
 
 
+_WHOLE = SETTLED | {Library, Holder, Instance, Loaded, Method, Opening, QueryOf}
+
+
 def bounded(value: Value, depth: int = DEEPEST_VALUE) -> Value:
     """`value`, cut to a size that a summary can carry; the same object when it fits."""
 
     def inside(one: Value) -> Value:
         return bounded(one, depth - 1)
 
+    if type(value) in _WHOLE:
+        return value
     match value:
         case Series(items=items):
             if not depth:
@@ -455,6 +480,17 @@ def holders_in(value: Value, depth: int = 4) -> list[Holder]:
         case _:
             return []
     return [holder for part in parts for holder in holders_in(part, depth - 1)]
+
+
+def leaves(value: Value) -> frozenset[Value]:
+    """What is inside of lists, dicts and choices, however these are nested, but for what is as good as unknown."""
+    match value:
+        case Series(items=inside) | Choice(options=inside):
+            return frozenset[Value]().union(*map(leaves, inside))
+        case Table(items=pairs):
+            return frozenset[Value]().union(*(leaves(item) for _, item in pairs))
+        case _:
+            return frozenset() if isinstance(value, _PLAIN) else frozenset((value,))
 
 
 def function_id(path: str, name: str, node: tree.Function) -> str:

@@ -75,6 +75,8 @@ def makers(reader: Reader, path: str) -> list[Made]:
 
 def _roots(reader: Reader, path: str, body: list[tree.Statement], spelled: set[str]) -> Iterator[_Root]:
     """The bodies of the module, its classes and functions that call something of these names."""
+    found = reader.analysis.project.index(path).calls
+    calling = {id(around[1]) for name in spelled for around, _ in found.get(name, ()) if around is not None}
     owners = {
         id(node): (name, names.class_info(reader.analysis, path, owner, scope.classes[owner]).key if owner else "")
         for scope in (reader.analysis.project.scope(path),)
@@ -86,7 +88,8 @@ def _roots(reader: Reader, path: str, body: list[tree.Statement], spelled: set[s
         calls: list[tree.Call] = []
         for node in tree.own(block):
             if isinstance(node, tree.Function):
-                waiting.append((node.body, node))
+                if id(node) in calling or id(node) not in owners:
+                    waiting.append((node.body, node))
             elif isinstance(node, tree.Class):
                 waiting.append((node.body, None))
             elif isinstance(node, tree.Call) and _last(node.function) in spelled:

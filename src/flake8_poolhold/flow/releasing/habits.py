@@ -138,8 +138,7 @@ def _lazy_attributes(analysis: Analysis) -> frozenset[str]:
     found: set[str] = set()
     properties: list[tree.Function] = []
     for path in sorted({path for word in _LAZY for path in analysis.project.naming(word)}):
-        module = analysis.project.module(path)
-        for node in walk(module.body) if module is not None else ():
+        for node in _in_classes(analysis, path):
             if isinstance(node, tree.Assign) and isinstance(node.value, tree.Call) and _is_lazy(node.value):
                 found.update(target.id for target in node.targets if isinstance(target, tree.Name))
             elif isinstance(node, tree.Function) and any(name_of(one) in _PROPERTIES for one in node.decorators):
@@ -147,6 +146,12 @@ def _lazy_attributes(analysis: Analysis) -> frozenset[str]:
     while more := [one for one in properties if one.name not in found and _reads_one(one, found)]:
         found.update(one.name for one in more)
     return frozenset(found)
+
+
+def _in_classes(analysis: Analysis, path: str) -> Iterator[tree.Node]:
+    for name, node in analysis.project.classes(path).items():
+        analysis.project.binding(path, name.partition(".")[0])
+        yield from walk(node)
 
 
 def _reads_one(function: tree.Function, names: set[str]) -> bool:
@@ -166,7 +171,7 @@ def unread(analysis: Analysis, path: str) -> str:
             found = analysis.project.relative(node.module, node.level, path)
         else:
             found = analysis.project.find(node.module, path)
-        if found is not None and found.endswith(".py") and analysis.project.module(found) is None:
+        if found is not None and found.endswith(".py") and not analysis.project.is_read(found):
             return found
     return ""
 

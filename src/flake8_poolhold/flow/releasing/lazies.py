@@ -170,6 +170,5 @@ def met(analysis: Analysis, info: FunctionInfo) -> dict[tree.Span, list[Function
 def _methods(analysis: Analysis, name: str) -> Iterator[FunctionInfo]:
     """All methods of a name in the project."""
     for path in sorted(analysis.project.naming(f"def {name}(", name)):
-        for outer in analysis.project.scope(path).functions:
-            if outer[1].name == name and outer[2]:
-                yield names.outer_function(analysis, path, outer)
+        for outer in analysis.project.methods(path, name):
+            yield names.outer_function(analysis, path, outer)
