@@ -12,9 +12,9 @@ from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import FunctionOf
 from flake8_poolhold.flow.naming import names
+from flake8_poolhold.flow.releasing.forgetting import all_seen
 from flake8_poolhold.flow.releasing.habits import name_of
 from flake8_poolhold.flow.releasing.lazies import met
-from flake8_poolhold.flow.releasing.spelling import all_seen
 from flake8_poolhold.flow.releasing.uses import CONTAINERS, HARMLESS, gives, mentions, root, uses
 
 MOST_FUNCTIONS = 30
@@ -36,13 +36,13 @@ def holding(body: list[tree.Statement], first: Collection[str]) -> frozenset[str
         for node in nodes:
             match node:
                 case tree.Assign(targets=targets, value=value) if value is not None and gives(value, found):
-                    found.update(bound(targets))
+                    found.update(_names(targets))
                 case (
                     tree.For(target=target, iterable=value)
                     | tree.Generator(target=target, iterable=value)
                     | tree.Walrus(target=target, value=value)
                 ) if gives(value, found):
-                    found.update(bound([target]))
+                    found.update(_names([target]))
                 case tree.Call(function=tree.Attribute(value=tree.Name(id=owner), name=name), arguments=arguments):
                     if name in CHANGES and any(gives(one.value, found) for one in arguments):
                         found.add(owner)
@@ -52,8 +52,7 @@ def holding(body: list[tree.Statement], first: Collection[str]) -> frozenset[str
             return frozenset(found)
 
 
-def bound(targets: Iterable[tree.Expression]) -> set[str]:
-    """The variables that some targets name."""
+def _names(targets: Iterable[tree.Expression]) -> set[str]:
     return {node.id for node in walk(list(targets)) if isinstance(node, tree.Name)}
 
 
@@ -88,11 +87,11 @@ def only_read(
                 return False
             if name in _READERS or not any(gives(one.value, given) for one in call.arguments):
                 continue
-            known = list(callees(analysis, info, call))
-            if not known:
+            callees = list(_callees(analysis, info, call))
+            if not callees:
                 return False
-            for callee in known:
-                inside = parameters(callee.node, call, given, bound=isinstance(call.function, tree.Attribute))
+            for callee in callees:
+                inside = _parameters(callee.node, call, given, bound=isinstance(call.function, tree.Attribute))
                 if inside is None:
                     return False
                 if (callee.id, inside) in seen:
@@ -111,7 +110,7 @@ def _is_given(call: tree.Call, variables: Collection[str]) -> bool:
     return any(gives(one.value, variables) for one in call.arguments)
 
 
-def callees(analysis: Analysis, info: FunctionInfo, call: tree.Call) -> Iterator[FunctionInfo]:
+def _callees(analysis: Analysis, info: FunctionInfo, call: tree.Call) -> Iterator[FunctionInfo]:
     """The functions of the project that a call leads to."""
     found = met(analysis, info)
     spans = [
@@ -126,7 +125,7 @@ def callees(analysis: Analysis, info: FunctionInfo, call: tree.Call) -> Iterator
             yield analysis.functions[value.function]
 
 
-def parameters(
+def _parameters(
     function: tree.Function, call: tree.Call, given: Collection[str], *, bound: bool
 ) -> frozenset[str] | None:
     """The parameters to which a call gives one of the variables; `None` when that cannot be told."""

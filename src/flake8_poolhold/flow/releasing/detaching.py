@@ -17,14 +17,13 @@ from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.pools.worlds import dotted
-from flake8_poolhold.flow.releasing import borrowing, helpers, reading, releases, shapes
+from flake8_poolhold.flow.releasing import borrowing, reading, releases, shapes
 from flake8_poolhold.flow.releasing.cascades import cascades
-from flake8_poolhold.flow.releasing.forgetting import forgets
+from flake8_poolhold.flow.releasing.forgetting import all_seen, forgets
 from flake8_poolhold.flow.releasing.habits import habits, name_of
 from flake8_poolhold.flow.releasing.liveness import still_read
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.shapes import Holding, holding
-from flake8_poolhold.flow.releasing.spelling import all_seen
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 from flake8_poolhold.flow.releasing.uses import gives, mentions, root, uses
 
@@ -32,6 +31,15 @@ NAME = "expunge-before"
 
 ROLE = "detach"
 """The role of the parts that hold the lines of the fix before its commit."""
+
+_EXPIRES = frozenset(
+    {
+        "commit", "rollback", "close", "expire", "expire_all", "expunge", "expunge_all", "begin", "begin_nested",
+        "reset", "invalidate", "remove", "update", "delete", "merge", "make_transient",
+    }
+)  # fmt: skip
+"""Names of calls behind which what was loaded may have to be loaded again, or has left the session."""
+_QUERIES = frozenset({"query", "get", "get_one", "scalar", "scalars", "execute", "exec", "add", "add_all", "flush"})
 
 
 def before(analysis: Analysis, hold: Hold, given: Hold, around: Surroundings, unknown: str | None) -> Remedy:
@@ -84,7 +92,7 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, name: str, on
     between, region = _between(around, one), reading.region(around)
     session = hold.expression.partition(".")[0]
     variables = borrowing.holding([*between, *region], {*one.sources, *_same(analysis, hold, around, one)}) - {session}
-    if any(isinstance(node, tree.Call) and name_of(node.function) in helpers.ENDS for node in walk(between)):
+    if any(isinstance(node, tree.Call) and name_of(node.function) in _EXPIRES for node in walk(between)):
         return f"what is loaded in `{name}` may have expired before the call, and could not be loaded again"
     if cascades(analysis, one.model):
         return f"a relationship of {_class_name(one.model)} cascades, and takes other objects out of the session, too"
@@ -153,7 +161,7 @@ def _doubts(
         yield "a commit expires the other loaded objects"
     if not all_seen(analysis, hold.function, found):
         yield "not every use of what was loaded is followed"
-    if any(_may_expire(analysis, hold, _between(around, one)) for one in found.values()):
+    if any(_may_expire(hold, _between(around, one)) for one in found.values()):
         yield "what was loaded may have expired before the call"
     if others := _others(analysis, hold, around, found):
         yield f"`{'`, `'.join(others)}` may hold the same objects, and what is changed there would be lost"
@@ -178,24 +186,19 @@ def _models(analysis: Analysis, hold: Hold, around: Surroundings) -> dict[str, s
     return {name: shapes.model(naming, hold.function.node, hold.expression, name) for name in variables}
 
 
-def _may_expire(analysis: Analysis, hold: Hold, between: list[tree.Statement]) -> bool:
+def _may_expire(hold: Hold, between: list[tree.Statement]) -> bool:
     """Whether the session, or something that has it, is given to code that may end its transaction."""
     others = hold.carriers - hold.loaded - {hold.expression.partition(".")[0]}
     for node in walk(between):
         match node:
             case tree.Call(function=tree.Attribute(value=owner, name=name)) if dotted(owner) == hold.expression:
-                if name not in helpers.QUERIES:
+                if name not in _QUERIES:
                     return True
             case tree.Call(function=tree.Attribute(value=owner)) if root(owner) in others:
                 return True
             case _:
                 pass
-        carriers = hold.carriers - hold.loaded
-        if (
-            isinstance(node, tree.Call)
-            and mentions([one.value for one in node.arguments], carriers)
-            and not helpers.gives_plain(analysis, hold.function, node, carriers)
-        ):
+        if isinstance(node, tree.Call) and mentions([one.value for one in node.arguments], hold.carriers - hold.loaded):
             return True
     return False
 
