@@ -84,6 +84,10 @@ SAFE = {
 UNSAFE = {
     "writes before": ("rest fails", ((BETWEEN, "        db.add(Tag())\n"),)),
     "another variable": ("`one` may hold", (("# module", "def find(db):\n    return db.get(Note, 1)"), (LOAD, f"one = find(db)\n        {LOAD}"), (AFTER, "        one.body = answer\n"))),
+    "read behind a commit": ("may have changed", ((AFTER, "        db.commit()\n        print([note.body for note in notes])\n"),)),
+    "read behind an update": ("may have changed", ((AFTER, "        db.execute(update(Note).values(body='x'))\n        print([note.body for note in notes])\n"),)),
+    "read behind a helper": ("may have changed", ((AFTER, "        store(db)\n        print([note.body for note in notes])\n"),)),
+    "read in the next turn": ("may have changed", ((CALL, "for turn in range(2):\n            answer = tell(notes)\n            db.commit()"),)),
     "given to a helper": ("may have expired", ((BETWEEN, "        something(db)\n"),)),
     "in an attribute": ("may have the same", (("def run(flag: bool) -> str:\n    with maker() as db:\n", "def run(flag: bool) -> str:\n    with maker() as db:\n        return helper(db)\ndef helper(db) -> str:\n    if True:\n"),)),
 }  # fmt: skip

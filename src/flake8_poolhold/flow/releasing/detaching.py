@@ -39,6 +39,7 @@ _EXPIRES = frozenset(
     }
 )  # fmt: skip
 """Names of calls behind which what was loaded may have to be loaded again, or has left the session."""
+_RELOADS = frozenset({"refresh", "populate_existing", "execution_options"})
 _QUERIES = frozenset({"query", "get", "get_one", "scalar", "scalars", "execute", "exec", "add", "add_all", "flush"})
 
 
@@ -163,6 +164,8 @@ def _doubts(
         yield "not every use of what was loaded is followed"
     if any(_may_expire(hold, _between(around, one)) for one in found.values()):
         yield "what was loaded may have expired before the call"
+    if any(_is_stale(analysis, hold, around, one) for one in found.values()):
+        yield "what is read later may have changed by then"
     if others := _others(analysis, hold, around, found):
         yield f"`{'`, `'.join(others)}` may hold the same objects, and what is changed there would be lost"
     yield from habits(analysis).doubts
@@ -201,6 +204,31 @@ def _may_expire(hold: Hold, between: list[tree.Statement]) -> bool:
         if isinstance(node, tree.Call) and mentions([one.value for one in node.arguments], hold.carriers - hold.loaded):
             return True
     return False
+
+
+def _is_stale(analysis: Analysis, hold: Hold, around: Surroundings, one: Holding) -> bool:
+    """Whether the objects are read where the session would have loaded them again: behind a commit, or an update."""
+    region = reading.region(around)
+    variables = borrowing.holding(region, {*one.sources, *_same(analysis, hold, around, one)}) - {
+        hold.expression.partition(".")[0]
+    }
+    loops: list[tree.Statement] = [
+        level.statement for level in around.levels if isinstance(level.statement, tree.For | tree.While)
+    ]
+    ended = _may_change(hold, loops)
+    for index, statement in enumerate(one for one in region if one not in loops):
+        ends = _may_change(hold, [statement])
+        compound = not isinstance(statement, tree.Assign | tree.Evaluate | tree.Return)
+        if mentions([statement], variables) and (ended or (ends and compound and index)):
+            return True
+        ended = ended or ends
+    return False
+
+
+def _may_change(hold: Hold, statements: list[tree.Statement]) -> bool:
+    """Whether some code ends the transaction, writes rows by a statement or loads objects again, or may do so."""
+    calls = [node for node in walk(statements) if isinstance(node, tree.Call)]
+    return any(name_of(call.function) in _EXPIRES | _RELOADS for call in calls) or _may_expire(hold, statements)
 
 
 def _related(analysis: Analysis, one: str, other: str) -> bool:
