@@ -87,6 +87,7 @@ UNSAFE = {
     "read behind a commit": ("may have changed", ((AFTER, "        db.commit()\n        print([note.body for note in notes])\n"),)),
     "read behind an update": ("may have changed", ((AFTER, "        db.execute(update(Note).values(body='x'))\n        print([note.body for note in notes])\n"),)),
     "read behind a helper": ("may have changed", ((AFTER, "        store(db)\n        print([note.body for note in notes])\n"),)),
+    "read behind a change of the same row": ("may have changed", ((AFTER, "        same = find(db)\n        same.body = answer\n        print([note.body for note in notes])\n"), ("# module", "def find(db):\n    return db.get(Note, 1)"))),
     "read in the next turn": ("may have changed", ((CALL, "for turn in range(2):\n            answer = tell(notes)\n            db.commit()"),)),
     "given to a helper": ("may have expired", ((BETWEEN, "        something(db)\n"),)),
     "in an attribute": ("may have the same", (("def run(flag: bool) -> str:\n    with maker() as db:\n", "def run(flag: bool) -> str:\n    with maker() as db:\n        return helper(db)\ndef helper(db) -> str:\n    if True:\n"),)),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.finding import Part
+from flake8_poolhold.flow.effects.loaded import CHANGES
 from flake8_poolhold.flow.expiry.objects import Naming
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
@@ -39,7 +40,7 @@ _EXPIRES = frozenset(
     }
 )  # fmt: skip
 """Names of calls behind which what was loaded may have to be loaded again, or has left the session."""
-_RELOADS = frozenset({"refresh", "populate_existing", "execution_options"})
+_RELOADS = frozenset({"refresh", "populate_existing", "execution_options", "setattr"})
 _QUERIES = frozenset({"query", "get", "get_one", "scalar", "scalars", "execute", "exec", "add", "add_all", "flush"})
 
 
@@ -226,9 +227,29 @@ def _is_stale(analysis: Analysis, hold: Hold, around: Surroundings, one: Holding
 
 
 def _may_change(hold: Hold, statements: list[tree.Statement]) -> bool:
-    """Whether some code ends the transaction, writes rows by a statement or loads objects again, or may do so."""
-    calls = [node for node in walk(statements) if isinstance(node, tree.Call)]
-    return any(name_of(call.function) in _EXPIRES | _RELOADS for call in calls) or _may_expire(hold, statements)
+    """Whether some code ends the transaction, writes rows by a statement, loads objects again or changes one."""
+    nodes = list(walk(statements))
+    calls = [node for node in nodes if isinstance(node, tree.Call)]
+    if any(name_of(call.function) in _EXPIRES | _RELOADS for call in calls) or _may_expire(hold, statements):
+        return True
+    for node in nodes:
+        match node:
+            case tree.Assign(targets=targets) if any(_is_inside(one) for one in targets):
+                return True
+            case tree.AugmentedAssign(target=target) if _is_inside(target):
+                return True
+            case tree.Call(function=tree.Attribute(value=owner, name=name)) if name in CHANGES and _is_inside(owner):
+                return True
+            case _:
+                pass
+    return False
+
+
+def _is_inside(target: tree.Expression) -> bool:
+    """`note.body`, `note.meta["key"]`: what is set there may be seen through another variable."""
+    while isinstance(target, tree.Subscript):
+        target = target.value
+    return isinstance(target, tree.Attribute | tree.Call)
 
 
 def _related(analysis: Analysis, one: str, other: str) -> bool:
