@@ -78,6 +78,22 @@ def test_the_version_says_what_a_response_body_finds(tmp_path: Path, version: st
     assert {code for _, _, code in found(tmp_path, STREAM, ALL)} == codes
 
 
+PLAIN = """
+async def probe():
+    db = maker()
+    await db.execute("select 1")
+    await db.close()
+"""
+
+
+@pytest.mark.parametrize(("version", "count"), [("", 1), ("sqlalchemy>=1.4", 1), ("sqlalchemy>=2.0", 0)])
+def test_sqlalchemy_2_refuses_a_plain_string(tmp_path: Path, version: str, count: int) -> None:
+    (tmp_path / "requirements.txt").write_text(f"{version}\n")
+    assert [code for _, _, code in found(tmp_path, PLAIN, ALL)] == ["PHL401"] * count
+    queried = PLAIN.replace('"select 1"', 'text("select 1")')
+    assert [code for _, _, code in found(tmp_path, queried, ALL)] == ["PHL401"]
+
+
 CLOSE = """
 async def count():
     db = maker()
