@@ -33,6 +33,63 @@ async def load_into(db: AsyncSession, found: list) -> None:
     found.append(note.owner)
 
 
+async def titles(db: AsyncSession) -> dict:
+    notes = (await db.scalars(select(Note))).all()
+    found = {{}}
+    for note in notes:
+        found[note.id] = note.body
+    return found
+
+
+async def pairs(db: AsyncSession) -> dict:
+    rows = (await db.execute(select(Note.id, Note.body))).all()
+    return {{first: second for first, second in rows}}
+
+
+async def titles_of_all(db: AsyncSession) -> list:
+    notes = (await db.scalars(select(Note))).all()
+    return bodies_of(notes)
+
+
+async def by_id(db: AsyncSession) -> dict:
+    notes = (await db.scalars(select(Note))).all()
+    return {{note.id: note for note in notes}}
+
+
+async def each_of(db: AsyncSession) -> list:
+    rows = (await db.execute(select(Note, Note.id))).all()
+    return [row for row in rows]
+
+
+async def owners(db: AsyncSession) -> dict:
+    notes = (await db.scalars(select(Note))).all()
+    return {{note.id: note.owner for note in notes}}
+
+
+async def owners_into(db: AsyncSession) -> dict:
+    found = {{}}
+    for note in (await db.scalars(select(Note))).all():
+        found[note.id] = note.owner
+    return found
+
+
+async def some(db: AsyncSession, wanted: object = None) -> object:
+    return (await db.scalars(wanted)).all()
+
+
+def bodies_of(notes: list) -> list:
+    return [note.body for note in notes]
+
+
+def first_of(notes: list) -> object:
+    return notes[0]
+
+
+class Box:
+    def __init__(self, note: Note) -> None:
+        self.note = note
+
+
 async def work(flag: bool) -> object:
     answer = None
     while flag:
@@ -56,7 +113,22 @@ SAFE = {
     "own names": "await ask()\nprint([note.body for note in (await db.scalars(select(Note))).all()])",
     "tried": "try:\n    await ask()\nexcept ValueError:\n    print('failed')\nelse:\n    note = 1\nfinally:\n    print('done')",
 }
+SAFE |= {
+    "the values of a helper": "found = await titles(db)\nawait ask()\nprint(found)",
+    "the columns of a helper": "found = await pairs(db)\nawait ask()\nprint(found)",
+    "the values of a helper's helper": "found = await titles_of_all(db)\nawait ask()\nprint(found)",
+}
 UNSAFE = {
+    "the objects of a helper": "found = await by_id(db)\nawait ask()\nprint(found)",
+    "the rows of a helper": "found = await each_of(db)\nawait ask()\nprint(found)",
+    "relationships of a helper": "found = await owners(db)\nawait ask()\nprint(found)",
+    "relationships that a helper puts together": "found = await owners_into(db)\nawait ask()\nprint(found)",
+    "what a helper is asked for": "found = await some(db, select(Note))\nawait ask()\nprint(found)",
+    "what a helper picks": "found = first_of([note])\nawait ask()\nprint(found.body)",
+    "a box": "found = Box(note)\nawait ask()\nprint(found.note.body)",
+    "a list of it": "found = [note]\nawait ask()\nprint(found[0].body)",
+    "its relationship": "found = note.owner\nawait ask()\nprint(found)",
+    "a helper that is not known": "found = something(db)\nawait ask()\nprint(found)",
     "kept": "KEPT.append(note)\nawait ask()",
     "its relationship kept": "KEPT.append(note.owner)\nawait ask()",
     "a row's object kept": "for row in (await db.execute(select(Note))).all():\n    KEPT.append(row.Note)\nawait ask()",

@@ -212,6 +212,27 @@ def test_commit_in_dependency(case: str, tmp_path: Path) -> None:
     assert reason in one.refused or reason in one.what or any(reason in doubt for doubt in one.doubts)
 
 
+OWN_USES = {
+    "nothing": ("pass", ""),
+    "writes": ("db.add(object())", "uses the session itself"),
+    "queries behind a write": ("db.add(object()); await db.scalar(select(1))", "uses the session itself"),
+    "is given to a helper": ("await something(db)", "uses the session itself"),
+    "locks": ("await db.execute(select(1).with_for_update())", "lock"),
+}
+
+
+@pytest.mark.parametrize("case", OWN_USES)
+def test_a_handler_that_queries_itself_is_not_freed_by_its_dependency(case: str, tmp_path: Path) -> None:
+    before, reason = OWN_USES[case]
+    own = f"(user=Depends(user), db: AsyncSession = Depends(get_db)) -> str:\n    {before}\n    return"
+    text = HEAD + DEPENDENCY.format(before="pass", more="").replace("(user=Depends(user)) -> str:\n    return", own, 1)
+    flow = flow_of(tmp_path, {"app.py": text})
+    hold = next(hold for hold in flow.holds if hold.function.name == "handler")
+    found = [one.refused for one in flow.remedies(hold) if one.name == "commit-in-dependency"]
+    assert all(reason in refused if reason else not refused for refused in found)
+    assert found or not reason  # nobody asks for it where something else is safe
+
+
 def test_a_dependency_that_cannot_be_read_may_do_anything(tmp_path: Path) -> None:
     handler = "\n\nfrom auth import owner\n\n\n@app.get('/')\nasync def handler(db: AsyncSession = Depends(get_db), owner=Depends(owner)) -> str:\n    await db.scalar(select(1))\n    return await ask()\n"
     (tmp_path / "app.py").write_text(HEAD + handler)

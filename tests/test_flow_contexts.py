@@ -54,6 +54,45 @@ BLOCKS = [
     """,
     ),
     case(
+        "one of two context managers, either of which may fail",
+        """
+        import asyncpg
+
+        pool: asyncpg.Pool
+
+        class Light:
+            async def fetch(self, query: str): ...
+
+        def prepare():
+            risky()
+
+        @contextlib.asynccontextmanager
+        async def light():
+            prepare()
+            yield Light()
+            prepare()
+
+        @contextlib.asynccontextmanager
+        async def connection(flag: bool):
+            manager = light() if flag else pool.acquire()
+            async with manager as conn:
+                yield conn
+
+        async def once(flag: bool):
+            try:
+                async with connection(flag) as conn:
+                    rows = await conn.fetch("select 1")
+                    await asyncio.sleep(1)  # error: PHL104
+                    return rows
+            except Exception:
+                return []
+
+        async def f(flag: bool):
+            await once(flag)
+            await asyncio.sleep(3)
+    """,
+    ),
+    case(
         "a context manager function that holds from the start",
         """
         @contextlib.asynccontextmanager

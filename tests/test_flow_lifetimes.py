@@ -56,11 +56,42 @@ def test_the_version_says_what_a_background_task_finds(tmp_path: Path, version: 
 
 
 @pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        ("await db.commit()", "checks out again and an exception in it leaks that connection"),
+        ("await db.flush()", "checks out again and leaks that connection"),
+        ("if await db.scalar(select(1)):\n        await db.commit()", "checks out again and leaks that connection"),
+    ],
+)
+def test_the_end_of_a_task_says_what_it_leaks(tmp_path: Path, last: str, words: str) -> None:
+    (tmp_path / "requirements.txt").write_text("fastapi==0.110.0\n")
+    start = f"async def count(db: AsyncSession):\n    await db.execute(select(1))\n    {last}\n"
+    (finding,) = check(tmp_path, start + TASK[TASK.index("@app") :], ALL).findings
+    assert words in finding.message
+
+
+@pytest.mark.parametrize(
     ("version", "codes"), [("", set()), ("fastapi==0.105.0", set()), ("fastapi==0.110.0", {"PHL206"})]
 )
 def test_the_version_says_what_a_response_body_finds(tmp_path: Path, version: str, codes: set[str]) -> None:
     (tmp_path / "requirements.txt").write_text(f"{version}\n")
     assert {code for _, _, code in found(tmp_path, STREAM, ALL)} == codes
+
+
+PLAIN = """
+async def probe():
+    db = maker()
+    await db.execute("select 1")
+    await db.close()
+"""
+
+
+@pytest.mark.parametrize(("version", "count"), [("", 1), ("sqlalchemy>=1.4", 1), ("sqlalchemy>=2.0", 0)])
+def test_sqlalchemy_2_refuses_a_plain_string(tmp_path: Path, version: str, count: int) -> None:
+    (tmp_path / "requirements.txt").write_text(f"{version}\n")
+    assert [code for _, _, code in found(tmp_path, PLAIN, ALL)] == ["PHL401"] * count
+    queried = PLAIN.replace('"select 1"', 'text("select 1")')
+    assert [code for _, _, code in found(tmp_path, queried, ALL)] == ["PHL401"]
 
 
 CLOSE = """
@@ -100,6 +131,9 @@ async def log(request, call_next):
         ("", CANCEL, 0),
         ("sqlalchemy==2.0.31", CANCEL, 1),
         ("sqlalchemy==2.0.31", "", 0),
+        ("sqlalchemy==2.0.31", "\nasync def late(task):\n    await asyncio.wait_for(task, 3)\n", 0),
+        ("sqlalchemy==1.4.40", CANCEL, 1),
+        ("sqlalchemy==1.4.39", CANCEL, 0),
         ("SQLAlchemy[asyncio]==2.0.33", CANCEL, 0),
     ],
 )
@@ -942,6 +976,212 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL403",),
         ),
         case(
+            "closes behind what raises nothing",
+            """
+            import contextlib
+            import time
+
+            async def f(x):
+                db = maker()
+                started = time.perf_counter()
+                try:
+                    await db.execute(select(1))
+                    x.run()
+                except BaseException:
+                    x.stop()
+                finally:
+                    took = time.perf_counter() - started
+                    with contextlib.suppress(Exception):
+                        await db.close()
+                return took
+
+            async def g(x):
+                db = maker()
+                with contextlib.suppress(Exception):
+                    await db.execute(select(1))
+                    x.run()
+                await db.close()
+
+            async def h(x):
+                db = maker()  # error: PHL401
+                with contextlib.suppress(Exception):
+                    await db.execute(select(1))
+                    x.run()
+                    await db.close()
+
+            async def i(x):
+                db = maker()  # error: PHL401
+                with contextlib.suppress(ValueError):
+                    await db.execute(select(1))
+                    x.run()
+                await db.close()
+        """,
+            select=("PHL401",),
+        ),
+        case(
+            "a close that is awaited where there is something to await",
+            """
+            async def f(db: AsyncSession | Session | None):
+                if isinstance(db, AsyncSession):
+                    await db.close()
+                elif isinstance(db, Session):
+                    db.close()
+
+            async def g():
+                db = None
+                try:
+                    async with maker() as db:
+                        await db.execute(select(1))
+                finally:
+                    if isinstance(db, Session):
+                        db.close()
+                    if isinstance(db, AsyncSession):
+                        db.close()  # error: PHL404
+        """,
+            select=("PHL404",),
+        ),
+        case(
+            "an async session in a function that cannot await",
+            """
+            class Repository:
+                def __init__(self, session: AsyncSession):
+                    self.session = session
+
+                def touch(self):
+                    self.session.execute(select(1))
+                    self.session.commit()
+
+                def close(self):
+                    self.session.close()  # error: PHL404
+
+                async def touch_later(self):
+                    self.session.execute(select(1))  # error: PHL404
+                    await self.session.commit()
+        """,
+            select=("PHL404",),
+        ),
+        case(
+            "an application that is launched",
+            """
+            from traitlets.config import Application
+
+            def upgrade(url: str):
+                with create_engine(url).connect() as connection:
+                    connection.execute(select(1))
+
+            class Server(Application):
+                def initialize(self, *arguments):
+                    upgrade(self.url)
+
+                def reload(self):
+                    with create_engine(self.url).connect() as connection:  # error: PHL406
+                        connection.execute(select(1))
+
+            main = Server.launch_instance
+        """,
+            select=("PHL406",),
+        ),
+        case(
+            "a container that sends what went wrong",
+            """
+            from dishka import Provider, Scope, provide
+
+            class Sessions(Provider):
+                @provide(scope=Scope.REQUEST)
+                async def session(self) -> AsyncIterator[AsyncSession]:
+                    db = maker()
+                    yield db
+                    await db.close()
+
+                @provide(scope=Scope.REQUEST)
+                async def open_session(self) -> AsyncIterator[AsyncSession]:
+                    db = maker()
+                    yield db  # error: PHL402
+
+            async def get_session():
+                db = maker()
+                yield db  # error: PHL402
+                await db.close()
+        """,
+            select=("PHL402",),
+        ),
+        case(
+            "a task that gives back what it checks out",
+            """
+            async def save(db: Session):
+                try:
+                    db.add(object())
+                    db.commit()
+                except Exception:
+                    db.rollback()
+
+            async def save_or_fail(db: Session):
+                db.execute(select(1))
+                risky()
+                db.commit()
+
+            async def save_async(db: AsyncSession):
+                try:
+                    db.add(object())
+                    await db.commit()
+                except Exception:
+                    await db.rollback()
+
+            async def answer(db: Session, beside: AsyncSession):
+                asyncio.create_task(save(db))
+                asyncio.create_task(save_or_fail(db))  # error: PHL202
+                asyncio.create_task(save_async(beside))  # error: PHL202
+        """,
+            select=("PHL202",),
+        ),
+        case(
+            "a task under the condition under which the shared session does not exist",
+            """
+            import os
+
+            class Agent:
+                def __init__(self, db: AsyncSession, sessions):
+                    self.db = db
+                    self._sessions = sessions
+                    self._shared: AsyncSession | None = None
+
+                def _shares(self) -> bool:
+                    return bool(os.environ.get("SHARED"))
+
+                @asynccontextmanager
+                async def _session(self):
+                    if self._shares() and self._shared is not None:
+                        yield self._shared
+                    else:
+                        async with self._sessions() as db:
+                            yield db
+
+                async def run(self):
+                    if self._shares():
+                        self._shared = self.db
+
+                    async def save():
+                        async with self._session() as db:
+                            await db.commit()
+
+                    if self._shares():
+                        await save()
+                    else:
+                        asyncio.create_task(save())
+
+                async def run_always(self):
+                    if self._shares():
+                        self._shared = self.db
+
+                    async def save():
+                        async with self._session() as db:
+                            await db.commit()
+
+                    asyncio.create_task(save())  # error: PHL202
+        """,
+            select=("PHL202",),
+        ),
+        case(
             "a pool that only tests make",
             {
                 "app.py": """
@@ -1184,7 +1424,9 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
         case(
             "objects that stay readable",
             """
-            from sqlalchemy.orm import DeclarativeBase, Mapped, make_transient, mapped_column, relationship
+            from sqlalchemy.orm import (
+                DeclarativeBase, Mapped, make_transient, mapped_column, relationship, selectinload
+            )
 
             class Base(DeclarativeBase): ...
 
@@ -1201,6 +1443,10 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             async def shout(note: Note):
                 print(note.body)
 
+            async def shout_later(note: Note):
+                await asyncio.sleep(1)
+                print(note.body)
+
             async def list_tags(note: Note):
                 print(note.tags)
 
@@ -1215,6 +1461,11 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             async def get_expiring():
                 async with async_sessionmaker(engine)() as session:
                     yield session
+
+            @app.post("/eager")
+            async def eager(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                note = await db.scalar(select(Note).options(selectinload(Note.tags)))
+                tasks.add_task(list_tags, note)
 
             @app.post("/kept")
             async def kept(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
@@ -1261,7 +1512,9 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             @app.post("/beside")
             async def beside(db: AsyncSession = Depends(get_db)):
                 note = await db.get_one(Note, 1)
-                asyncio.create_task(shout(note))  # error: PHL205
+                asyncio.create_task(shout(note))
+                asyncio.create_task(shout_later(note))  # error: PHL205
+                asyncio.create_task(list_tags(note))  # error: PHL205
         """,
             select=("PHL205",),
         ),

@@ -99,7 +99,7 @@ REFUSED = [
         id="objects are read after it",
     ),
     pytest.param(
-        "if x:\n    db = maker()\n" + READ + CALL, "get_db", "no name in this function", id="rebound in an arm"
+        "if x:\n    db = maker()\n" + READ + CALL, "get_db", "`db` may be one of several", id="rebound in an arm"
     ),
     pytest.param("if x:\n    db = db\n" + READ + CALL, "get_db", "may be something else", id="rebound"),
     pytest.param("await db.begin()\n" + READ + CALL, "get_db", "begun by hand", id="begun by hand"),
@@ -119,6 +119,27 @@ def test_refused_where_the_session_has_no_name(tmp_path: Path) -> None:
     flow = flow_of(tmp_path, {"app.py": source})
     (hold,) = flow.holds
     assert "no name in this function" in of(flow, hold).refused
+
+
+def test_refused_where_the_call_is_given_the_connection(tmp_path: Path) -> None:
+    source = """
+async def archive(conn: AsyncConnection):
+    await client.get("/")
+
+async def once(given: bool):
+    async with engine.connect() as conn:
+        await conn.execute(select(1))
+        if given:
+            await archive(conn)
+        else:
+            await client.get("/")
+"""
+    flow = flow_of(tmp_path, {"app.py": HEAD + source})
+    reasons = [of(flow, hold).refused for hold in sorted(flow.holds, key=lambda hold: hold.span)]
+    assert reasons == [
+        "the call is given the connection `conn`; let it return what it has read, and wait behind the block",
+        "a connection outlives its commit; close it before the call",
+    ]
 
 
 DOUBTS = [
@@ -206,6 +227,7 @@ HABITS = [
     pytest.param("make = sessionmaker(autobegin=False)\n", "autobegin", id="autobegin keyword"),
     pytest.param("create_engine(isolation_level='SERIALIZABLE')\n", "isolation level", id="isolation"),
     pytest.param("create_engine(isolation_level=LEVEL)\n", "isolation level", id="isolation by name"),
+    pytest.param("engine.execution_options(isolation_level='SERIALIZABLE')\n", "isolation level", id="of an engine"),
     pytest.param("maker.configure(expire_on_commit=True)\n", "changed after", id="configure"),
     pytest.param("session.expire_on_commit = True\n", "changed after", id="assignment"),
     pytest.param(
@@ -225,6 +247,14 @@ def test_habits_of_the_project(module: str, reason: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "module",
     [
+        pytest.param(
+            "async def own(db):\n    await db.connection(execution_options={'isolation_level': 'SERIALIZABLE'})\n",
+            id="isolation of one transaction",
+        ),
+        pytest.param(
+            "async def own(conn):\n    await conn.execution_options(isolation_level='SERIALIZABLE')\n",
+            id="isolation of one connection",
+        ),
         pytest.param("create_engine(isolation_level='AUTOCOMMIT')\n", id="autocommit"),
         pytest.param("from sqlalchemy import event\nevent.listen(object, 'connect', print)\n", id="another event"),
         pytest.param("class Own:\n    async def commit(self): ...\n    # Session\n", id="commit of something else"),

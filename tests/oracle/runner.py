@@ -191,6 +191,13 @@ def _body(answer: httpx.Response) -> object:
         return answer.text
 
 
+_END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
+"""Connections that an earlier run has leaked keep their locks."""
+
+
 async def _clean(database_url: str) -> None:
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
@@ -198,6 +205,7 @@ async def _clean(database_url: str) -> None:
         return
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.begin() as connection:
+        await connection.execute(text(_END_OTHERS))
         await connection.execute(text("DROP SCHEMA public CASCADE"))
         await connection.execute(text("CREATE SCHEMA public"))
     await engine.dispose()

@@ -233,7 +233,11 @@ def _comprehension(kind: Any) -> _Lower:
 
 def _dict_comprehension(node: ast.DictComp, places: Places) -> Expression:
     clauses = _clauses(node.generators, places)
-    return tree.Comprehension("dict", _compute([lower(node.key, places), lower(node.value, places)]), clauses)
+    key, value = lower(node.key, places), lower(node.value, places)
+    element = _compute([key, value])
+    if isinstance(value, tree.Name) and isinstance(element, tree.Compute):
+        element.parts.append(value)  # whose values a dict has is asked for
+    return tree.Comprehension("dict", element, clauses)
 
 
 def _binary(node: ast.BinOp, places: Places) -> Expression:

@@ -71,6 +71,8 @@ def before(finding: Finding, text: str, statements: Sequence[str]) -> tuple[Edit
             line -= 1
         behind = f"{newline(first, code)}{plain(indent)}"
         content, column = "".join(f"{one}{behind}" for one in statements), len(indent) + 1
+    elif any(one.endswith(":") for one in statements):
+        raise CannotFixError("the statement shares its line with another; give it a line of its own")
     else:
         content = "".join(f"{one}; " for one in statements)
     return (Edit(finding.path, line, column, line, column, content),)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
     from flake8_poolhold.flow.blocking.entries import Entry
     from flake8_poolhold.flow.model.frames import Block, FunctionInfo, Hold, Waiting
+    from flake8_poolhold.flow.model.lifetimes import Escape
     from flake8_poolhold.flow.releasing.remedies import Remedy
 
 NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot", "cache", "queue"})
@@ -93,6 +94,23 @@ def blocking(code: str, name: str, message: str, entry: Entry) -> Finding:
     if entry.plain:
         notes += (f"{entry.function.name} awaits nothing: as a plain `def`, FastAPI runs it in a thread",)
     return finding(code, name, message, entry.function, entry.span, trail=wait_steps(entry.block), notes=notes)
+
+
+def named(what: str, name: str) -> str:
+    """Work that is started: "the task `f`", or "a task" where it is a lambda."""
+    return f"the {what} `{name}`" if name else f"a {what}"
+
+
+_LEAKS = {
+    "never": ", beside what its owner does with it",
+    "failing": " and an exception in it leaks that connection",
+    "returning": " and leaks that connection",
+}
+
+
+def checks_out_again(escape: Escape) -> str:
+    """What becomes of a session that work uses when its owner has closed it."""
+    return f"checks out again{_LEAKS[escape.leaves]}"
 
 
 def and_more(entry: Entry) -> str:

@@ -59,7 +59,8 @@ it; it is safe only where nothing of it is kept anywhere else.
 `commit-before` inserts a commit before the wait, or before the `try` that begins with it. It is safe where all of
 this is proved: the session was made with `expire_on_commit=False`, or it is the function's own and nothing that it
 has loaded is read from the wait on, nor kept anywhere else; nothing is pending, flushed or changed on any path, nor
-by code that was not understood; the session is not inside `begin()` or a savepoint and not bound to a connection; the
+by code that was not understood (an attribute that gets the value which a session of its own has just stored in its
+row, and committed, is no change); the session is not inside `begin()` or a savepoint and not bound to a connection; the
 wait is not in an `except` or `finally`; nothing lazy is read in the waiting statement; nobody in the project listens
 to commits, unless to work off a queue in `session.info`; every caller is known, and leaves a session that it gives in
 such a state; a handler that is registered several times has the same dependencies each time. A session of another
@@ -68,6 +69,12 @@ module, such as a registry, is imported for it, which is never safe.
 `close-before` inserts a close before the wait, which expires nothing but detaches what was loaded; a sync session's
 attributes are read into variables first. It is safe where, beside the above, no loaded object is changed, refreshed,
 given away or read behind later queries, and the session was not given by a caller.
+
+`expunge-before` takes the objects that the call reads out of the session before a commit, so that they do not
+expire; all else stays attached. It is safe where, beside the conditions of `commit-before`, each of them was loaded
+whole by the function's own session since its last commit, and all code that is given them, across files, only reads
+columns of them; where they are changed, kept, returned, given to the session or loaded lazily later, or a relationship
+of theirs cascades, it is not offered.
 
 `split-block` ends the block before the wait and opens it again behind it. It is safe under the conditions of
 `close-before`, and leaves a `begin()` block whole where it has written nothing before the call.
@@ -90,6 +97,9 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 
-@rule(code="PHL101", fixes=("move-call", "commit-before", "close-before", "split-block", "commit-in-dependency"))
+@rule(
+    code="PHL101",
+    fixes=("move-call", "commit-before", "close-before", "split-block", "expunge-before", "commit-in-dependency"),
+)
 def network_wait_while_held(flow: Flow) -> Iterator[Finding]:
     yield from _wording.held(flow, "PHL101", "network-wait-while-held", _wording.NETWORK)

@@ -65,11 +65,11 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 _INTO = {
-    "background": "the background task",
-    "task": "the task",
-    "thread": "the thread",
-    "queue": "the queue",
-    "cache": "the container",
+    "background": "background task",
+    "task": "task",
+    "thread": "thread",
+    "queue": "queue",
+    "cache": "container",
 }
 
 
@@ -79,8 +79,8 @@ def orm_object_escapes(flow: Flow) -> Iterator[Finding]:
         yield _wording.finding(
             "PHL205",
             "orm-object-escapes",
-            f"ORM object `{event.name}` goes to {_INTO[event.kind]} `{event.into}`, which outlives its session: "
-            "expired and unloaded attributes raise there; pass the values that are needed, or an id",
+            f"ORM object `{event.name}` goes to {_wording.named(_INTO[event.kind], event.into)}, which outlives its "
+            "session: expired and unloaded attributes raise there; pass the values that are needed, or an id",
             event.function,
             event.span,
         )

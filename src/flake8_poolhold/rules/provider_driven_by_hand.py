@@ -81,13 +81,15 @@ def _outcome(driven: Driven) -> str:
         case "delegate":
             return f"is not finished when an exception is raised at this `yield`; {_WAY_OUT}"
         case "loop":
-            return f"is left in the middle: its exit runs later, without what follows its `yield`; {_WAY_OUT}"
+            skipped = ", without what follows its `yield`" if driven.skips else ", when the loop gets to it"
+            return f"is left in the middle: its exit runs later{skipped}; {_WAY_OUT}"
         case "anext" if not driven.bound:
             return "is dropped while its session is in use: its exit runs in between and loses writes; " + _WAY_OUT
         case "next" if not driven.bound:
+            given_back = "not given back on every path" if driven.closes else "never given back"
             return (
-                "is dropped at once: its exit runs before the session is used, and what that checks out is never "
-                "given back; use `with contextmanager(...)()`"
+                "is dropped at once: its exit runs before the session is used, and what that checks out is "
+                f"{given_back}; use `with contextmanager(...)()`"
             )
         case _:
             return (

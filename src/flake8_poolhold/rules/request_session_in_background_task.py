@@ -77,7 +77,7 @@ def request_session_in_background_task(flow: Flow) -> Iterator[Finding]:
         yield _wording.finding(
             "PHL201",
             "request-session-in-background-task",
-            f"`{escape.name}`{carrier} goes to the background task `{escape.into}`, {_outcome(escape)}; "
+            f"`{escape.name}`{carrier} goes to {_wording.named('background task', escape.into)}, {_outcome(escape)}; "
             "pass ids and let the task open its own session",
             escape.function,
             escape.span,
@@ -86,12 +86,15 @@ def request_session_in_background_task(flow: Flow) -> Iterator[Finding]:
         )
 
 
+_LEAKS = {"never": "", "failing": ", or on one that an exception leaks", "returning": ", or on one that leaks"}
+
+
 def _outcome(escape: Escape) -> str:
     """What the task finds, by the version of FastAPI where that is known and decides it."""
     if escape.owner == "block":
         return "which runs when the block has closed it"
     if escape.early is None:
-        return "which outlives the handler: it runs on a connection that is held until it ends, or on one that leaks"
+        return f"which outlives the handler: it runs on a connection that is held until it ends{_LEAKS[escape.leaves]}"
     if escape.early:
-        return "which finds it closed, checks out again and leaks that connection"
+        return f"which finds it closed, {_wording.checks_out_again(escape)}"
     return "which keeps its connection until the task ends"

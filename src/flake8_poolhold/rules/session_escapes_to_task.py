@@ -91,8 +91,8 @@ def session_escapes_to_task(flow: Flow) -> Iterator[Finding]:
         yield _wording.finding(
             "PHL202",
             "session-escapes-to-task",
-            f"`{escape.name}`{carrier} goes to the {_INTO[escape.kind]} `{escape.into}`, which "
-            f"{_LONGER[escape.owner]}: used after the close, it checks out again and leaks that connection; "
+            f"`{escape.name}`{carrier} goes to {_wording.named(_INTO[escape.kind], escape.into)}, which "
+            f"{_LONGER[escape.owner]}: used after the close, it {_wording.checks_out_again(escape)}; "
             "pass ids and open a session there",
             escape.function,
             escape.span,

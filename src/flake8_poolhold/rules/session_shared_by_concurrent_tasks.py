@@ -98,4 +98,4 @@ def _outcome(shared: Shared) -> str:
         return "one ends the transaction under the other, and asyncpg gives the connection back poisoned"
     if shared.held:
         return "reads wait for each other, two flushes fail"
-    return "a cold pool refuses the second at once, a warm one hides it from tests"
+    return "the second is refused while the first connects, which a warm pool hides from tests"

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.finding import Finding
     from flake8_poolhold.flow.analysis import Flow
 
-_USER = {"background": "the background task", "stream": "the response body"}
+_USER = {"background": "background task", "stream": "response body"}
 
 
 @rule(code="PHL206", fixes=("background-own-session", "own-session"))
@@ -84,8 +84,8 @@ def session_used_after_dependency_exit(flow: Flow) -> Iterator[Finding]:
         yield _wording.finding(
             "PHL206",
             "session-used-after-dependency-exit",
-            f"`{escape.name}` is closed before {_USER[escape.kind]} `{escape.into}` uses it: it checks out again and "
-            "leaks that connection; open a session there",
+            f"`{escape.name}` is closed before {_wording.named(_USER[escape.kind], escape.into)} uses it: it "
+            f"{_wording.checks_out_again(escape)}; open a session there",
             escape.function,
             escape.span,
             notes=why_not,

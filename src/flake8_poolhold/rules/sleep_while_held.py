@@ -38,8 +38,8 @@ async def until_named(db: AsyncSession) -> str:
 ```
 
 ## Fix safety
-`move-call`, `commit-before`, `close-before`, `split-block` and `commit-in-dependency` are offered under the
-conditions of `PHL101`.
+`move-call`, `commit-before`, `close-before`, `split-block`, `expunge-before` and `commit-in-dependency` are offered
+under the conditions of `PHL101`.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
 
-@rule(code="PHL104", fixes=("move-call", "commit-before", "close-before", "split-block", "commit-in-dependency"))
+@rule(
+    code="PHL104",
+    fixes=("move-call", "commit-before", "close-before", "split-block", "expunge-before", "commit-in-dependency"),
+)
 def sleep_while_held(flow: Flow) -> Iterator[Finding]:
     yield from _wording.held(flow, "PHL104", "sleep-while-held", _wording.PAUSES)

@@ -18,6 +18,9 @@ _COROUTINES = frozenset(
 )  # fmt: skip
 
 
+_ENDINGS = frozenset({"aclose", "close", "dispose", "release", "remove", "rollback"})
+
+
 def dropped(frame: Frame, state: State, node: tree.Expression, value: Value) -> None:
     """An expression statement leaves `value` behind: report the coroutines in it."""
     if frame.muted or not frame.reporting or frame.function is None or not isinstance(node, tree.Call):
@@ -29,8 +32,11 @@ def dropped(frame: Frame, state: State, node: tree.Expression, value: Value) -> 
         owner = _owner(frame, state, node.function.value)
         found = [(option, node.function.name) for option in options(owner) if isinstance(option, Engine)]
     known = frame.analysis.holders.classes
+    may_await = frame.function.node.is_async
     for owner, name in found:
         if isinstance(owner, Holder | Engine) and known[owner.kind].is_async and name in _COROUTINES:
+            if not may_await and name not in _ENDINGS:
+                return  # nothing here can be awaited: code that queries so was written for a sync session
             frame.analysis.events.unawaited.append(Unawaited(frame.function, node.span, _spell(node), name))
             return
 

@@ -14,11 +14,11 @@ from flake8_poolhold.flow.model.lifetimes import Cancellable
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
 from flake8_poolhold.flow.model.values import Holder, Place
 
-_CANCELLERS = (
-    "BaseHTTPMiddleware", ".middleware(", "WebSocket", "websocket", "wait_for(", "timeout(", "fail_after(",
-    "move_on_after(", "CancelScope", ".cancel(",
-)  # fmt: skip
-"""What cancels a task that closes its session: without any, a server lets a handler run to its end."""
+_CANCELLERS = ("BaseHTTPMiddleware", ".middleware(", "fail_after(", "move_on_after(", "CancelScope")
+"""What cancels a task again and again, so that its `close()` is cancelled as well: the scopes of anyio."""
+
+EXIT_IS_SHIELDED = (1, 4, 40)
+"""The first SQLAlchemy of which `async with` shields its exit: before, nothing but a newer one helps."""
 
 CLOSE_IS_SHIELDED = (2, 0, 33)
 """The first SQLAlchemy of which a `close()` that is cancelled gives the connection back all the same."""
@@ -63,5 +63,7 @@ def _ways(analysis: Analysis, info: FunctionInfo) -> list[tuple[Interruption, Li
     if not any(isinstance(node, tree.Try) for node in walk(info.node.body)):
         return []
     version = versions.exact(analysis.project, info.path, "sqlalchemy")
-    is_old = version is not None and version < CLOSE_IS_SHIELDED and any(map(analysis.project.naming, _CANCELLERS))
-    return [("cancelled", "skipped"), ("cancelled-old", "interrupted")] if is_old else [("cancelled", "skipped")]
+    is_old = version is not None and EXIT_IS_SHIELDED <= version < CLOSE_IS_SHIELDED
+    if is_old and any(map(analysis.project.naming, _CANCELLERS)):
+        return [("cancelled", "skipped"), ("cancelled-old", "interrupted")]
+    return [("cancelled", "skipped")]

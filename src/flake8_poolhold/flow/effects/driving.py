@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import ending, lifetimes
@@ -58,8 +60,17 @@ def in_loop(frame: Frame, node: tree.For, generator: Suspended) -> None:
     how: How = "delegate" if _yields(node.body) else "loop"
     if how == "loop" and (not _leaves(node.body) or ending.ends(frame.analysis, frame.function)):
         return
-    event = Driven(frame.function, node.span, info.name, how, False, frozenset(), info)
+    event = Driven(frame.function, node.span, info.name, how, False, frozenset(), info, skips=_skips(info.node))
     frame.analysis.events.driven.append(event)
+
+
+def _skips(provider: tree.Function) -> bool:
+    """Whether a provider calls something after its `yield`, but where every way out passes."""
+    yields = [node.span for node in walk(provider.body) if isinstance(node, tree.Yield)]
+    always = {id(body) for node in walk(provider.body) if isinstance(node, tree.Try) for body in node.final}
+    caught = {id(node) for node in walk(provider.body) if isinstance(node, tree.Handler)}
+    calls = (node for node in walk(provider.body, always | caught) if isinstance(node, tree.Call))
+    return not yields or any(call.span > min(yields) for call in calls)
 
 
 def passed(frame: Frame, info: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> None:
@@ -95,7 +106,8 @@ def at_exit(frame: Frame, normal: State | None) -> None:
         if driven.how == "next" and not driven.bound and is_closed and places:
             continue  # closed by hand, but where an exception leaves: that is said of what is never closed
         if is_open or (driven.bound and not is_closed) or (driven.how == "anext" and not driven.bound):
-            frame.analysis.events.driven.append(driven)
+            closes = any(normal is not None and CLOSED in normal.holder(place).kinds for place in places)
+            frame.analysis.events.driven.append(msgspec.structs.replace(driven, closes=closes))
 
 
 def _provider(frame: Frame, generator: Suspended) -> FunctionInfo | None:

@@ -24,6 +24,10 @@ _COMMAND_LINES = (
     "flask.cli.",
     "flask.Flask().cli",
 )
+_APPLICATIONS = ("traitlets.config.",)
+_STARTS = frozenset({"initialize", "start"})
+"""Methods of these applications that their `launch_instance` calls, once."""
+
 _WORKERS = frozenset({"map", "starmap", "imap", "imap_unordered", "map_async", "starmap_async", "Process"})
 _WORKER_MODULES = ("multiprocessing", "torch.multiprocessing", "billiard")
 _DEEPEST = 6
@@ -52,6 +56,8 @@ def _runs_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_start: 
     command = analysis.classes[info.owner].node if info.owner else info.node
     if _is_command(analysis, info.path, command, _DEEPEST) or _is_command(analysis, info.path, info.node, _DEEPEST):
         return True
+    if info.owner and info.node.name in _STARTS and _is_application(analysis, info.owner):
+        return True
     if at_start and (starting.is_decorated(info.node) or starting.is_registered(analysis, info.node.name)):
         return True
     if not depth or info.node.name.startswith("__") or (info.owner and not at_start):
@@ -64,6 +70,10 @@ def _runs_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_start: 
             and _runs_once(analysis, outer, depth - 1, at_start=at_start)
         )
     return _is_called_once(analysis, info, depth, at_start=at_start)
+
+
+def _is_application(analysis: Analysis, cls: str) -> bool:
+    return any(base.startswith(_APPLICATIONS) for base in names.mro(analysis, cls)[1])
 
 
 def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_start: bool) -> bool:

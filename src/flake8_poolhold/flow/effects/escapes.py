@@ -9,7 +9,7 @@ from flake8_poolhold.flow.effects.closing import gives_up
 from flake8_poolhold.flow.fastapi.versions import exits_early
 from flake8_poolhold.flow.interpreting import parameters
 from flake8_poolhold.flow.model.frames import Frame
-from flake8_poolhold.flow.model.lifetimes import Escape, Owner, Started
+from flake8_poolhold.flow.model.lifetimes import Escape, Into, Owner, Started
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
     BoundArgument,
@@ -60,7 +60,8 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
             if place in seen or closes or is_idle:
                 continue
             seen.add(place)
-            started = Started(argument.value, span, "background", frozenset(used), frozenset(), into)
+            left = {place: use.leaves for place, use in used.items()}
+            started = Started(argument.value, span, "background", frozenset(used), frozenset(), into, left=left)
             _add(frame, state, started, place, carrier, run)
 
 
@@ -108,7 +109,9 @@ def stream(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], spa
             used = uses.of(frame, state, option, span)
             for place in sorted(used, key=str):
                 if place in frame.providers and not used[place].closes:
-                    body = Started(option, span, "stream", frozenset(used), frozenset(), task_name(frame, option))
+                    into = task_name(frame, option)
+                    left = {place: use.leaves for place, use in used.items()}
+                    body = Started(option, span, "stream", frozenset(used), frozenset(), into, left=left)
                     _add(frame, state, body, place, "", option)
 
 
@@ -126,6 +129,9 @@ def _add(frame: Frame, state: State, started: Started, place: Place, carrier: st
         return
     name = waits.spelled(state, place) or waits.named(state, place)
     early = True if place in frame.exited else exits_early(frame.analysis.project, frame.path)
+    leaves = started.left.get(place, "returning")
+    if leaves == "never" and _is_alone(frame, place, started.kind, owner, early=early):
+        return
     frame.analysis.events.escapes.append(
         Escape(
             frame.function,
@@ -141,8 +147,20 @@ def _add(frame: Frame, state: State, started: Started, place: Place, carrier: st
             run=run,
             provider=frame.providers.get(place, ""),
             unsaved=bool(state.holder(place).dirty or state.holder(place).unsure),
+            leaves=leaves,
         )
     )
+
+
+def _is_alone(frame: Frame, place: Place, kind: Into, owner: Owner, *, early: bool | None) -> bool:
+    """Whether nobody else uses a holder while work does: it is closed by then, or sync and the work one of the loop's.
+
+    Such work does no harm when it gives back what it checks out.
+    """
+    if kind in ("background", "stream"):
+        return owner == "request" and bool(early)
+    known = frame.known.get(place)
+    return kind == "task" and known is not None and not frame.analysis.holders.classes[known.kind].is_async
 
 
 def _owner(frame: Frame, place: Place) -> Owner | None:
@@ -166,17 +184,15 @@ def _is_own(frame: Frame, place: Place) -> bool:
 
 
 def task_name(frame: Frame, task: Value) -> str:
-    """The name of what a task runs."""
+    """The name of what a task runs; empty if it has none."""
     match task:
         case FunctionOf(function=function) | Suspended(target=FunctionOf(function=function)):
             name = frame.analysis.functions[function].name
-            return "the task" if name.endswith("<lambda>") else name
+            return "" if name.endswith("<lambda>") else name
         case Suspended(target=Library(), arguments=arguments):
-            return next(
-                (task_name(frame, one.value) for one in arguments if isinstance(one.value, FunctionOf)), "the task"
-            )
+            return next((task_name(frame, one.value) for one in arguments if isinstance(one.value, FunctionOf)), "")
         case _:
-            return "the task"
+            return ""
 
 
 def carried(frame: Frame, state: State, value: Value, depth: int = 3) -> list[tuple[str, Place]]:

@@ -175,7 +175,7 @@ def _joins(node: tree.Node, name: str) -> bool:
 def _name_of(state: State, value: Value, parameter: str = "") -> str:
     """The variable that holds a value; of several that look alike, the one that is called like the parameter."""
     found = [name for name, held in state.env.items() if value in options(held)]
-    return parameter if parameter in found else (found or ["an ORM object"])[0]
+    return parameter if parameter in found else (found or [parameter or "an ORM object"])[0]
 
 
 def _first_read(node: tree.Function, name: str) -> tree.Span | None:

@@ -9,10 +9,10 @@ from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import cancelling
 from flake8_poolhold.flow.effects.closing import gives_up, hands_on, yielded
 from flake8_poolhold.flow.effects.origins import is_made
-from flake8_poolhold.flow.interpreting import summaries
+from flake8_poolhold.flow.interpreting import expressions, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo, Summary
 from flake8_poolhold.flow.model.lifetimes import Cancellable, Leaking
-from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD
+from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD, State
 from flake8_poolhold.flow.model.values import FunctionOf, Holder, Place, holders_in, options
 from flake8_poolhold.flow.naming import names
 
@@ -34,7 +34,7 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
         return None  # what the inner generator leaks is told of there
     span = first.span
     left = summaries.summary(analysis, summaries.general(info.id, "exit"))
-    thrown = summaries.interrupted(analysis, info, "exit", "failed")
+    thrown = None if _is_resumed(analysis, info) else summaries.interrupted(analysis, info, "exit", "failed")
     for holder in given:
         own = is_made(holder.place) and holder.place in entered.normal.holders and not _is_kept(entered, holder)
         finished = _kinds(left.normal, holder.place)
@@ -45,6 +45,16 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
         if (own or finished == {CLOSED}) and failed & {GIVEN, HELD} and CLOSED not in failed:
             return Leaking(info, span, "failing", holder)
     return None
+
+
+def _is_resumed(analysis: Analysis, info: FunctionInfo) -> bool:
+    """Whether a container sends what went wrong to the provider, as dishka does, and throws nothing at its `yield`."""
+    frame = names.module_frame(analysis, info.path)
+    for decorator in info.node.decorators:
+        target = decorator.function if isinstance(decorator, tree.Call) else decorator
+        if names.library_name(expressions.evaluate(frame, State(), target)).startswith("dishka."):
+            return True
+    return False
 
 
 def _is_kept(entered: Summary, holder: Holder) -> bool:

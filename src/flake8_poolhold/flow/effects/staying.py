@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.fastapi.versions import exits_early
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Into
 from flake8_poolhold.flow.model.states import State
@@ -13,6 +14,7 @@ from flake8_poolhold.flow.model.values import UNKNOWN, Loaded, options
 from flake8_poolhold.flow.releasing import habits
 
 _TAKEN_OUT = frozenset({"make_transient", "make_transient_to_detached", "expunge"})
+_LOADS = frozenset({"contains_eager", "immediateload", "joinedload", "selectinload", "subqueryload"})
 _EXPIRES = frozenset({"rollback", "expire", "expire_all"})
 
 
@@ -23,8 +25,10 @@ def stays(
 
     It is when the instance was taken out of its session. A column that was loaded is there too, unless a commit or a
     rollback is known to have expired it, after the last refresh: a session that keeps what it has loaded loses it in a
-    rollback only. A provider that commits when the response is sent expires it like a commit of the function. A task
-    runs beside whatever else is done with the session, so nothing is known of what it finds.
+    rollback only. A provider that commits when the response is sent expires it like a commit of the function. Where
+    background tasks run before the request's sessions are closed, they find what the function has left. A task runs
+    beside whatever else is done with the session, so of what it finds only its first step is known, which ends where it
+    waits.
     """
     if frame.function is None:
         return False
@@ -41,7 +45,10 @@ def stays(
                 refreshed = call.span[0]
     if (expired and expired >= refreshed) or (keeps is False and _commits_later(frame)):
         return False
-    return kind != "task" and _reads_columns(frame, reader, parameter)
+    if kind == "background" and not frame.managed and exits_early(frame.analysis.project, frame.path) is False:
+        return True
+    at_once = kind != "task" or _reads_at_once(reader, parameter)
+    return at_once and _reads_columns(frame, reader, parameter, _loaded_with(frame.function.node))
 
 
 def _keeps(frame: Frame, state: State, name: str) -> bool | None:
@@ -67,9 +74,39 @@ def _commits_later(frame: Frame) -> bool:
     )
 
 
-def _reads_columns(frame: Frame, reader: FunctionInfo, name: str) -> bool:
+def _reads_at_once(reader: FunctionInfo, name: str) -> bool:
+    """Whether a coroutine reads its variable only before it waits for the first time, and does not go round."""
+    waits = [node.span for node in walk(reader.node.body) if isinstance(node, tree.Await | tree.Yield)]
+    waits += [node.span for node in walk(reader.node.body) if isinstance(node, tree.With | tree.For) and node.is_async]
+    loops = [node for node in walk(reader.node.body) if isinstance(node, tree.For | tree.While)]
+    reads = [
+        node
+        for node in walk(reader.node.body)
+        if isinstance(node, tree.Attribute) and isinstance(node.value, tree.Name) and node.value.id == name
+    ]
+    if any(part is read for loop in loops for part in walk(loop) for read in reads):
+        return False
+    return all(read.span < wait for read in reads for wait in waits)
+
+
+def _loaded_with(node: tree.Function) -> set[str]:
+    """The relationships that the queries of a function load with the row: `selectinload(Note.tags)`."""
+    return {
+        argument.value.name
+        for call in _calls(node.body)
+        if isinstance(call.function, tree.Name | tree.Attribute) and _called(call.function) in _LOADS
+        for argument in call.arguments
+        if isinstance(argument.value, tree.Attribute)
+    }
+
+
+def _called(function: tree.Name | tree.Attribute) -> str:
+    return function.id if isinstance(function, tree.Name) else function.name
+
+
+def _reads_columns(frame: Frame, reader: FunctionInfo, name: str, loaded: set[str]) -> bool:
     """Whether a function reads only attributes that are loaded with the row, and gives its variable to nobody."""
-    lazy = habits.habits(frame.analysis).lazy
+    lazy = habits.habits(frame.analysis).lazy - loaded
     for node in walk(reader.node.body):
         match node:
             case tree.Attribute(value=tree.Name(id=owner), name=attribute) if owner == name and attribute in lazy:

@@ -52,6 +52,7 @@ def start(frame: Frame, state: State, value: Value, span: tree.Span, kind: Into,
             raced=frozenset(place for place, use in used.items() if use.raced),
             into=into,
             instance=instances.in_task(frame, state, option, span, kind, into),
+            left={place: use.leaves for place, use in used.items()},
         )
         if kind == "task" and how:
             concurrency.beside(frame, state, started, beside, used, how, again=again)
@@ -98,7 +99,7 @@ def _waits_for_some(info: FunctionInfo) -> bool:
     return any(
         isinstance(node, tree.Call)
         and isinstance(node.function, tree.Attribute)
-        and node.function.name in ("wait", "gather", "as_completed")
+        and node.function.name in ("wait", "wait_for", "shield", "gather", "as_completed")
         for node in walk(info.node.body)
     )
 

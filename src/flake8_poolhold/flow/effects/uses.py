@@ -10,7 +10,8 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import calls, contexts
 from flake8_poolhold.flow.model.frames import Frame
-from flake8_poolhold.flow.model.states import CLOSED, GIVEN, RELEASED, HolderState, State
+from flake8_poolhold.flow.model.lifetimes import Leaves
+from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD, RELEASED, HolderState, State
 from flake8_poolhold.flow.model.values import Library, Place, Suspended, Value, holders_in
 
 ENDED = frozenset({RELEASED, CLOSED})
@@ -18,11 +19,13 @@ ENDED = frozenset({RELEASED, CLOSED})
 
 class Use(msgspec.Struct, frozen=True):
     """What a call does to one holder. `raced`: it uses it outside of any lock; `ends`: it commits, rolls back or
-    closes on some path; `closes`: the holder is closed on every path that returns."""
+    closes on some path; `closes`: the holder is closed on every path that returns; `leaves`: where it is left checked
+    out."""
 
     raced: bool
     ends: bool
     closes: bool
+    leaves: Leaves
 
 
 def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place, Use]:
@@ -51,11 +54,17 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
             if holder.sure and (_is_parameters(frame, place) or place in there):
                 ends = bool(holder.kinds & ENDED)
                 closes = way is trial and holder.kinds == {CLOSED}
+                leaves: Leaves = ("returning" if way is trial else "failing") if HELD in holder.kinds else "never"
                 known = found.get(place)
                 found[place] = (
-                    Use(holder.raced, ends, closes)
+                    Use(holder.raced, ends, closes, leaves)
                     if known is None
-                    else Use(known.raced or holder.raced, known.ends or ends, known.closes)
+                    else Use(
+                        known.raced or holder.raced,
+                        known.ends or ends,
+                        known.closes,
+                        leaves if known.leaves == "never" else known.leaves,
+                    )
                 )
     return found
 

@@ -27,6 +27,8 @@ from flake8_poolhold.flow.model.values import (
 )
 from flake8_poolhold.flow.naming import names, objects, types
 
+_EVERYTHING = ("Exception", "BaseException")
+
 MOST_TURNS = 4
 """A loop is interpreted until its states repeat; the lattice of a holder is that high."""
 
@@ -291,6 +293,10 @@ class _Exits:
         raised, self._frame.handlers[-1] = self._frame.handlers[-1], None
         return raised
 
+    def raise_again(self, raised: State) -> None:
+        """An exception leaves in this state."""
+        self._frame.handlers[-1] = raised
+
     def close(self, final: Callable[[State], State | None]) -> None:
         """Run `final` on every way out and hand the ways to the block around."""
         frame = self._frame
@@ -376,10 +382,12 @@ def _catches_cancellation(handler: tree.Handler) -> bool:
 
 def _catches_all(handler: tree.Handler) -> bool:
     match handler.types:
-        case None | tree.Name(id="Exception" | "BaseException"):
+        case None:
             return True
+        case tree.Name(id=name):
+            return name in _EVERYTHING
         case tree.Sequence(items=items):
-            return any(isinstance(item, tree.Name) and item.id in ("Exception", "BaseException") for item in items)
+            return any(isinstance(item, tree.Name) and item.id in _EVERYTHING for item in items)
         case _:
             return False
 
@@ -406,11 +414,24 @@ def _items(frame: Frame, state: State, node: tree.With, index: int) -> State | N
     if item.target is not None:
         expressions.assign(frame, state, item.target, value)
     exits = _Exits(frame)
-    frame.may_raise(state)
+    suppresses = isinstance(manager, Library) and manager.path == contexts.SUPPRESS
+    if not suppresses:
+        frame.may_raise(state)
     guards, frame.guards = frame.guards, frame.guards + fanout.is_limiter(manager)
     after = _items(frame, state, node, index + 1)
     frame.guards = guards
+    if suppresses:
+        after = _suppressed(exits, after, item.value)
     return _close(exits, after, leave)
+
+
+def _suppressed(exits: _Exits, after: State | None, manager: tree.Expression) -> State | None:
+    """Behind `with suppress(...)`: it goes on after an exception; one of a kind that is not named goes further, too."""
+    raised = exits.swap_raised()
+    given = [one.value for one in manager.arguments] if isinstance(manager, tree.Call) else []
+    if raised is not None and not any(isinstance(one, tree.Name) and one.id in _EVERYTHING for one in given):
+        exits.raise_again(raised.copy())
+    return merge(after, raised)
 
 
 def _leaving(frame: Frame, state: State, body: list[tree.Statement], leave: contexts.Leave) -> State | None:

@@ -47,6 +47,10 @@ _TASK_GROUPS = ("asyncio.TaskGroup", "anyio.create_task_group()", "anyio.abc.Tas
 _MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 
 
+SUPPRESS = "contextlib.suppress()"
+"""What swallows exceptions that leave its block."""
+
+
 def is_context_manager(analysis: Analysis, function: str) -> bool:
     """Whether a generator function is made a context manager by its decorators."""
     info = analysis.functions[function]
@@ -80,8 +84,7 @@ def enter(frame: Frame, state: State, manager: Value, span: tree.Span, *, is_asy
         case Library():
             return _enter_library(frame, state, manager, span, is_async=is_async)
         case Choice(options=options):
-            entered = [enter(frame, state, option, span, is_async=is_async) for option in options]
-            return join(value for value, _ in entered), lambda after: _leave_all(after, [leave for _, leave in entered])
+            return _enter_either(frame, state, options, span, is_async=is_async)
         case _:
             frame.may_raise(state)
             return UNKNOWN, _nothing
@@ -91,9 +94,39 @@ def _nothing(after: State) -> None:
     return None
 
 
-def _leave_all(after: State, leaves: list[Leave]) -> None:
-    for leave in leaves:
-        leave(after)
+def _enter_either(
+    frame: Frame, state: State, options: tuple[Value, ...], span: tree.Span, *, is_async: bool
+) -> tuple[Value, Leave]:
+    """One of several managers is entered: an exception of one does not see what another has checked out."""
+    entered: list[tuple[Value, Leave]] = []
+    after: State | None = None
+    for option in options:
+        start = state.copy()
+        entered.append(enter(frame, start, option, span, is_async=is_async))
+        after = merge(after, None if start.dead else start)
+    if after is None:
+        state.dead = True
+    else:
+        state.assume(after)
+    leaves = [leave for _, leave in entered]
+    return join(value for value, _ in entered), lambda after: _leave_either(frame, after, leaves)
+
+
+def _leave_either(frame: Frame, after: State, leaves: list[Leave]) -> None:
+    """One of several managers is left: where that fails, the holders of the others were never there."""
+    for index, leave in enumerate(leaves):
+        raised = _apart(frame, leave, after)
+        if raised is not None:
+            for other in leaves[index + 1 :]:
+                _apart(frame, other, raised)
+            frame.goes_on(raised)
+
+
+def _apart(frame: Frame, leave: Leave, after: State) -> State | None:
+    """Leave a manager; the state in which that fails, which no handler has seen yet."""
+    frame.handlers.append(None)
+    leave(after)
+    return frame.handlers.pop()
 
 
 def _open(frame: Frame, state: State, opening: Opening, span: tree.Span) -> tuple[Value, Leave]:
@@ -161,6 +194,8 @@ def _enter_library(
     if path.endswith(".CancelScope"):
         frame.shields += 1
         return Library(path), _unshield(frame)
+    if path == SUPPRESS:
+        return UNKNOWN, _nothing
     if path in _LOCKS:
         frame.locks += 1
         return UNKNOWN, _unlock(frame)

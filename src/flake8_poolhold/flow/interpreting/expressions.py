@@ -289,6 +289,13 @@ def condition(frame: Frame, state: State, test: tree.Expression) -> bool | None:
             if decisive in truths:
                 return decisive
             return None if None in truths else not decisive
+        case tree.Call(
+            function=tree.Name(id="isinstance"),
+            arguments=[tree.Argument(value=tree.Name(id=name)), tree.Argument(value=of)],
+        ):
+            evaluate(frame, state, test)
+            value = state.env.get(name, UNKNOWN)
+            return False if all(_is_other(frame, state, one, of, True) for one in options(value)) else None
         case tree.Compare(
             operator="in", left=tree.Constant(value=str(name)), right=tree.Call(function=tree.Name(id="locals"))
         ):
@@ -338,6 +345,14 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
             value = state.env.get(name, UNKNOWN)
             kept = [one for one in options(value) if not _contradicts(frame, one, field, holds)]
             state.env[name] = join(kept)
+        case tree.Call(
+            function=tree.Name(id="isinstance"),
+            arguments=[tree.Argument(value=tree.Name(id=name)), tree.Argument(value=of)],
+        ):
+            value = state.env.get(name, UNKNOWN)
+            kept = [one for one in options(value) if not _is_other(frame, state, one, of, holds)]
+            if len(kept) < len(options(value)):
+                state.env[name] = join(kept)
         case tree.Either(operator="and", parts=parts) if holds:
             for part in parts:
                 narrow(frame, state, part, True)
@@ -351,6 +366,20 @@ def narrow(frame: Frame, state: State, test: tree.Expression, holds: bool) -> No
 def _contradicts(frame: Frame, value: Value, field: str, holds: bool) -> bool:
     """Whether `value` cannot be what is looked at where `hasattr(value, field)` is `holds`."""
     return not holds and isinstance(value, Instance) and hierarchy.always_has(frame.analysis, value.cls, field)
+
+
+def _is_other(frame: Frame, state: State, value: Value, of: tree.Expression, holds: bool) -> bool:
+    """Whether a holder cannot be what is looked at where `isinstance(value, of)` is `holds`."""
+    if not isinstance(value, Holder):
+        return value == NONE and holds
+    tested = evaluate(frame, state, of)
+    known = frame.analysis.holders.by_path.get(tested.path) if isinstance(tested, Library) else None
+    if known is None:
+        return False
+    classes = frame.analysis.holders.classes
+    if holds:
+        return classes[known].is_async != classes[value.kind].is_async
+    return known == value.kind
 
 
 def _is_none(state: State, name: str) -> None:

@@ -25,6 +25,20 @@ _CONTAINER = (".get", ".resolve", ".create_object", ".get_instance")
 LOGGERS = ("logging.", "structlog.", "loguru.")
 """Where the loggers of libraries come from: they swallow what goes wrong in them."""
 
+_SURE = frozenset(
+    {
+        "contextlib.suppress",
+        "datetime.datetime.now",
+        "datetime.datetime.utcnow",
+        "time.monotonic",
+        "time.perf_counter",
+        "time.process_time",
+        "time.time",
+        "uuid.uuid4",
+    }
+)
+"""Functions that raise nothing, and that code likes to call between what it cleans up and the cleaning."""
+
 _QUIET = (
     "builtins.",
     *LOGGERS,
@@ -51,6 +65,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return UNKNOWN
     if path in callers.TOOLS:
         callers.given(frame, state, path, arguments, span)
+    if path in _SURE:
+        return Library(f"{path}()")
     own = special.SPECIAL.get(path) or running.LOOPS.get(path)
     if own is not None:
         return own(frame, state, arguments, span)

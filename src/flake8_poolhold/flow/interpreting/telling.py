@@ -68,6 +68,8 @@ def context_of(
             own = types.carry(value, place)
             known.append((parameter.name, own))
         fields.extend(_known_fields(analysis, state, value, own, place))
+    for _, value in function.captured:
+        fields.extend(_empty_fields(analysis, state, value))
     context = summaries.Context(info.id, mode, tuple(known), tuple(fields), function.captured)
     if known or fields:
         seen = analysis.contexts.setdefault((caller, info.id), set())
@@ -134,3 +136,15 @@ def _known_fields(
             found.append((place, name, declared))
         found.extend(_known_fields(analysis, state, held, declared, inner, depth - 1))
     return found
+
+
+def _empty_fields(analysis: Analysis, state: State, value: Value) -> list[tuple[Place, str, Value]]:
+    """Fields of an object that a closure shares which would lead to a holder, but that the caller knows to be empty."""
+    if not isinstance(value, Instance):
+        return []
+    module = names.module_frame(analysis, analysis.classes[value.cls].path)
+    return [
+        (value.place, name, NONE)
+        for name, held in state.heap.get(value.place, {}).items()
+        if held == NONE and any(isinstance(one, Holder) for one in options(objects.declared_field(module, value, name)))
+    ]

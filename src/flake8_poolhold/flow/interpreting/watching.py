@@ -68,6 +68,28 @@ class Watch:
             step = frame.step(span, f"calls {callee.name}", "call")
             self.met.append(Met(frame, now, frame.function, mapping, step))
 
+    def missed(self, frame: Frame, state: State, places: list[Place], span: tree.Span) -> None:
+        """Something that is not known is called."""
+
+
+class Missed:
+    """The calls in one function that give a holder to another, or to what is not known, and the state of the holder."""
+
+    def __init__(self, caller: str, function: str) -> None:
+        self._caller, self._function = caller, function
+        self.found: list[tuple[Place, HolderState, Step]] = []
+
+    def see(self, frame: Frame, state: State, callee: FunctionInfo, bound: dict[str, Value], span: tree.Span) -> None:
+        """A function is called."""
+        if callee.id == self._function:
+            self.missed(frame, state, [one.place for one in bound.values() if isinstance(one, Holder)], span)
+
+    def missed(self, frame: Frame, state: State, places: list[Place], span: tree.Span) -> None:
+        """Something that is not known is called, and given the holders at `places`."""
+        if frame.function is not None and frame.function.id == self._caller:
+            step = frame.step(span, "calls what is not known", "call")
+            self.found += [(place, state.holder(place), step) for place in places]
+
 
 class Callees:
     """The functions that one function calls, by the place of the call."""
@@ -81,3 +103,6 @@ class Callees:
         if frame.function is not None and frame.function.id == self._function:
             known = self.found.setdefault(span, [])
             known += [] if callee in known else [callee]
+
+    def missed(self, frame: Frame, state: State, places: list[Place], span: tree.Span) -> None:
+        """Something that is not known is called."""

@@ -35,7 +35,7 @@ from flake8_poolhold.knowledge import Wait
 
 if TYPE_CHECKING:
     from flake8_poolhold.flow.fastapi.dependencies import Route
-    from flake8_poolhold.flow.interpreting.watching import Callees, Met, Unmet, Watch
+    from flake8_poolhold.flow.interpreting.watching import Callees, Met, Missed, Unmet, Watch
     from flake8_poolhold.flow.releasing.habits import Habits
 
 Mode = Literal["call", "enter", "exit"]
@@ -247,11 +247,13 @@ class Analysis:
         self.analysed: set[str] = set()
         """The files whose functions have been analysed on their own."""
         self.habits: Habits | None = None
-        self.watch: Watch | Callees | None = None
+        self.watch: Watch | Missed | Callees | None = None
         self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
         """By the id of a function: all calls of it, or why some are not known."""
         self.callees: Memo[str, dict[tree.Span, list[FunctionInfo]]] = Memo(self.tracker)
         """By the id of a function: what it calls, where somebody has asked for it."""
+        self.tables: Memo[str, str] = Memo(self.tracker)
+        """By the id of a function: where it may be called through a value, under a lock."""
         self.inclusions: dict[str, list[Depends]] | None = None
         self.added: dict[str, list[Route]] | None = None
         self.tested: dict[str, frozenset[str]] = {}

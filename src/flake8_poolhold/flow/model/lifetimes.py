@@ -21,6 +21,10 @@ Owner = Literal["request", "caller", "block"]
 How = Literal["next", "anext", "loop", "delegate", "unentered"]
 
 
+Leaves = Literal["never", "failing", "returning"]
+"""Where work leaves a connection checked out: on no path, only where an exception leaves it, where it returns, too."""
+
+
 class Escape(msgspec.Struct, frozen=True, eq=False):
     """A holder that is given to work which outlives it.
 
@@ -28,6 +32,7 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
     exits before the response is sent, so that a background task finds the holder closed; `None` where no version tells.
     `used`: the work is seen to use it, it is not only given it. `run` is the call that the work makes, `provider` the
     id of the dependency that gave the holder, `unsaved`: writes may be uncommitted when the work is handed over.
+    `leaves`: where the work leaves it checked out, as far as that is seen.
     """
 
     function: FunctionInfo
@@ -43,6 +48,7 @@ class Escape(msgspec.Struct, frozen=True, eq=False):
     run: Value | None = None
     provider: str = ""
     unsaved: bool = False
+    leaves: Leaves = "returning"
 
     @property
     def finds_it_closed(self) -> bool:
@@ -86,7 +92,8 @@ class InstanceEscape(msgspec.Struct, frozen=True, eq=False):
 class Started(msgspec.Struct, frozen=True, eq=False):
     """A task or thread: the call that it runs, where it was started, the holders that it uses and does not close.
 
-    `raced` are those that it uses outside of any lock; `into` is its name; `instance` an ORM instance that it reads.
+    `raced` are those that it uses outside of any lock, `left` says where it leaves which of them checked out; `into`
+    is its name; `instance` an ORM instance that it reads.
     """
 
     value: Value
@@ -96,6 +103,7 @@ class Started(msgspec.Struct, frozen=True, eq=False):
     raced: frozenset[Place]
     into: str
     instance: InstanceEscape | None = None
+    left: dict[Place, Leaves] = {}
 
 
 class Driven(msgspec.Struct, frozen=True, eq=False):
@@ -103,7 +111,8 @@ class Driven(msgspec.Struct, frozen=True, eq=False):
 
     `how`: by `next` or `anext`, as a `loop` that is left early, as a `delegate` whose holder is yielded on, or as a
     context manager that is used `unentered`; `bound`: a variable keeps the generator; `places` are what it gave;
-    `source` is the provider, where that is known.
+    `source` is the provider, where that is known; `skips`: something follows its `yield` that does not run then;
+    `closes`: the session is closed by hand on some path.
     """
 
     function: FunctionInfo
@@ -113,6 +122,8 @@ class Driven(msgspec.Struct, frozen=True, eq=False):
     bound: bool
     places: frozenset[Place]
     source: FunctionInfo | None = None
+    skips: bool = True
+    closes: bool = False
 
 
 class Leaking(msgspec.Struct, frozen=True, eq=False):

@@ -348,6 +348,10 @@ def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Va
             for option in options:
                 set_attribute(frame, state, option, name, value, span)
         case Loaded() | Unknown():
+            from flake8_poolhold.flow.effects import mirrors  # it knows queries, and they know objects
+
+            if isinstance(owner, Loaded) and mirrors.is_stored(frame, state, name, span):
+                return
             change(state, owner, frame.step(span, f"{name} is set", "note"))
         case _:
             return

@@ -10,6 +10,7 @@ import msgspec
 from flake8_poolhold.flow import roots
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo, Hold
 from flake8_poolhold.flow.model.states import join_states
+from flake8_poolhold.flow.releasing import tables
 from flake8_poolhold.flow.releasing.callers import MOST_FILES, MOST_LEVELS
 
 
@@ -70,7 +71,10 @@ def _calling(analysis: Analysis, function: FunctionInfo) -> frozenset[str]:
 
 
 def forbids(analysis: Analysis, hold: Hold) -> str:
-    """Why nothing can be released at this wait whatever its function does itself: a caller's lock would be lost."""
+    """Why nothing can be released at this wait whatever its function does itself: a caller's lock would be lost.
+
+    A caller may also reach the function, or one above it, through a table.
+    """
     site = (hold.function.path, *hold.span[:2])
     calling = _calling(analysis, hold.function)
     for other in (one for path in sorted(calling) for one in analysis.by_file.of(analysis.events.holds, path)):
@@ -78,4 +82,9 @@ def forbids(analysis: Analysis, hold: Hold) -> str:
             continue
         if any((step.path, step.line, step.column) == site for step in other.waiting.steps[1:]):
             return f"{other.function.name} ({other.function.path}:{other.span[0]}) calls this under a lock"
+    if hold.place.origin.how != "param" and not hold.state.carries:
+        return ""
+    for function in tables.above(analysis, hold.function):
+        if where := tables.under_lock(analysis, function):
+            return f"{where} may call {function.name} through a table, under a lock"
     return ""

@@ -14,6 +14,7 @@ from flake8_poolhold.flow.releasing import (
     closing,
     containers,
     depending,
+    detaching,
     moving,
     naming,
     releases,
@@ -52,6 +53,8 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
         closing.before(analysis, hold, around, is_async=is_async),
         splitting.around_wait(analysis, hold, around, is_async=is_async),
     ]
+    if not any(_is_safe(one) for one in found) and any(one.refused == releases.EXPIRES for one in found):
+        found.append(detaching.before(analysis, known_callers, hold, around, unknown))
     if not any(_is_safe(one) for one in found):  # what other handlers do takes the analysis of their files
         found.append(depending.inside(analysis, hold, is_async=is_async))
     objects = tuple(sorted(hold.loaded))

@@ -14,7 +14,12 @@ from flake8_poolhold.flow.releasing import reading
 from flake8_poolhold.flow.releasing.containers import added_up
 from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.later import Later
-from flake8_poolhold.flow.releasing.releases import begins_by_hand, doubts_of_callers, looks_at_transaction
+from flake8_poolhold.flow.releasing.releases import (
+    begins_by_hand,
+    doubts_of_callers,
+    looks_at_transaction,
+    unnamed,
+)
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 
@@ -57,7 +62,7 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings) -> str:
     state = hold.state
     known = analysis.holders.classes.get(hold.kind)
     if not hold.expression:
-        return "the session has no name in this function; release it where it was used"
+        return unnamed(hold)
     if known is None or known.kind != "session":
         return "the connection is needed again"
     if state.lock:

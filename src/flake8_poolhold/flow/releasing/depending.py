@@ -17,7 +17,8 @@ from flake8_poolhold.flow.model.values import Holder
 from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.releases import doubts_of_writes
 from flake8_poolhold.flow.releasing.remedies import Remedy
-from flake8_poolhold.flow.releasing.uses import rebinds
+from flake8_poolhold.flow.releasing.surroundings import Surroundings
+from flake8_poolhold.flow.releasing.uses import mentions, rebinds
 
 NAME = "commit-in-dependency"
 MOST_NAMES = 6
@@ -33,6 +34,10 @@ def inside(analysis: Analysis, hold: Hold, *, is_async: bool) -> Remedy:
     name = _session(asked, hold) if asked is not None else ""
     if asked is None or not name:
         return Remedy(NAME, refused=_NO_SESSION)
+    if hold.state.lock:
+        return Remedy(NAME, refused="a lock taken before the call must outlive it")
+    if hold.expression and mentions(Surroundings(hold.function.node, hold.span).earlier(), {_first(hold.expression)}):
+        return Remedy(NAME, refused="the handler uses the session itself before the call")
     info = asked.function
     if refused := _refusal(asked, hold, asked.after, name):
         return Remedy(NAME, refused=refused)  # without a look at the other handlers
@@ -54,6 +59,10 @@ def inside(analysis: Analysis, hold: Hold, *, is_async: bool) -> Remedy:
         path=info.path,
         start=info.node.span[:2],
     )
+
+
+def _first(expression: str) -> str:
+    return expression.partition(".")[0]
 
 
 def _last(hold: Hold) -> Asked | None:

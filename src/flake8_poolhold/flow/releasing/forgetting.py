@@ -5,52 +5,63 @@ The session must be the function's own, and what it has loaded must have stayed 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.expiry.objects import Naming
 from flake8_poolhold.flow.interpreting import expressions
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo, Hold
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import FunctionOf
 from flake8_poolhold.flow.naming import names
-from flake8_poolhold.flow.releasing import owning
-from flake8_poolhold.flow.releasing.habits import habits
+from flake8_poolhold.flow.releasing import borrowing, helpers, owning
+from flake8_poolhold.flow.releasing.habits import habits, name_of
 from flake8_poolhold.flow.releasing.liveness import still_read
+from flake8_poolhold.flow.releasing.spelling import all_seen
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
-from flake8_poolhold.flow.releasing.uses import mentions, root, uses
+from flake8_poolhold.flow.releasing.uses import gives, mentions, root, uses
 
 MOST_CALLS = 3
 """How many calls deep it is looked at what a callee does with what it loads."""
 
+_LISTS = frozenset({"dict", "len", "list", "set", "tuple"})
+"""Callees that keep nothing but in what they return."""
 _PUTS = frozenset({"append", "add", "extend", "insert", "setdefault", "update", "put", "put_nowait", "appendleft"})
 
 
-def forgets(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
-    """Whether it is proved that nothing loaded before the wait of `hold` is read behind it, by anybody."""
+def forgets(analysis: Analysis, hold: Hold, around: Surroundings, but: Iterable[str] = ()) -> bool:
+    """Whether it is proved that nothing loaded before the wait of `hold` is read behind it, by anybody.
+
+    What is done with the objects in the variables `but` does not count.
+    """
     origin = hold.place.origin
     if origin.how != "new" or origin.where != hold.function.id or hold.place.path or hold.provider:
         return False
     if hold.state.carries or hold.escaped or not around.levels:
         return False
-    objects = _objects(_since_opened(analysis, hold, around), hold)
-    if still_read(around, objects) or not _all_seen(analysis, hold.function, objects):
+    objects = _objects(analysis, _since_opened(analysis, hold, around), hold, but)
+    if still_read(around, objects) or not all_seen(analysis, hold.function, objects):
         return False
-    return stays(analysis, hold, around)
+    return stays(analysis, hold, around, but)
 
 
-def stays(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
-    """Whether what the session of the function has loaded before the wait is surely in its variables only."""
+def stays(analysis: Analysis, hold: Hold, around: Surroundings, but: Iterable[str] = ()) -> bool:
+    """Whether what the session of the function has loaded before the wait is surely in its variables only.
+
+    Where the objects in the variables `but` are is not asked.
+    """
     earlier = _since_opened(analysis, hold, around)
     if any(isinstance(one, tree.Yield | tree.Global) for one in walk(hold.function.node.body)):
         return False
     session = _session(hold)
     lazy = habits(analysis).lazy
-    return _keeps_inside(earlier, _objects(earlier, hold), session, lazy) and all(
+    objects = _objects(analysis, earlier, hold, but)
+    return _keeps_inside(analysis, hold.function, earlier, objects, session, lazy) and all(
         _is_plain(analysis, hold.function, call, MOST_CALLS)
+        or helpers.gives_plain(analysis, hold.function, call, {session})
         for call in earlier
-        if isinstance(call, tree.Call) and _receives(call, {session})
+        if isinstance(call, tree.Call) and _receives(call, {session}) and name_of(call.function) not in _LISTS
     )
 
 
@@ -58,10 +69,59 @@ def _session(hold: Hold) -> str:
     return hold.expression.partition(".")[0]
 
 
-def _objects(earlier: list[tree.Node], hold: Hold) -> frozenset[str]:
-    """The variables that may hold something loaded."""
+def _objects(analysis: Analysis, earlier: list[tree.Node], hold: Hold, but: Iterable[str] = ()) -> frozenset[str]:
+    """The variables that may hold something loaded, without those in `but` and what is made of them alone."""
     session = _session(hold)
-    return _made_of(earlier, hold.loaded | hold.carriers | {session}) - {session}
+    naming = Naming(analysis, hold.function)
+
+    def is_plain(value: tree.Expression, found: Collection[str]) -> bool:
+        return _is_plain_value(analysis, hold.function, naming, value, found, session)
+
+    values: dict[str, list[tree.Expression]] = {}
+    for node in earlier:
+        if isinstance(node, tree.Assign) and node.value is not None:
+            for name in _bound(node):
+                values.setdefault(name, []).append(node.value)
+    others = {name for node in earlier if not isinstance(node, tree.Assign) for name in _bound(node)}
+    found = set(hold.loaded | hold.carriers | {session})
+    while plain := [
+        name
+        for name in sorted(found & values.keys() - others - {session})
+        if all(is_plain(value, found - {name}) for value in values[name])
+    ]:
+        found -= set(plain[:1])
+    return _made_of(earlier, frozenset(found), frozenset(but), is_plain) - {session}
+
+
+def _is_plain_value(
+    analysis: Analysis,
+    function: FunctionInfo,
+    naming: Naming,
+    value: tree.Expression,
+    found: Collection[str],
+    session: str,
+) -> bool:
+    """Whether an expression with something loaded in it is surely nothing that was loaded, nor has it inside."""
+    if gives(value, found) or any(isinstance(node, tree.Lambda) for node in walk(value)):
+        return False
+    objects = frozenset(found) - {session}
+    lazy = habits(analysis).lazy
+    for node in walk(value):
+        match node:
+            case tree.Call(function=called) if root(called) == session:
+                if helpers.loads(naming, value, {session}):
+                    return False
+            case tree.Call() if _receives(node, {session}):
+                if not helpers.gives_plain(analysis, function, node, {session}):
+                    return False
+            case tree.Call() if borrowing.receiving([node], objects):
+                if not borrowing.only_read(analysis, function, [node], objects, lazy):
+                    return False
+            case tree.Attribute(name=name) if root(node) in objects and (name in lazy or name[:1].isupper()):
+                return False
+            case _:
+                pass
+    return True
 
 
 def _since_opened(analysis: Analysis, hold: Hold, around: Surroundings) -> list[tree.Node]:
@@ -70,15 +130,21 @@ def _since_opened(analysis: Analysis, hold: Hold, around: Surroundings) -> list[
     return list(around.earlier(None if isinstance(block, str) else block.node))
 
 
-def _made_of(earlier: list[tree.Node], variables: frozenset[str]) -> frozenset[str]:
-    """`variables`, and all that got a value from an expression with one of them."""
+def _made_of(
+    earlier: list[tree.Node],
+    variables: frozenset[str],
+    but: frozenset[str],
+    is_plain: Callable[[tree.Expression, Collection[str]], bool],
+) -> frozenset[str]:
+    """`variables` without `but`, and all that got a value from an expression with one of them that may have it."""
     found = set(variables)
     while True:
+        found -= but
         before = len(found)
         for node in earlier:
             match node:
                 case tree.Assign(value=value) if value is not None and mentions([value], found):
-                    found |= _bound(node)
+                    found |= set() if _bound(node) <= found or is_plain(value, found) else _bound(node)
                 case tree.For(iterable=value) | tree.Generator(iterable=value) | tree.Walrus(value=value) if mentions(
                     [value], found
                 ):
@@ -87,8 +153,8 @@ def _made_of(earlier: list[tree.Node], variables: frozenset[str]) -> frozenset[s
                     found |= {name for item in items for name in _bound(item)}
                 case _:
                     pass
-        if len(found) == before:
-            return frozenset(found)
+        if len(found - but) == before:
+            return frozenset(found - but)
 
 
 def _receives(call: tree.Call, variables: Iterable[str]) -> bool:
@@ -96,24 +162,14 @@ def _receives(call: tree.Call, variables: Iterable[str]) -> bool:
     return any(mentions([argument.value], frozenset(variables)) for argument in call.arguments)
 
 
-def _all_seen(analysis: Analysis, function: FunctionInfo, variables: Iterable[str]) -> bool:
-    """Whether the facts have every mention of the variables: of arithmetic they keep only what has an effect."""
-    first, _, last, _ = function.node.span
-    text = analysis.project.bytes_of(function.path).decode(errors="replace")
-    lines = "\n".join(text.splitlines()[first - 1 : last])
-    known = [_mentioned(node) for node in walk(function.node)]
-    return all(len(re.findall(rf"\b{re.escape(name)}\b", lines)) <= known.count(name) for name in variables)
-
-
-def _mentioned(node: tree.Node) -> str | None:
-    match node:
-        case tree.Name(id=name) | tree.Parameter(name=name) | tree.Handler(name=name) | tree.Attribute(name=name):
-            return name
-        case _:
-            return None
-
-
-def _keeps_inside(earlier: list[tree.Node], objects: frozenset[str], session: str, lazy: frozenset[str]) -> bool:
+def _keeps_inside(
+    analysis: Analysis,
+    info: FunctionInfo,
+    earlier: list[tree.Node],
+    objects: frozenset[str],
+    session: str,
+    lazy: frozenset[str],
+) -> bool:
     """Whether what was loaded is in no attribute or item, and was given to nothing that may keep it.
 
     An attribute of an object is a value; a relationship, or what a row has under the name of a class, is not.
@@ -129,7 +185,9 @@ def _keeps_inside(earlier: list[tree.Node], objects: frozenset[str], session: st
                 return False
             case tree.Call(function=function) if root(function) != session:
                 found = uses([node], objects)
-                if found.given or found.changed or any(_leads_on(one, objects, lazy) for one in walk(node.arguments)):
+                if found.changed or any(_leads_on(one, objects, lazy) for one in walk(node.arguments)):
+                    return False
+                if found.given and not borrowing.only_read(analysis, info, [node], objects, lazy):
                     return False
             case _:
                 pass

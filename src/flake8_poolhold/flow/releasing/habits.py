@@ -69,7 +69,7 @@ def _doubts(analysis: Analysis) -> Iterator[str]:
         yield "the project listens to commits"
     if anywhere(("autobegin",), lambda node: _argument(node, "autobegin") is not None):
         yield "the project turns autobegin off somewhere"
-    if anywhere(("isolation_level",), _raises_isolation):
+    if any(_raises_isolation(analysis, path) for path in analysis.project.naming("isolation_level")):
         yield "the project sets an isolation level, and a commit ends the snapshot"
     if anywhere(("expire_on_commit",), _expires_afterwards):
         yield "`expire_on_commit` is changed after the session was configured"
@@ -87,7 +87,25 @@ def _argument(node: tree.Node, name: str) -> tree.Expression | None:
     return None
 
 
-def _raises_isolation(node: tree.Node) -> bool:
+def _raises_isolation(analysis: Analysis, path: str) -> bool:
+    """Whether a file sets an isolation level other than for one connection, whose session is marked for it."""
+    module = analysis.project.module(path)
+    if module is None:
+        return True
+    nodes = list(walk(module.body))
+    own: set[int] = set()
+    for node in nodes:
+        match node:
+            case tree.Call(function=tree.Attribute(name="connection"), arguments=arguments):
+                own.update(id(one.value) for one in arguments if one.keyword == "execution_options")
+            case tree.Await(value=tree.Call(function=tree.Attribute(name="execution_options")) as call):
+                own.add(id(call))  # an async engine's is not awaited
+            case _:
+                pass
+    return any(_raises(node) for node in nodes if id(node) not in own)
+
+
+def _raises(node: tree.Node) -> bool:
     level = _argument(node, "isolation_level")
     if level is None:
         return False

@@ -99,12 +99,12 @@ def _callees(
     calls = [node for node in nodes if isinstance(node, tree.Call)]
     if not calls:
         return
-    met = _met(analysis, info)
+    known = met(analysis, info)
     awaited = {id(node.value): node.span for node in nodes if isinstance(node, tree.Await)}
     own = {node.name for node in nodes if isinstance(node, tree.Function)}
     for call in calls:
         name = name_of(call.function)
-        found = met.get(call.span, []) + met.get(awaited.get(id(call), call.span), [])
+        found = known.get(call.span, []) + known.get(awaited.get(id(call), call.span), [])
         yield from found
         if name == "getattr":
             yield from () if _names_other(call, nodes, lazy) else (None,)
@@ -151,7 +151,7 @@ def _names_other(call: tree.Call, nodes: list[tree.Node], lazy: Collection[str])
     )
 
 
-def _met(analysis: Analysis, info: FunctionInfo) -> dict[tree.Span, list[FunctionInfo]]:
+def met(analysis: Analysis, info: FunctionInfo) -> dict[tree.Span, list[FunctionInfo]]:
     """By the place of a call in a function: the functions of the project that it calls."""
     known = analysis.callees.get(info.id)
     if known is not None:

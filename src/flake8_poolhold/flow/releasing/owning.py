@@ -74,7 +74,13 @@ def _managers(analysis: Analysis, origin: Origin) -> list[FunctionInfo]:
 
 
 def swallows(info: FunctionInfo) -> bool:
-    handlers = [one for one in walk(info.node.body) if isinstance(one, tree.Handler)]
+    """Whether a provider catches what is thrown at its `yield` and goes on."""
+    around = [
+        node
+        for node in walk(info.node.body)
+        if isinstance(node, tree.Try) and any(isinstance(part, tree.Yield) for part in walk(node.body))
+    ]
+    handlers = [one for node in around for one in node.handlers]
     return any(not one.body or not isinstance(one.body[-1], tree.Raise) for one in handlers)
 
 

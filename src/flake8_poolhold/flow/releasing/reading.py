@@ -25,13 +25,14 @@ def named(
     found = []
     for variable, attribute in sorted(set(reads)):
         name = f"{variable}_{attribute.lstrip('_')}"
-        if name in taken or not _surely_there(around, variable):
+        if name in taken or not surely_there(around, variable):
             return None
         found.append((variable, attribute, name))
     return tuple(found)
 
 
-def _surely_there(around: Surroundings, variable: str) -> bool:
+def surely_there(around: Surroundings, variable: str) -> bool:
+    """Whether a variable is not `None` when the waiting statement is done."""
     for level in around.levels:
         for statement in level.before:
             if isinstance(statement, _SIMPLE) and _reads(statement, variable):

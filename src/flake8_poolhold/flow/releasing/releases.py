@@ -27,11 +27,18 @@ from flake8_poolhold.flow.releasing.habits import (
 from flake8_poolhold.flow.releasing.liveness import still_read
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
+from flake8_poolhold.flow.releasing.uses import mentions
 
 _BEGINS = frozenset({"begin", "begin_nested", "begin_twophase"})
-
+_PARTLY = ("defer", "expire", "expire_all", "load_only")
+"""Names of calls behind which a column of an object may have to be loaded when it is read."""
 
 NAME = "commit-before"
+
+EXPIRES = (
+    "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`); "
+    "read what is needed into variables, then close the session"
+)
 
 _CALLERS = "the callers' transactions are not known"
 
@@ -46,19 +53,26 @@ def before(analysis: Analysis, hold: Hold, unknown: str | None = None) -> Remedy
     is_async = known is not None and known.is_async
     statement = f"{'await ' if is_async else ''}{hold.expression}.commit()"
     around = Surroundings(hold.function.node, hold.span)
-    refused = _refusal(analysis, hold, around, known.kind if known is not None else "", is_async=is_async)
+    refused = forbidden(analysis, hold, around)
+    if not refused and hold.keeps_loaded is False and (_reads_later if is_async else _reads_first)(hold, around):
+        refused = EXPIRES
     if refused:
         return Remedy(NAME, refused=refused)
     what = f"insert `{statement}` before line {hold.span[0]}"
     return Remedy(NAME, what, statement, doubts=tuple(_doubts(analysis, hold, around, is_async, unknown)))
 
 
-def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str, *, is_async: bool) -> str:
-    """Why a commit would be wrong, or empty."""
+def forbidden(analysis: Analysis, hold: Hold, around: Surroundings) -> str:
+    """Why no commit can stand before the wait, whatever has been loaded; or empty."""
     state = hold.state
+    known = analysis.holders.classes.get(hold.kind)
+    if known is not None and known.kind == "connection" and mentions(around.waiting_parts(), hold.carriers):
+        return (
+            f"the call is given the connection `{hold.name}`; let it return what it has read, and wait behind the block"
+        )
     if not hold.expression:
-        return "the session has no name in this function; release it where it was used"
-    if kind != "session":
+        return unnamed(hold)
+    if known is None or known.kind != "session":
         return "a connection outlives its commit; close it before the call"
     if state.lock:
         return "a lock taken before the call must outlive it"
@@ -68,16 +82,18 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, kind: str, *,
         return "the session is bound to a connection, which its commit does not give back"
     if state.streaming:
         return "a server-side cursor is open"
-    if hold.keeps_loaded is False and (_reads_later if is_async else _reads_first)(hold, around):
-        return (
-            "objects loaded before the call are read after it, and a commit expires them (`expire_on_commit`); "
-            "read what is needed into variables, then close the session"
-        )
     if not around.surely_bound(hold.expression.partition(".")[0]):
         return f"`{hold.expression}` may be something else, or nothing, on some path to the call"
     if begins_by_hand(analysis, hold, around):
         return "a transaction was begun by hand, and its own commit or rollback would fail; end it before the call"
     return ""
+
+
+def unnamed(hold: Hold) -> str:
+    """Why a holder cannot be released that the function cannot spell."""
+    if any(isinstance(node, tree.Name) and node.id == hold.name for node in walk(hold.function.node.body)):
+        return f"`{hold.name}` may be one of several; release it where it was opened"
+    return "the session has no name in this function; release it where it was used"
 
 
 def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool, unknown: str | None) -> Iterator[str]:
@@ -87,6 +103,16 @@ def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool
         yield (
             "`expire_on_commit=False` is not proved" if hold.keeps_loaded is None else "a commit expires loaded objects"
         )
+    yield from doubts_of_place(analysis, hold, around, unknown)
+    if _may_load_lazily(analysis, hold, around, is_async):
+        yield "an attribute that is loaded when it is read may check out again before the call"
+    elif not is_async and any(_may_load_lazily(analysis, *later, is_async) for later in _further(analysis, hold)):
+        yield "an attribute that is loaded when it is read may check out again before a later call"
+    yield from habits(analysis).doubts
+
+
+def doubts_of_place(analysis: Analysis, hold: Hold, around: Surroundings, unknown: str | None) -> Iterator[str]:
+    """What speaks against a commit at this place, and on this session, whatever it has loaded and written."""
     yield from doubts_of_callers(analysis, hold, unknown)
     if not around.levels:
         yield "the statement that waits was not found"
@@ -98,11 +124,6 @@ def _doubts(analysis: Analysis, hold: Hold, around: Surroundings, is_async: bool
         yield "a task that runs beside this code may use the session"
     if looks_at_transaction(hold):
         yield "the function asks in which transaction it is"
-    if _may_load_lazily(analysis, hold, around, is_async):
-        yield "an attribute that is loaded when it is read may check out again before the call"
-    elif not is_async and any(_may_load_lazily(analysis, *later, is_async) for later in _further(analysis, hold)):
-        yield "an attribute that is loaded when it is read may check out again before a later call"
-    yield from habits(analysis).doubts
 
 
 def _reaches_in(expression: str) -> bool:
@@ -154,7 +175,7 @@ def _reads_first(hold: Hold, around: Surroundings) -> bool:
     """
     if not around.levels:
         return bool(hold.loaded)
-    return any(isinstance(node, tree.Name) and node.id in hold.loaded for node in around.waiting_parts())
+    return not hold.loaded.isdisjoint(around.read_first())
 
 
 def begins_by_hand(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
@@ -185,12 +206,24 @@ def _may_load_lazily(analysis: Analysis, hold: Hold, around: Surroundings, is_as
     or hands a loaded object to what may read one.
     """
     parts = around.waiting_parts()
+    if not is_async and _reads_first(hold, around) and _is_partly_loaded(analysis, hold, around):
+        return True
     lazy = frozenset({"awaitable_attrs"}) if is_async else habits(analysis).lazy
     if any(isinstance(node, tree.Attribute) and node.name in lazy for node in parts):
         return True
     if not lazy or (is_async and not analysis.project.naming("awaitable_attrs")) or not _whole(parts, hold.loaded):
         return False
     return lazies.may_read(analysis, hold.function, parts, hold.loaded, lazy)
+
+
+def _is_partly_loaded(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
+    """Whether the function, or one that it calls, loads objects without all of their columns, or expires some."""
+    if not any(analysis.project.naming(f"{name}(", name) for name in _PARTLY):
+        return False
+    nodes = list(around.earlier())
+    for found in lazies.met(analysis, hold.function).values():
+        nodes += [node for callee in found for node in walk(callee.node.body)]
+    return any(isinstance(node, tree.Call) and name_of(node.function) in _PARTLY for node in nodes)
 
 
 def _whole(parts: list[tree.Node], loaded: frozenset[str]) -> list[tree.Name]:

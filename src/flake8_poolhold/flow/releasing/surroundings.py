@@ -49,6 +49,17 @@ class Surroundings:
         nodes = _nodes(waiting)
         return [node for node in nodes if not isinstance(node, _STATEMENTS) or node is self.statement]
 
+    def read_first(self) -> set[str]:
+        """The variables that are read between the start of the waiting statement and the wait: not what it binds."""
+        match self.statement:
+            case tree.Assign(value=value) if value is not None:
+                nodes = list(walk(value))
+            case tree.For(iterable=iterable):
+                nodes = list(walk(iterable))
+            case _:
+                nodes = self.waiting_parts()
+        return {node.id for node in nodes if isinstance(node, tree.Name)}
+
     def earlier(self, within: tree.Statement | None = None) -> Iterator[tree.Node]:
         """Everything that may have run when the wait starts: what stands before it, and the loops around it.
 
@@ -99,14 +110,15 @@ def _way(part: str, body: list[tree.Statement], at: tuple[int, int]) -> Iterator
         if not any(getattr(node, "span", ())[:2] == at for node in walk([statement])):
             continue
         yield Level(part, body[:index], statement, body[index + 1 :])
-        for inner_part, block in _blocks(statement):
+        for inner_part, block in blocks(statement):
             if any(getattr(node, "span", ())[:2] == at for node in walk(block)):
                 yield from _way(inner_part, block, at)
                 return
         return
 
 
-def _blocks(statement: tree.Statement) -> list[_Block]:
+def blocks(statement: tree.Statement) -> list[_Block]:
+    """The blocks of a compound statement, each with the part of the statement that it is."""
     match statement:
         case tree.If(arms=arms, otherwise=otherwise):
             return [*(("arm", body) for _, body in arms), ("arm", otherwise)]

@@ -9,6 +9,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects.loaded import CHANGES, READS
+from flake8_poolhold.flow.releasing.habits import name_of
 
 HARMLESS = frozenset(
     {
@@ -17,6 +18,10 @@ HARMLESS = frozenset(
     }
 )  # fmt: skip
 """Callees that read what they are given."""
+CONTAINERS = frozenset(
+    {"dict", "enumerate", "filter", "iter", "list", "max", "min", "next", "reversed", "set", "sorted", "tuple", "zip"}
+)
+"""Callees that give what they are given, or part of it."""
 
 _CHAIN = (tree.Attribute, tree.Subscript, tree.Call, tree.Await)
 
@@ -89,7 +94,7 @@ def _call(node: tree.Call, variables: Collection[str], found: Uses) -> list[obje
     rest: list[object] = []
     for argument in node.arguments:
         if callee not in HARMLESS:
-            found.given |= {name for name in handed_on(argument.value) if name in variables}
+            found.given |= {name for name in variables if gives(argument.value, {name})}
         rest += [] if isinstance(argument.value, tree.Name) and argument.value.id in found.given else [argument]
     if isinstance(function, tree.Attribute) and (name := root(function)) in variables:
         if callee in CHANGES:
@@ -98,6 +103,29 @@ def _call(node: tree.Call, variables: Collection[str], found: Uses) -> list[obje
             found.given.add(name)
         return [*rest, function.value]
     return [*rest, function]
+
+
+def gives(value: tree.Expression | None, held: Collection[str]) -> bool:
+    """Whether an expression is one of the objects that variables hold, or something that has them inside."""
+    match value:
+        case tree.Name(id=name):
+            return name in held
+        case tree.Subscript(value=inner) | tree.Await(value=inner) | tree.Starred(value=inner):
+            return gives(inner, held)
+        case tree.Walrus(value=inner) | tree.Comprehension(element=inner):
+            return gives(inner, held)
+        case tree.Call(function=tree.Attribute(value=owner, name=name)) if root(owner) in held:
+            return gives(owner, held) and name in READS
+        case tree.Call(function=function, arguments=arguments):
+            return name_of(function) in CONTAINERS and any(gives(one.value, held) for one in arguments)
+        case tree.Sequence(items=parts) | tree.Either(parts=parts) | tree.Compute(parts=parts):
+            return any(gives(part, held) for part in parts)
+        case tree.Mapping(values=parts):
+            return any(gives(part, held) for part in parts)
+        case tree.Conditional(body=body, otherwise=otherwise):
+            return gives(body, held) or gives(otherwise, held)
+        case _:
+            return False
 
 
 def handed_on(value: tree.Expression) -> set[str]:

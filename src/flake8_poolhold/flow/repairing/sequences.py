@@ -28,7 +28,12 @@ def one_after_the_other(shared: Shared) -> Remedy:
     """Judge awaiting the branches in order."""
     call = _gather(shared)
     if call is None:
-        return Remedy(NAME, refused=f"the branches are not those of one awaited `gather`; {_BY_HAND}")
+        why = (
+            "the branches get the session from the function around them"
+            if shared.how == "gather"
+            else "the branches are not those of one awaited `gather`"
+        )
+        return Remedy(NAME, refused=f"{why}; {_BY_HAND}")
     plain = [one for one in call.arguments if not one.keyword]
     if reason := _refusal(call, plain, shared):
         return Remedy(NAME, refused=f"{reason}; {_BY_HAND}")
