@@ -1041,6 +1041,40 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL404",),
         ),
         case(
+            "a module's session that only the shutdown touches",
+            """
+            idle = sync_maker()
+            busy = sync_maker()  # error: PHL204
+
+            @app.on_event("shutdown")
+            def stop():
+                idle.close()
+                busy.close()
+
+            @app.get("/")
+            def read():
+                return busy.scalar(select(1))
+        """,
+            select=("PHL204",),
+        ),
+        case(
+            "a connection that goes with the session that is bound to it",
+            """
+            def session_of(tenant: str):
+                connection = engine_of(tenant).connect()
+                connection.execute(select(1))
+                return Session(bind=connection)
+
+            def engine_of(tenant: str):
+                return create_engine(tenant)
+
+            def touch(tenant: str):
+                connection = engine_of(tenant).connect()  # error: PHL401
+                connection.execute(select(1))
+        """,
+            select=("PHL401",),
+        ),
+        case(
             "a provider that falls back on nothing",
             """
             @contextmanager
@@ -1116,6 +1150,33 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                     await self.session.commit()
         """,
             select=("PHL404",),
+        ),
+        case(
+            "commands of a Flask application",
+            """
+            from flask import Flask
+
+            def register(flask: Flask):
+                @flask.cli.group()
+                def console():
+                    pass
+
+                @console.command(name="status")
+                def status():
+                    with create_engine(URL).connect() as connection:
+                        connection.execute(select(1))
+
+                @flask.cli.command("fill")
+                def fill():
+                    with create_engine(URL).connect() as connection:
+                        connection.execute(select(1))
+
+                @flask.get("/")
+                def read():
+                    with create_engine(URL).connect() as connection:  # error: PHL406
+                        connection.execute(select(1))
+        """,
+            select=("PHL406",),
         ),
         case(
             "an application that is launched",
