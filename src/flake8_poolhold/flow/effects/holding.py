@@ -8,6 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import blocking, cancelling, engines, loaded, queries, sharing, waits
+from flake8_poolhold.flow.model import versions
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import (
     CLOSED,
@@ -41,7 +42,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.knowledge.holders import Effect
+from flake8_poolhold.knowledge.holders import Effect, HolderClass
 
 _WRITING = frozenset({"add", "add_all", "delete", "delete_all", "merge", "merge_all", "flush"})
 _WRITING_BULK = frozenset({"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"})
@@ -157,6 +158,8 @@ def _table(table: Table, name: str, arguments: tuple[BoundArgument, ...]) -> Val
             return UNKNOWN
 
 
+_TEXTUAL = frozenset({"execute", "scalar", "scalars", "stream", "stream_scalars"})
+
 _PLAIN = frozenset(
     {"add", "add_all", "expunge", "expunge_all", "expire", "expire_all", "is_modified", "get_bind", "in_transaction"}
 )
@@ -195,6 +198,10 @@ def run(
     place = holder.place
     if effect is None:
         return UNKNOWN
+    if name in _TEXTUAL and _is_plain_text(frame, known, arguments):
+        frame.may_raise(state)
+        state.dead = True
+        return UNKNOWN
     if known.kind == "connection" and effect == "neutral" and name in _STATEMENTS | _DRIVER_STATEMENTS:
         effect = "acquires"  # whoever acquired it: a connection that runs a statement is checked out
     if name == "run_sync" and arguments:
@@ -220,6 +227,14 @@ def run(
     if name in ("query", "no_autoflush"):
         return QueryOf(holder) if name == "query" else UNKNOWN
     return Loaded(place, loaded.gives_entities(name))
+
+
+def _is_plain_text(frame: Frame, known: HolderClass, arguments: tuple[BoundArgument, ...]) -> bool:
+    """Whether a statement is a plain string, which SQLAlchemy 2 refuses before it asks for a connection."""
+    if not arguments or not isinstance(arguments[0].value, Literally) or not isinstance(arguments[0].value.value, str):
+        return False
+    version = versions.oldest(frame.analysis.project, frame.path, "sqlalchemy")
+    return known.names[0].startswith("sqlalchemy.") and version is not None and version >= (2, 0)
 
 
 def _apply(
