@@ -153,6 +153,7 @@ PARTLY = {
     "load_only": ((LOAD, "notes = db.scalars(select(Note).options(load_only(Note.id))).all()"),),
     "defer": ((LOAD, "notes = db.scalars(select(Note).options(defer(Note.body))).all()"),),
     "expire": ((BETWEEN, "        db.expire(notes[0])\n"),),
+    "rollback": ((BETWEEN, "        db.rollback()\n        db.scalar(select(Tag.id))\n"),),
     "load_only in a helper": (("# module", "def load(db):\n    return db.scalars(select(Note).options(load_only(Note.id))).all()"), (LOAD, "notes = load(db)")),
 }  # fmt: skip
 
@@ -187,9 +188,8 @@ LINES = """\
 
 
 def test_the_lines_stand_before_the_call_and_its_comment(tmp_path: Path) -> None:
-    text = SERVICE.replace(AFTER, "        note = 1\n").replace(
-        f"        {CALL}\n", f"        # a comment of the call\n        {CALL}\n"
-    )
+    commented = SERVICE.replace(BETWEEN, "        # a comment of the call\n")
+    text = commented.replace(AFTER, "        note = 1\n")
     after = written(tmp_path, text)
     assert LINES in after
     assert after.replace(LINES, "".join(LINES.splitlines(keepends=True)[-2:])) == text

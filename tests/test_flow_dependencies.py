@@ -303,12 +303,12 @@ async def f():
     """,
     ),
     case(
-        "a sessionmaker as a dependency",
+        "a sessionmaker as a dependency, which asks the client for `local_kw`",
         """
         @app.get("/1")
-        async def f(db: AsyncSession = Depends(maker)):
+        async def f(db=Depends(maker)):
             await db.execute(select(1))
-            await client.get("/")  # error: PHL101
+            await client.get("/")
     """,
         select=("PHL101",),
     ),

@@ -1041,6 +1041,97 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL404",),
         ),
         case(
+            "a module's session that only the shutdown touches",
+            """
+            idle = sync_maker()
+            busy = sync_maker()  # error: PHL204
+
+            @app.on_event("shutdown")
+            def stop():
+                idle.close()
+                busy.close()
+
+            @app.get("/")
+            def read():
+                return busy.scalar(select(1))
+        """,
+            select=("PHL204",),
+        ),
+        case(
+            "a connection that goes with the session that is bound to it",
+            """
+            def session_of(tenant: str):
+                connection = engine_of(tenant).connect()
+                connection.execute(select(1))
+                return Session(bind=connection)
+
+            def engine_of(tenant: str):
+                return create_engine(tenant)
+
+            def touch(tenant: str):
+                connection = engine_of(tenant).connect()  # error: PHL401
+                connection.execute(select(1))
+        """,
+            select=("PHL401",),
+        ),
+        case(
+            "a provider that falls back on nothing",
+            """
+            @contextmanager
+            def scope():
+                db = sync_maker()
+                try:
+                    yield db
+                    db.commit()
+                except Exception:
+                    db.rollback()
+                    raise
+                finally:
+                    db.close()
+
+            def safely():
+                try:
+                    with scope() as db:
+                        yield db
+                except Exception:
+                    print("no database")
+                    yield None
+
+            def carelessly():
+                try:
+                    db = sync_maker()
+                    yield db  # error: PHL402
+                except ValueError:
+                    yield None
+                db.close()
+        """,
+            select=("PHL402",),
+        ),
+        case(
+            "tasks of a loop over coroutines, each of another kind",
+            """
+            async def look(db: AsyncSession):
+                await db.execute(select(1))
+
+            async def wait():
+                await asyncio.sleep(1)
+
+            class Monitor:
+                def __init__(self):
+                    self.db = maker()
+
+                async def run(self):
+                    jobs = [look(self.db), wait()]
+                    for job in jobs:
+                        asyncio.create_task(job)
+
+                async def run_often(self, many: list[int]):
+                    for _ in many:
+                        asyncio.create_task(look(self.db))  # error: PHL203
+        """,
+            select=("PHL203",),
+        ),
+        case(
             "an async session in a function that cannot await",
             """
             class Repository:
@@ -1059,6 +1150,33 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                     await self.session.commit()
         """,
             select=("PHL404",),
+        ),
+        case(
+            "commands of a Flask application",
+            """
+            from flask import Flask
+
+            def register(flask: Flask):
+                @flask.cli.group()
+                def console():
+                    pass
+
+                @console.command(name="status")
+                def status():
+                    with create_engine(URL).connect() as connection:
+                        connection.execute(select(1))
+
+                @flask.cli.command("fill")
+                def fill():
+                    with create_engine(URL).connect() as connection:
+                        connection.execute(select(1))
+
+                @flask.get("/")
+                def read():
+                    with create_engine(URL).connect() as connection:  # error: PHL406
+                        connection.execute(select(1))
+        """,
+            select=("PHL406",),
         ),
         case(
             "an application that is launched",
@@ -1130,7 +1248,11 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             async def answer(db: Session, beside: AsyncSession):
                 asyncio.create_task(save(db))
                 asyncio.create_task(save_or_fail(db))  # error: PHL202
-                asyncio.create_task(save_async(beside))  # error: PHL202
+                asyncio.create_task(save_async(beside))
+
+            @app.post("/")
+            async def handler(db: AsyncSession = Depends(get_db)):
+                asyncio.create_task(save_async(db))  # error: PHL202
         """,
             select=("PHL202",),
         ),
@@ -1162,7 +1284,7 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
 
                     async def save():
                         async with self._session() as db:
-                            await db.commit()
+                            await db.execute(select(1))
 
                     if self._shares():
                         await save()
@@ -1175,7 +1297,7 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
 
                     async def save():
                         async with self._session() as db:
-                            await db.commit()
+                            await db.execute(select(1))
 
                     asyncio.create_task(save())  # error: PHL202
         """,

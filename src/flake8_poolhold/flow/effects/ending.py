@@ -64,7 +64,7 @@ def _runs_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_start: 
         return False
     if "<locals>" in info.name:
         outer = _outermost(analysis, info)
-        return (
+        return _is_command_of_group(analysis, outer, info.node) or (
             _nested_runs_with(analysis, outer, info.node, at_start=at_start)
             and not _goes_on(outer.node)
             and _runs_once(analysis, outer, depth - 1, at_start=at_start)
@@ -105,6 +105,23 @@ def _is_called_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_st
             if not _runs_once(analysis, caller, depth - 1, at_start=at_start):
                 return False
     return found
+
+
+def _is_command_of_group(analysis: Analysis, outer: FunctionInfo, node: tree.Function) -> bool:
+    """Whether a function inside another is a command of a group that is one there, too."""
+    groups = {
+        decorator.function.value.id
+        for decorator in node.decorators
+        if isinstance(decorator, tree.Call)
+        and isinstance(decorator.function, tree.Attribute)
+        and decorator.function.name in _COMMANDS
+        and isinstance(decorator.function.value, tree.Name)
+    }
+    return any(
+        part.name in groups and _is_command(analysis, outer.path, part, _DEEPEST)
+        for part in walk(outer.node.body)
+        if isinstance(part, tree.Function)
+    )
 
 
 def _outermost(analysis: Analysis, info: FunctionInfo) -> FunctionInfo:
@@ -149,6 +166,8 @@ def _is_command(analysis: Analysis, path: str, node: tree.Function | tree.Class,
         target = decorator.function if isinstance(decorator, tree.Call) else decorator
         if not isinstance(target, tree.Attribute) or target.name not in _COMMANDS or not depth:
             continue
+        if isinstance(target.value, tree.Attribute) and target.value.name == "cli":
+            return True  # of a Flask application, whoever made that
         match expressions.evaluate(names.module_frame(analysis, path), State(), target.value):
             case Library(path=library) if f"{library}.".startswith(_COMMAND_LINES):
                 return True

@@ -153,10 +153,13 @@ def _add(frame: Frame, state: State, started: Started, place: Place, carrier: st
 
 
 def _is_alone(frame: Frame, place: Place, kind: Into, owner: Owner, *, early: bool | None) -> bool:
-    """Whether nobody else uses a holder while work does: it is closed by then, or sync and the work one of the loop's.
+    """Whether nobody else is seen to use a holder while work does: it is closed by then, or sync and the work one of
+    the loop's, or a caller's, of whom nothing is known.
 
     Such work does no harm when it gives back what it checks out.
     """
+    if owner == "caller":
+        return True
     if kind in ("background", "stream"):
         return owner == "request" and bool(early)
     known = frame.known.get(place)

@@ -27,7 +27,8 @@ def leaks(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
 def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     entered = summaries.summary(analysis, summaries.general(info.id, "enter"))
     given = [option for option in options(entered.returns) if isinstance(option, Holder)]
-    first = next((node for node in walk(info.node.body) if isinstance(node, tree.Yield)), None)
+    yields = [node for node in walk(info.node.body) if isinstance(node, tree.Yield)]
+    first = min(yields, key=lambda node: node.span, default=None)
     if not given or first is None or entered.normal is None or _is_handed_on(info):
         return None
     if first.delegates:

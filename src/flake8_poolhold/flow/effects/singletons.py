@@ -15,6 +15,9 @@ from flake8_poolhold.flow.model.values import Holder, Instance, Router, Value, h
 from flake8_poolhold.flow.naming import names
 
 _HOLDING = (Holder, Instance)
+_ENDS = ("close", "aclose", "remove", "dispose", "close_all")
+"""What a shutdown does with the session of a module, which shares it with nobody."""
+
 _SERVICES = (b"FastAPI(", b"APIRouter(", b"Flask(", b"Starlette(")
 """What a module makes that is run by a server, without any other module importing it."""
 
@@ -138,7 +141,10 @@ def _made_by_constructor(analysis: Analysis, cls: str) -> str:
 def _used_by_functions(analysis: Analysis, path: str, name: str) -> bool:
     """Whether functions of a service use the variable; a script's own session is its business."""
     uses = analysis.project.index(path).names.get(name, ())
-    is_used = any(around is not None and isinstance(node, tree.Name) for around, node in uses)
+    closed = {id(called.value) for method in _ENDS for called in _methods_called(analysis, path, method)}
+    is_used = any(
+        around is not None and isinstance(node, tree.Name) and id(node) not in closed for around, node in uses
+    )
     if is_used and any(word in analysis.project.bytes_of(path) for word in _SERVICES):
         return True
     stem = path.removesuffix("/__init__.py").rpartition("/")[2].removesuffix(".py")
@@ -148,6 +154,13 @@ def _used_by_functions(analysis: Analysis, path: str, name: str) -> bool:
         other != path and imported.search(analysis.project.bytes_of(other))
         for other in analysis.project.naming(wanted, name if not is_used else stem)
     )
+
+
+def _methods_called(analysis: Analysis, path: str, method: str) -> Iterator[tree.Attribute]:
+    """`x.method` of each call of a method of this name in a file."""
+    for _, call in analysis.project.index(path).calls.get(method, ()):
+        if isinstance(call.function, tree.Attribute):
+            yield call.function
 
 
 def _module_function(path: str, span: tree.Span) -> FunctionInfo:

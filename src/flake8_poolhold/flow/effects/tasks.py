@@ -38,7 +38,7 @@ def start(frame: Frame, state: State, value: Value, span: tree.Span, kind: Into,
         return
     mark = f"{_RUNNING}{span[0]}:{span[1]}"
     beside = [frame.started[one] for one in _running(state) if one in frame.started]
-    again = mark in state.env
+    again = mark in state.env and len(options(value)) == 1  # of several coroutines each is started once
     for option in options(value):
         if not isinstance(option, Suspended | Library | FunctionOf):
             continue

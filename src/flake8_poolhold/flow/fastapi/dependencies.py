@@ -21,6 +21,7 @@ from flake8_poolhold.flow.model.values import (
     BoundArgument,
     ClassOf,
     Depends,
+    Factory,
     FunctionOf,
     Holder,
     Instance,
@@ -308,8 +309,8 @@ class Solver:
             case Instance(cls=cls):
                 method = names.method(analysis, cls, "__call__")
                 value = self._run(FunctionOf(method.id, target), span) if method is not None else UNKNOWN
-            case Library() | Method() | ModuleOf():
-                value = UNKNOWN
+            case Library() | Method() | ModuleOf() | Factory():
+                value = UNKNOWN  # a sessionmaker's `**local_kw` is a field of the request: without it the answer is 422
             case _:
                 value = calls.call(frame, state, target, (), span)
         state.dead = False

@@ -12,6 +12,7 @@ from flake8_poolhold.flow.interpreting import applying, calls, expressions
 from flake8_poolhold.flow.model.frames import Analysis, Frame
 from flake8_poolhold.flow.model.states import UNTOUCHED, State, merge
 from flake8_poolhold.flow.model.values import (
+    NONE,
     UNKNOWN,
     BoundArgument,
     Choice,
@@ -397,12 +398,14 @@ def yield_value(frame: Frame, state: State, value: Value, span: tree.Span) -> No
             frame.yields.append(value)
             state.dead = True
         case "exit":
+            again = not frame.muted
             if frame.muted:  # what happened before the first yield belongs to entering
                 frame.muted = False
                 frame.raised = None
                 frame.returned_at.clear()
                 frame.handlers = [None for _ in frame.handlers]
-            state.holders = {place: UNTOUCHED for place in state.holders if place.origin.how == "new"}
+            if not again or value != NONE:  # `yield None` in a handler gives nothing that the consumer could use
+                state.holders = {place: UNTOUCHED for place in state.holders if place.origin.how == "new"}
             frame.may_raise(state)
             frame.is_thrown_at(state)
         case "call":

@@ -24,6 +24,8 @@ def made(frame: Frame, state: State, path: str, arguments: Arguments, span: tree
         bound = any(isinstance(v, Holder) and known.classes[v.kind].kind == "connection" for v in _binds(arguments))
         for bind in _binds(arguments):
             engines.connects(frame, bind)
+            if bound and isinstance(bind, Holder):
+                frame.escaped.add(bind.place)  # `session.bind.close()` closes it
             engines.opened(frame, holding.made_at(frame, span), bind)
         keeps = keyword(arguments, "expire_on_commit")
         return holding.made(

@@ -217,13 +217,26 @@ def _may_load_lazily(analysis: Analysis, hold: Hold, around: Surroundings, is_as
 
 
 def _is_partly_loaded(analysis: Analysis, hold: Hold, around: Surroundings) -> bool:
-    """Whether the function, or one that it calls, loads objects without all of their columns, or expires some."""
+    """Whether the function, or one that it calls, loads objects without all of their columns, or expires some.
+
+    A rollback expires under every setting.
+    """
+    if any(_rolls_back(statement) for level in around.levels for statement in level.before):
+        return True
     if not any(analysis.project.naming(f"{name}(", name) for name in _PARTLY):
         return False
     nodes = list(around.earlier())
     for found in lazies.met(analysis, hold.function).values():
         nodes += [node for callee in found for node in walk(callee.node.body)]
     return any(isinstance(node, tree.Call) and name_of(node.function) in _PARTLY for node in nodes)
+
+
+def _rolls_back(statement: tree.Statement) -> bool:
+    match statement:
+        case tree.Evaluate(value=tree.Call(function=function)):
+            return name_of(function) == "rollback"
+        case _:
+            return False
 
 
 def _whole(parts: list[tree.Node], loaded: frozenset[str]) -> list[tree.Name]:
