@@ -259,6 +259,8 @@ class Analysis:
         self.tested: dict[str, frozenset[str]] = {}
         self.kinds: Memo[Place, str] = Memo(self.tracker)
         """The kinds of the holders that any function has used."""
+        self.assigning: dict[str, list[tuple[str, frozenset[str], bool]]] = {}
+        """By class: its methods, the fields that they assign, and whether they call the constructor above."""
         self.captures: dict[str, frozenset[str]] = {}
         self.awaited_calls: dict[str, frozenset[tree.Span]] = {}
         self.untyped: Memo[tuple[str, str], str] = Memo(self.tracker)

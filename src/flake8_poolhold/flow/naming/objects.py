@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -264,7 +264,8 @@ def _declared_field(analysis: Analysis, cls: str, name: str) -> Value:
                 if binding.value is not None and (binding.annotation is None or isinstance(values[-1], Unknown)):
                     values.append(expressions.evaluate(frame, State(), binding.value))
         values += [
-            calls.field_after(analysis, info, method_name, name) for method_name in _assigning_methods(info, name)
+            calls.field_after(analysis, info, method_name, name)
+            for method_name in _assigning_methods(analysis, info, name)
         ]
         value = join(values)
         if not isinstance(value, Unknown) and not isinstance(value, Literally):
@@ -283,23 +284,48 @@ def _makes_itself(analysis: Analysis, cls: str, name: str) -> bool:
     found = [
         holder
         for key in names.mro(analysis, cls)[0]
-        for method in _assigning_methods(analysis.classes[key], name)
+        for method in _assigning_methods(analysis, analysis.classes[key], name)
         for holder in holders_in(calls.field_after(analysis, analysis.classes[key], method, name))
     ]
     return bool(found) and all(is_made(holder.place) for holder in found)
 
 
-def _assigning_methods(info: ClassInfo, name: str) -> list[str]:
+def _assigning_methods(analysis: Analysis, info: ClassInfo, name: str) -> list[str]:
     """Methods of the class that assign `self.name`, or may do so through `super().__init__()`; `__init__` first."""
-    found = []
-    for bindings in info.scope.names.values():
-        method = bindings[-1]
-        if not isinstance(method, tree.Function) or not method.parameters:
-            continue
-        receiver = method.parameters[0].name
-        if any(_assigns(statement, receiver, name) for statement in statements(method.body)) or _builds_on(method):
-            found.append(method.name)
+    known = analysis.assigning.get(info.key)
+    if known is None:
+        known = analysis.assigning[info.key] = [
+            (method.name, frozenset(_assigned(method)), _builds_on(method))
+            for method in (bindings[-1] for bindings in info.scope.names.values())
+            if isinstance(method, tree.Function) and method.parameters
+        ]
+    found = [method for method, fields, builds_on in known if builds_on or name in fields]
     return sorted(found, key=lambda method_name: method_name != "__init__")
+
+
+def _assigned(method: tree.Function) -> Iterator[str]:
+    """The fields of its receiver that a method assigns."""
+    receiver = method.parameters[0].name
+    for statement in statements(method.body):
+        match statement:
+            case tree.Assign(targets=targets, value=value, annotation=annotation):
+                if value is not None or annotation is not None:
+                    yield from _fields(targets, receiver)
+            case tree.With(items=items):
+                yield from _fields([item.target for item in items if item.target is not None], receiver)
+            case _:
+                pass
+
+
+def _fields(targets: list[tree.Expression], receiver: str) -> Iterator[str]:
+    for target in targets:
+        match target:
+            case tree.Attribute(value=tree.Name(id=owner), name=name) if owner == receiver:
+                yield name
+            case tree.Sequence(items=items):
+                yield from _fields(items, receiver)
+            case _:
+                pass
 
 
 def _builds_on(method: tree.Function) -> bool:
@@ -313,28 +339,6 @@ def _builds_on(method: tree.Function) -> bool:
             case _:
                 pass
     return False
-
-
-def _assigns(statement: tree.Statement, receiver: str, name: str) -> bool:
-    match statement:
-        case tree.Assign(targets=targets, value=value, annotation=annotation):
-            if value is None and annotation is None:
-                return False
-            return any(_is_field(target, receiver, name) for target in targets)
-        case tree.With(items=items):
-            return any(item.target is not None and _is_field(item.target, receiver, name) for item in items)
-        case _:
-            return False
-
-
-def _is_field(target: tree.Expression, receiver: str, name: str) -> bool:
-    match target:
-        case tree.Attribute(value=tree.Name(id=owner), name=attribute_name):
-            return owner == receiver and attribute_name == name
-        case tree.Sequence(items=items):
-            return any(_is_field(item, receiver, name) for item in items)
-        case _:
-            return False
 
 
 def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Value, span: tree.Span) -> None:
