@@ -418,7 +418,9 @@ def _items(frame: Frame, state: State, node: tree.With, index: int) -> State | N
     if not suppresses:
         frame.may_raise(state)
     guards, frame.guards = frame.guards, frame.guards + fanout.is_limiter(manager)
+    frame.suppressing += suppresses
     after = _items(frame, state, node, index + 1)
+    frame.suppressing -= suppresses
     frame.guards = guards
     if suppresses:
         after = _suppressed(exits, after, item.value)

@@ -310,6 +310,8 @@ class Frame:
     """How many `finally` blocks are run."""
     handling = 0
     """How many handlers of exceptions are around."""
+    suppressing = 0
+    """How many blocks are around that swallow exceptions, and in which code likes to clean up."""
     thrown = 0
     """Whether a generator that is thrown away cleans up here."""
     calling = ""
@@ -390,7 +392,8 @@ class Frame:
 
     def may_raise(self, state: State) -> None:
         """An exception may leave here: its handler starts in any of these states."""
-        gives_back = (self.cleaning or self.handling) and self.calling in _GIVES_BACK
+        gives_back = (self.cleaning or self.handling or self.suppressing) and self.calling in _GIVES_BACK
+        gives_back = gives_back or (self.suppressing and self.calling == "commit")
         if self.interrupted is None and not gives_back:
             self.goes_on(state)
 
