@@ -1152,6 +1152,40 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL404",),
         ),
         case(
+            "engines that go on in an object with a session on them",
+            """
+            class Parser:
+                def __init__(self, db: AsyncSession):
+                    self.db = db
+
+                async def parse(self):
+                    await self.db.execute(select(1))
+
+            class Job:
+                def __init__(self):
+                    self.parser = None
+
+                async def run(self):
+                    if self.parser is None:
+                        engine = create_async_engine(URL)
+                        self.parser = Parser(async_sessionmaker(engine)())
+                    await self.parser.parse()
+
+                async def run_anew(self):
+                    engine = create_async_engine(URL)  # error: PHL406
+                    db = async_sessionmaker(engine)()
+                    await Parser(db).parse()
+                    await db.close()
+
+            async def make():
+                engine = create_async_engine(URL)
+                parser = Parser(async_sessionmaker(engine)())
+                await parser.parse()
+                return parser
+        """,
+            select=("PHL406",),
+        ),
+        case(
             "commands of a Flask application",
             """
             from flask import Flask

@@ -117,9 +117,26 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     alive = set(_sites(returns)) | fields | frame.kept_engines
     for yielded in frame.yields:
         alive |= set(_sites(yielded))
+    for place in _kept_holders(state, (returns, *frame.yields)):
+        alive |= frame.opened_on.get(place, _NO_SITES)
     for span, sites in frame.engines.values():
         if sites & frame.connecting and not sites & alive and ending.repeats(frame.analysis, frame.function):
             frame.analysis.events.engines.append(PoolPerCall(frame.function, span))
+
+
+def _kept_holders(state: State, given: tuple[Value, ...]) -> Iterator[Place]:
+    """The holders in objects that outlive the function: in what it gives, and in what it puts into older objects."""
+    older = [value for owner, fields in state.heap.items() if owner.origin.how != "new" for value in fields.values()]
+    for value in (*given, *older):
+        yield from _holders_inside(state, value)
+
+
+def _holders_inside(state: State, value: Value, depth: int = 4) -> Iterator[Place]:
+    for option in options(value):
+        if isinstance(option, Instance) and depth:
+            for held in state.heap.get(option.place, {}).values():
+                yield from (one.place for one in holders_in(held))
+                yield from _holders_inside(state, held, depth - 1)
 
 
 def _is_cached(node: tree.Function) -> bool:
