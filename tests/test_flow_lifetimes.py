@@ -78,6 +78,26 @@ def test_the_version_says_what_a_response_body_finds(tmp_path: Path, version: st
     assert {code for _, _, code in found(tmp_path, STREAM, ALL)} == codes
 
 
+BRANCHES = """
+async def both(db: AsyncSession):
+    {before}
+    await asyncio.gather(db.execute(select(1)), db.execute(select(2)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ("pass", "unless its connection is out already, the second is refused"),
+        ("await db.commit()", "the second is refused while the first connects, which a warm pool hides from tests"),
+        ("await db.execute(select(3))", "reads wait for each other"),
+    ],
+)
+def test_what_branches_find_hangs_on_what_the_session_holds(tmp_path: Path, before: str, words: str) -> None:
+    (finding,) = check(tmp_path, BRANCHES.format(before=before), ALL).findings
+    assert words in finding.message
+
+
 PLAIN = """
 async def probe():
     db = maker()

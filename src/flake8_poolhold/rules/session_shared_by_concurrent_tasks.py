@@ -98,4 +98,6 @@ def _outcome(shared: Shared) -> str:
         return "one ends the transaction under the other, and asyncpg gives the connection back poisoned"
     if shared.held:
         return "reads wait for each other, two flushes fail"
+    if shared.held is None:
+        return "unless its connection is out already, the second is refused while the first connects"
     return "the second is refused while the first connects, which a warm pool hides from tests"

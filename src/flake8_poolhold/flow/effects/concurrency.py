@@ -12,7 +12,7 @@ from flake8_poolhold.flow.effects import uses, waits
 from flake8_poolhold.flow.interpreting import summaries
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Shared, Started
-from flake8_poolhold.flow.model.states import HELD, State
+from flake8_poolhold.flow.model.states import GIVEN, HELD, State
 from flake8_poolhold.flow.model.values import (
     BoundArgument,
     Choice,
@@ -165,7 +165,8 @@ def _report(
     inside = _inside(frame, state, place, values)
     if inside is not None:
         function, span = inside
-    held = state.holder(place).kinds == {HELD}
+    kinds = state.holder(place).kinds
+    held = None if GIVEN in kinds else kinds == {HELD}
     frame.analysis.events.shared.append(
         Shared(function, span, name, place, _kind(frame, place), how, names, held, ends, beside.users, beside.waits)
     )

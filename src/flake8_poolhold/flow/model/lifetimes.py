@@ -60,9 +60,9 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     """A holder that several branches, which run at once, use.
 
     `how` starts them (`gather`, `TaskGroup`, `create_task`); `branches` are their names, one alone if it runs many
-    times; `held`: its connection is checked out by then; `ends`: a branch commits, rolls back or closes; `users`:
-    how many branches of one call use it, 0 if they are not those of one; `waits`: a branch waits for more than its
-    database; `steps`: where the branches get it, when that is not where they are started.
+    times; `held`: its connection is checked out by then, `None` if only the callers know; `ends`: a branch commits,
+    rolls back or closes; `users`: how many branches of one call use it, 0 if they are not those of one; `waits`: a
+    branch waits for more than its database; `steps`: where the branches get it, when that is not where they are started.
     """
 
     function: FunctionInfo
@@ -72,7 +72,7 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     kind: str
     how: str
     branches: tuple[str, ...]
-    held: bool
+    held: bool | None
     ends: bool
     users: int = 0
     waits: bool = False
