@@ -62,7 +62,7 @@ class Shared(msgspec.Struct, frozen=True, eq=False):
     `how` starts them (`gather`, `TaskGroup`, `create_task`); `branches` are their names, one alone if it runs many
     times; `held`: its connection is checked out by then, `None` if only the callers know; `ends`: a branch commits,
     rolls back or closes; `users`: how many branches of one call use it, 0 if they are not those of one; `waits`: a
-    branch waits for more than its database; `steps`: where the branches get it, when that is not where they are started.
+    branch waits for more than its database; `steps`: where the branches get it, if not where they are started.
     """
 
     function: FunctionInfo
