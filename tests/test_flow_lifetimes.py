@@ -996,6 +996,26 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL403",),
         ),
         case(
+            "connections in a list that is emptied at the end",
+            """
+            async def warm(size: int):
+                held = []
+                try:
+                    for _ in range(size):
+                        connection = await engine.connect()
+                        held.append(connection)
+                finally:
+                    for connection in held:
+                        await connection.close()
+
+            async def warm_one(size: int):
+                for _ in range(size):
+                    connection = await engine.connect()  # error: PHL401
+                    await connection.execute(select(1))
+        """,
+            select=("PHL401",),
+        ),
+        case(
             "closes behind what raises nothing",
             """
             import contextlib

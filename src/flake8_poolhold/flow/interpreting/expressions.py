@@ -171,6 +171,7 @@ def _mutate(frame: Frame, state: State, function: tree.Attribute, arguments: lis
         return
     held = tuple(dict.fromkeys(item for one in options(owner) if isinstance(one, Series) for item in one.items))
     added = arguments[-1].value
+    frame.escaped.update(option.place for option in options(added) if isinstance(option, Holder))  # closed in a loop
     items = added.items if function.name == "extend" and isinstance(added, Series) else (added,)
     merged = held + tuple(item for item in items if item not in held)
     few = is_few(owner) and not frame.in_loop
