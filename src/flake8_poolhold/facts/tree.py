@@ -395,6 +395,11 @@ _CHILDREN: _Children = {kind: _children(kind) for kind in Node.__subclasses__()}
 _OWN: _Children = _CHILDREN | dict.fromkeys((Function, Class, Lambda))
 
 
+def undressed(decorator: Expression) -> Expression:
+    """What a decorator names: `app.get` of `@app.get("/")`, and of `@app.get`."""
+    return decorator.function if isinstance(decorator, Call) else decorator
+
+
 def walk(root: object, but: Container[int] = ()) -> Iterator[Node]:
     """All nodes below `root`, in no particular order, but those whose `id()` is in `but` and what is below them."""
     return _walk(root, but, _CHILDREN)

@@ -59,8 +59,7 @@ it; it is safe only where nothing of it is kept anywhere else.
 `commit-before` inserts a commit before the wait, or before the `try` that begins with it. It is safe where all of
 this is proved: the session was made with `expire_on_commit=False`, or it is the function's own and nothing that it
 has loaded is read from the wait on, nor kept anywhere else; nothing is pending, flushed or changed on any path, nor
-by code that was not understood (an attribute that gets the value which a session of its own has just stored in its
-row, and committed, is no change); the session is not inside `begin()` or a savepoint and not bound to a connection; the
+by code that was not understood; the session is not inside `begin()` or a savepoint and not bound to a connection; the
 wait is not in an `except` or `finally`; nothing lazy is read in the waiting statement; nobody in the project listens
 to commits, unless to work off a queue in `session.info`; every caller is known, and leaves a session that it gives in
 such a state; a handler that is registered several times has the same dependencies each time. A session of another

@@ -19,6 +19,7 @@ _COROUTINES = frozenset(
 
 
 _ENDINGS = frozenset({"aclose", "close", "dispose", "release", "remove", "rollback"})
+"""What code that cannot await likes to call when it cleans up."""
 
 
 def dropped(frame: Frame, state: State, node: tree.Expression, value: Value) -> None:

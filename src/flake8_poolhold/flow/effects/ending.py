@@ -22,7 +22,6 @@ _COMMAND_LINES = (
     "cloup.",
     "cappa.",
     "flask.cli.",
-    "flask.Flask().cli",
 )
 _APPLICATIONS = ("traitlets.config.",)
 _STARTS = frozenset({"initialize", "start"})
@@ -163,7 +162,7 @@ def _given_to_workers(index: Index, name: str) -> int:
 
 def _is_command(analysis: Analysis, path: str, node: tree.Function | tree.Class, depth: int) -> bool:
     for decorator in node.decorators:
-        target = decorator.function if isinstance(decorator, tree.Call) else decorator
+        target = tree.undressed(decorator)
         if not isinstance(target, tree.Attribute) or target.name not in _COMMANDS or not depth:
             continue
         if isinstance(target.value, tree.Attribute) and target.value.name == "cli":

@@ -141,7 +141,7 @@ def _holders_inside(state: State, value: Value, depth: int = 4) -> Iterator[Plac
 
 def _is_cached(node: tree.Function) -> bool:
     for decorator in node.decorators:
-        target = decorator.function if isinstance(decorator, tree.Call) else decorator
+        target = tree.undressed(decorator)
         name = target.id if isinstance(target, tree.Name) else target.name if isinstance(target, tree.Attribute) else ""
         if name in _CACHES or name.endswith("cache"):
             return True

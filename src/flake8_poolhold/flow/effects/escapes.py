@@ -60,8 +60,9 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
             if place in seen or closes or is_idle:
                 continue
             seen.add(place)
-            left = {place: use.leaves for place, use in used.items()}
-            started = Started(argument.value, span, "background", frozenset(used), frozenset(), into, left=left)
+            started = Started(
+                argument.value, span, "background", frozenset(used), frozenset(), into, left=uses.left(used)
+            )
             _add(frame, state, started, place, carrier, run)
 
 
@@ -110,8 +111,7 @@ def stream(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], spa
             for place in sorted(used, key=str):
                 if place in frame.providers and not used[place].closes:
                     into = task_name(frame, option)
-                    left = {place: use.leaves for place, use in used.items()}
-                    body = Started(option, span, "stream", frozenset(used), frozenset(), into, left=left)
+                    body = Started(option, span, "stream", frozenset(used), frozenset(), into, left=uses.left(used))
                     _add(frame, state, body, place, "", option)
 
 

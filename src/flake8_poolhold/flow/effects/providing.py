@@ -52,7 +52,7 @@ def _is_resumed(analysis: Analysis, info: FunctionInfo) -> bool:
     """Whether a container sends what went wrong to the provider, as dishka does, and throws nothing at its `yield`."""
     frame = names.module_frame(analysis, info.path)
     for decorator in info.node.decorators:
-        target = decorator.function if isinstance(decorator, tree.Call) else decorator
+        target = tree.undressed(decorator)
         if names.library_name(expressions.evaluate(frame, State(), target)).startswith("dishka."):
             return True
     return False

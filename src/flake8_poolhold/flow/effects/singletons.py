@@ -140,8 +140,10 @@ def _made_by_constructor(analysis: Analysis, cls: str) -> str:
 
 def _used_by_functions(analysis: Analysis, path: str, name: str) -> bool:
     """Whether functions of a service use the variable; a script's own session is its business."""
-    uses = analysis.project.index(path).names.get(name, ())
-    closed = {id(called.value) for method in _ENDS for called in _methods_called(analysis, path, method)}
+    index = analysis.project.index(path)
+    uses = index.names.get(name, ())
+    ends = [call.function for method in _ENDS for _, call in index.calls.get(method, ())]
+    closed = {id(called.value) for called in ends if isinstance(called, tree.Attribute)}
     is_used = any(
         around is not None and isinstance(node, tree.Name) and id(node) not in closed for around, node in uses
     )
@@ -154,13 +156,6 @@ def _used_by_functions(analysis: Analysis, path: str, name: str) -> bool:
         other != path and imported.search(analysis.project.bytes_of(other))
         for other in analysis.project.naming(wanted, name if not is_used else stem)
     )
-
-
-def _methods_called(analysis: Analysis, path: str, method: str) -> Iterator[tree.Attribute]:
-    """`x.method` of each call of a method of this name in a file."""
-    for _, call in analysis.project.index(path).calls.get(method, ()):
-        if isinstance(call.function, tree.Attribute):
-            yield call.function
 
 
 def _module_function(path: str, span: tree.Span) -> FunctionInfo:

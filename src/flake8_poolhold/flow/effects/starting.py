@@ -19,7 +19,7 @@ _WORDS = ("add_event_handler", "register_listener", "lifespan", "startup", "shut
 def is_decorated(node: tree.Function) -> bool:
     """Whether a decorator says that a server runs the function when it starts or stops."""
     for decorator in node.decorators:
-        target = decorator.function if isinstance(decorator, tree.Call) else decorator
+        target = tree.undressed(decorator)
         if isinstance(target, tree.Attribute) and target.name in _DECORATORS:
             return True
     return False

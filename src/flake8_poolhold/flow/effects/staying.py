@@ -35,7 +35,7 @@ def stays(
     refreshed = expired = 0
     keeps = _keeps(frame, state, name)
     for call in _calls(frame.function.node.body, handlers=False):
-        called = call.function.name if isinstance(call.function, tree.Attribute) else getattr(call.function, "id", "")
+        called = habits.name_of(call.function)
         if called in _EXPIRES or (called == "commit" and keeps is False):
             expired = max(expired, call.span[0])
         elif any(isinstance(one.value, tree.Name) and one.value.id == name for one in call.arguments):
@@ -94,14 +94,10 @@ def _loaded_with(node: tree.Function) -> set[str]:
     return {
         argument.value.name
         for call in _calls(node.body)
-        if isinstance(call.function, tree.Name | tree.Attribute) and _called(call.function) in _LOADS
+        if habits.name_of(call.function) in _LOADS
         for argument in call.arguments
         if isinstance(argument.value, tree.Attribute)
     }
-
-
-def _called(function: tree.Name | tree.Attribute) -> str:
-    return function.id if isinstance(function, tree.Name) else function.name
 
 
 def _reads_columns(frame: Frame, reader: FunctionInfo, name: str, loaded: set[str]) -> bool:

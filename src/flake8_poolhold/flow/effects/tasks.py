@@ -52,7 +52,7 @@ def start(frame: Frame, state: State, value: Value, span: tree.Span, kind: Into,
             raced=frozenset(place for place, use in used.items() if use.raced),
             into=into,
             instance=instances.in_task(frame, state, option, span, kind, into),
-            left={place: use.leaves for place, use in used.items()},
+            left=uses.left(used),
         )
         if kind == "task" and how:
             concurrency.beside(frame, state, started, beside, used, how, again=again)

@@ -69,6 +69,11 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
     return found
 
 
+def left(used: dict[Place, Use]) -> dict[Place, Leaves]:
+    """Where a call leaves which holders checked out."""
+    return {place: use.leaves for place, use in used.items()}
+
+
 def _is_parameters(frame: Frame, place: Place) -> bool:
     """Whether a holder came in through a parameter of the function, or is a field of what did."""
     return place.origin.how == "param" and frame.function is not None and place.origin.where == frame.function.id

@@ -47,7 +47,6 @@ _LOCKS = frozenset({"asyncio.Lock", "asyncio.locks.Lock", "anyio.Lock", "threadi
 _TASK_GROUPS = ("asyncio.TaskGroup", "anyio.create_task_group()", "anyio.abc.TaskGroup", "trio.open_nursery()")
 _MANAGERS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
 
-
 SUPPRESS = "contextlib.suppress()"
 """What swallows exceptions that leave its block."""
 
@@ -398,13 +397,13 @@ def yield_value(frame: Frame, state: State, value: Value, span: tree.Span) -> No
             frame.yields.append(value)
             state.dead = True
         case "exit":
-            again = not frame.muted
-            if frame.muted:  # what happened before the first yield belongs to entering
+            first = frame.muted
+            if first:  # what happened before the first yield belongs to entering
                 frame.muted = False
                 frame.raised = None
                 frame.returned_at.clear()
                 frame.handlers = [None for _ in frame.handlers]
-            if not again or value != NONE:  # `yield None` in a handler gives nothing that the consumer could use
+            if first or value != NONE:  # `yield None` in a handler gives nothing that the consumer could use
                 state.holders = {place: UNTOUCHED for place in state.holders if place.origin.how == "new"}
             frame.may_raise(state)
             frame.is_thrown_at(state)

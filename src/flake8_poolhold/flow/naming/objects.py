@@ -183,7 +183,7 @@ def decorator_names(frame: Frame, node: tree.Function) -> list[str]:
     """The dotted paths of a function's decorators, called or not."""
     found = []
     for decorator in node.decorators:
-        expression = decorator.function if isinstance(decorator, tree.Call) else decorator
+        expression = tree.undressed(decorator)
         if isinstance(expression, tree.Name | tree.Attribute):
             module = names.module_frame(frame.analysis, frame.path)
             found.append(names.library_name(expressions.evaluate(module, State(), expression)))
@@ -352,10 +352,6 @@ def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Va
             for option in options:
                 set_attribute(frame, state, option, name, value, span)
         case Loaded() | Unknown():
-            from flake8_poolhold.flow.effects import mirrors  # it knows queries, and they know objects
-
-            if isinstance(owner, Loaded) and mirrors.is_stored(frame, state, name, span):
-                return
             change(state, owner, frame.step(span, f"{name} is set", "note"))
         case _:
             return

@@ -174,7 +174,7 @@ def _field_default(body: Body, call: tree.Call) -> list[Setting]:
 
 def _decorated(body: Body, info: ClassInfo, node: tree.Function, wanted: tuple[str, ...]) -> bool:
     for decorator in node.decorators:
-        part = decorator.function if isinstance(decorator, tree.Call) else decorator
+        part = tree.undressed(decorator)
         last = part.id if isinstance(part, tree.Name) else part.name if isinstance(part, tree.Attribute) else ""
         if last in wanted:
             return True

@@ -94,7 +94,7 @@ def _repeated(analysis: Analysis, info: FunctionInfo) -> str:
     """Why a function runs more than once in one process, or beside the main loop; empty where nothing says so."""
     frame = names.module_frame(analysis, info.path)
     for decorator in info.node.decorators:
-        part = decorator.function if isinstance(decorator, tree.Call) else decorator
+        part = tree.undressed(decorator)
         value = expressions.evaluate(frame, State(), part)
         if isinstance(value, Library) and value.path.partition(".")[0] in _TASKS:
             return f"a task of {value.path.partition('.')[0]}"

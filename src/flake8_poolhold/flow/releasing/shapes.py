@@ -52,17 +52,14 @@ def holding(naming: Naming, function: tree.Function, around: Surroundings, sessi
     found = reader.variable(name)
     if found is None or any(_is_put_together(function, one) for one in reader.seen):
         return None
-    place = _place(around, binder(function, reader.seen[-1]))
+    place = _place(around, _binder(function, reader.seen[-1]))
     if place is None or found.shape not in ("one", "many", "values"):  # a result can be read once
         return None
     return Holding(found.model, found.shape, found.sure, found.flushes, found.repeats, tuple(reader.seen), *place)
 
 
 def model(naming: Naming, function: tree.Function, session: str, name: str) -> str:
-    """The mapped class of the objects in a variable, loaded or new; empty when it cannot be told.
-
-    Without a `session`, whatever is asked for objects is taken for one.
-    """
+    """The mapped class of the objects in a variable, loaded or new; empty when it cannot be told."""
     found = _Reader(naming, function, session).variable(name)
     if found is not None:
         return found.model
@@ -99,7 +96,7 @@ class _Reader:
         self.seen: list[str] = []
 
     def variable(self, name: str) -> _Found | None:
-        bound = binder(self._function, name)
+        bound = _binder(self._function, name)
         if bound is None or bound.value is None or name in self.seen:
             return None
         self.seen.append(name)
@@ -128,11 +125,11 @@ class _Reader:
                 return None
 
     def _asked(self, owner: tree.Expression, method: str, call: tree.Call) -> _Found | None:
-        if self._session and dotted(owner) == self._session:
+        if dotted(owner) == self._session:
             return self._loaded(method, call)
         found = self.read(owner)
         if found is None:
-            return self._loaded(method, call) if not self._session else None
+            return None
         sure = method in _SURE
         if found.shape == "query":
             if method in _ONE_OF_QUERY:
@@ -157,7 +154,7 @@ class _Reader:
             model = self._naming.model(asked) if len(call.arguments) == 1 else ""
             return _Found(model, "query") if model else None
         if isinstance(asked, tree.Name):
-            bound = binder(self._function, asked.id)
+            bound = _binder(self._function, asked.id)
             if bound is None or bound.value is None:
                 return None
             asked = bound.value
@@ -191,7 +188,7 @@ def _of_each(found: _Found, node: tree.Comprehension, element: tree.Expression, 
     )
 
 
-def binder(function: tree.Function, name: str) -> tree.Assign | None:
+def _binder(function: tree.Function, name: str) -> tree.Assign | None:
     """The plain assignment that alone binds a variable."""
     binders = [node for node in tree.own(function.body) if binds(node, name)]
     if any(one.name == name for one in function.parameters):

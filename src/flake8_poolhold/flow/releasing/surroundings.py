@@ -110,15 +110,14 @@ def _way(part: str, body: list[tree.Statement], at: tuple[int, int]) -> Iterator
         if not any(getattr(node, "span", ())[:2] == at for node in walk([statement])):
             continue
         yield Level(part, body[:index], statement, body[index + 1 :])
-        for inner_part, block in blocks(statement):
+        for inner_part, block in _blocks(statement):
             if any(getattr(node, "span", ())[:2] == at for node in walk(block)):
                 yield from _way(inner_part, block, at)
                 return
         return
 
 
-def blocks(statement: tree.Statement) -> list[_Block]:
-    """The blocks of a compound statement, each with the part of the statement that it is."""
+def _blocks(statement: tree.Statement) -> list[_Block]:
     match statement:
         case tree.If(arms=arms, otherwise=otherwise):
             return [*(("arm", body) for _, body in arms), ("arm", otherwise)]

@@ -68,7 +68,7 @@ def _kept_as(analysis: Analysis, function: FunctionInfo) -> set[str]:
     found: set[str] = set()
     route = dependencies.route_of(analysis, function) is not None or function.id in handlers.added(analysis)
     for decorator in function.node.decorators if not route else ():
-        maker = decorator.function if isinstance(decorator, tree.Call) else decorator
+        maker = tree.undressed(decorator)
         found |= {root(maker), name_of(maker)}
     paths = analysis.project.naming(name, name)
     for path in paths if len(paths) <= MOST_FILES else ():
