@@ -7,7 +7,8 @@ from typing import Any
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import awaiting, driving, fanout, gaps, instances, singletons, waits
-from flake8_poolhold.flow.interpreting import calls, closures, contexts, expressions
+from flake8_poolhold.flow.interpreting import calls, closures, conditions, contexts, exits, expressions
+from flake8_poolhold.flow.interpreting.exits import Exits
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State, merge, merge_all
 from flake8_poolhold.flow.model.values import (
@@ -26,8 +27,6 @@ from flake8_poolhold.flow.model.values import (
     placeholder,
 )
 from flake8_poolhold.flow.naming import names, objects, types
-
-_EVERYTHING = ("Exception", "BaseException")
 
 MOST_TURNS = 4
 """A loop is interpreted until its states repeat; the lattice of a holder is that high."""
@@ -148,19 +147,19 @@ def _if(frame: Frame, state: State, node: tree.If) -> State | None:
     for test, body in node.arms:
         if rest is None:
             break
-        truth = expressions.condition(frame, rest, test)
+        truth = conditions.condition(frame, rest, test)
         if rest.dead:
             rest = None
             break
         if truth is False:
-            expressions.narrow(frame, rest, test, False)
+            conditions.narrow(frame, rest, test, False)
             continue
         taken = rest if truth is True else rest.copy()
-        expressions.narrow(frame, taken, test, True)
+        conditions.narrow(frame, taken, test, True)
         if truth is True:
             rest = None
         else:
-            expressions.narrow(frame, rest, test, False)
+            conditions.narrow(frame, rest, test, False)
         after = merge(after, run(frame, taken, body))
     if rest is not None:
         after = merge(after, run(frame, rest, node.otherwise))
@@ -202,14 +201,14 @@ def _while(frame: Frame, state: State, node: tree.While) -> State | None:
         expressions.evaluate(frame, start, node.test)
         if start.dead:
             return None
-        expressions.narrow(frame, start, node.test, True)
+        conditions.narrow(frame, start, node.test, True)
         return run(frame, start, node.body)
 
     top, left = _turns(frame, state, turn, few=False)
     if forever or top is None:
         return left
     expressions.evaluate(frame, top, node.test)
-    expressions.narrow(frame, top, node.test, False)
+    conditions.narrow(frame, top, node.test, False)
     return merge(run(frame, top, node.otherwise), left)
 
 
@@ -279,69 +278,32 @@ def _runs(iterable: Value) -> bool:
             return False
 
 
-class _Exits:
-    """Where control leaves a block other than by falling off its end, collected to run a `finally` on each way out."""
-
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
-        self._outer = (frame.returned_at, frame.breaks, frame.continues)
-        frame.returned_at, frame.breaks, frame.continues = [], [], []
-        frame.handlers.append(None)
-
-    def swap_raised(self) -> State | None:
-        """The state in which exceptions left so far; collecting begins anew."""
-        raised, self._frame.handlers[-1] = self._frame.handlers[-1], None
-        return raised
-
-    def raise_again(self, raised: State) -> None:
-        """An exception leaves in this state."""
-        self._frame.handlers[-1] = raised
-
-    def close(self, final: Callable[[State], State | None]) -> None:
-        """Run `final` on every way out and hand the ways to the block around."""
-        frame = self._frame
-        ways = (frame.returned_at, frame.breaks, frame.continues)
-        raised = frame.handlers.pop()
-        frame.returned_at, frame.breaks, frame.continues = self._outer
-        for outer, states in zip(self._outer, ways, strict=True):
-            joined: State | None = None
-            for state in states:
-                joined = merge(joined, state)
-            after = final(joined) if joined is not None else None
-            if after is not None:
-                outer.append(after)
-        if raised is not None:
-            outside, frame.unwinding = frame.unwinding, True
-            after = final(raised)
-            frame.unwinding = outside
-            if after is not None:
-                frame.goes_on(after)
-
-
 def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
-    exits = _Exits(frame)
-    if not _only_closes(node.body):
+    around = Exits(frame)
+    if not exits.only_closes(node.body):
         frame.may_raise(state)
     after = run(frame, state, node.body)
-    caught = exits.swap_raised()
+    caught = around.swap_raised()
     after = run(frame, after, node.otherwise)
     everything = False
     for handler in node.handlers:
         if caught is None:
             break
-        if frame.is_cancelled and not _catches_cancellation(handler):
+        if frame.is_cancelled and not exits.catches_cancellation(handler):
             continue
         start = caught.copy()
         if handler.types is not None:
             expressions.evaluate(frame, start, handler.types)
         if handler.name is not None:
             start.env[handler.name] = UNKNOWN
-        frame.thrown += _is_generator_exit(handler)
+        frame.thrown += exits.is_generator_exit(handler)
         frame.handling += 1
         after = merge(after, run(frame, start, handler.body))
         frame.handling -= 1
-        frame.thrown -= _is_generator_exit(handler)
-        everything = everything or (_catches_cancellation(handler) if frame.is_cancelled else _catches_all(handler))
+        frame.thrown -= exits.is_generator_exit(handler)
+        everything = everything or (
+            exits.catches_cancellation(handler) if frame.is_cancelled else exits.catches_all(handler)
+        )
     if caught is not None and not everything:
         frame.goes_on(caught)
 
@@ -352,44 +314,10 @@ def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
         return after
 
     if not node.final:
-        exits.close(lambda start: start)
+        around.close(lambda start: start)
         return after
-    exits.close(final)
+    around.close(final)
     return final(after) if after is not None else None
-
-
-def _only_closes(body: list[tree.Statement]) -> bool:
-    """Whether a block does nothing but close: a close that raises has given the connection back all the same."""
-    match body:
-        case [tree.Evaluate(value=tree.Await(value=tree.Call() as call)) | tree.Evaluate(value=tree.Call() as call)]:
-            inner = [argument.value for argument in call.arguments if isinstance(argument.value, tree.Call)]
-            functions = [one.function for one in (call, *inner)]
-            return any(isinstance(one, tree.Attribute) and one.name in ("close", "aclose") for one in functions)
-        case _:
-            return False
-
-
-def _is_generator_exit(handler: tree.Handler) -> bool:
-    return isinstance(handler.types, tree.Name) and handler.types.id == "GeneratorExit"
-
-
-def _catches_cancellation(handler: tree.Handler) -> bool:
-    """Whether a handler gets a cancellation, which is no `Exception`."""
-    types = handler.types.items if isinstance(handler.types, tree.Sequence) else [handler.types]
-    caught = [one.id if isinstance(one, tree.Name) else getattr(one, "name", "") for one in types]
-    return handler.types is None or "BaseException" in caught or "CancelledError" in caught
-
-
-def _catches_all(handler: tree.Handler) -> bool:
-    match handler.types:
-        case None:
-            return True
-        case tree.Name(id=name):
-            return name in _EVERYTHING
-        case tree.Sequence(items=items):
-            return any(isinstance(item, tree.Name) and item.id in _EVERYTHING for item in items)
-        case _:
-            return False
 
 
 def _with(frame: Frame, state: State, node: tree.With) -> State | None:
@@ -413,7 +341,7 @@ def _items(frame: Frame, state: State, node: tree.With, index: int) -> State | N
         value, leave = contexts.enter_by_evidence(frame, state, item.target.id, value, leave, span)
     if item.target is not None:
         expressions.assign(frame, state, item.target, value)
-    exits = _Exits(frame)
+    around = Exits(frame)
     suppresses = isinstance(manager, Library) and manager.path == contexts.SUPPRESS
     if not suppresses:
         frame.may_raise(state)
@@ -423,31 +351,31 @@ def _items(frame: Frame, state: State, node: tree.With, index: int) -> State | N
     frame.suppressing -= suppresses
     frame.guards = guards
     if suppresses:
-        after = _suppressed(exits, after, item.value)
-    return _close(exits, after, leave)
+        after = _suppressed(around, after, item.value)
+    return _close(around, after, leave)
 
 
-def _suppressed(exits: _Exits, after: State | None, manager: tree.Expression) -> State | None:
+def _suppressed(around: Exits, after: State | None, manager: tree.Expression) -> State | None:
     """Behind `with suppress(...)`: it goes on after an exception; one of a kind that is not named goes further, too."""
-    raised = exits.swap_raised()
+    raised = around.swap_raised()
     given = [one.value for one in manager.arguments] if isinstance(manager, tree.Call) else []
-    if raised is not None and not any(isinstance(one, tree.Name) and one.id in _EVERYTHING for one in given):
-        exits.raise_again(raised.copy())
+    if raised is not None and not any(isinstance(one, tree.Name) and one.id in exits.EVERYTHING for one in given):
+        around.raise_again(raised.copy())
     return merge(after, raised)
 
 
 def _leaving(frame: Frame, state: State, body: list[tree.Statement], leave: contexts.Leave) -> State | None:
-    exits = _Exits(frame)
+    around = Exits(frame)
     frame.may_raise(state)
-    return _close(exits, run(frame, state, body), leave)
+    return _close(around, run(frame, state, body), leave)
 
 
-def _close(exits: _Exits, after: State | None, leave: contexts.Leave) -> State | None:
+def _close(around: Exits, after: State | None, leave: contexts.Leave) -> State | None:
     def final(start: State) -> State | None:
         leave(start)
         return start
 
-    exits.close(final)
+    around.close(final)
     return final(after) if after is not None else None
 
 
