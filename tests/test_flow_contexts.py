@@ -90,6 +90,23 @@ BLOCKS = [
         async def f(flag: bool):
             await once(flag)
             await asyncio.sleep(3)
+
+        @contextlib.asynccontextmanager
+        async def other_connection(flag: bool):
+            manager = pool.acquire() if flag else light()
+            async with manager as conn:
+                yield conn
+
+        async def once_more(flag: bool):
+            try:
+                async with other_connection(flag) as conn:
+                    return await conn.fetch("select 1")
+            except Exception:
+                return []
+
+        async def g(flag: bool):
+            await once_more(flag)
+            await asyncio.sleep(3)
     """,
     ),
     case(

@@ -98,6 +98,97 @@ def test_what_branches_find_hangs_on_what_the_session_holds(tmp_path: Path, befo
     assert words in finding.message
 
 
+DRIVEN = """
+async def sessions():
+    async with maker() as db:
+        yield db
+        {behind}
+
+async def read():
+    async for db in sessions():
+        await db.execute(select(1))
+        break
+"""
+
+
+@pytest.mark.parametrize(
+    ("behind", "words"),
+    [
+        ("pass", "runs later, when the loop gets to it"),
+        ("await db.commit()", "later, without what follows its `yield`"),
+    ],
+)
+def test_a_loop_that_is_left_skips_what_follows_the_yield(tmp_path: Path, behind: str, words: str) -> None:
+    (finding,) = check(tmp_path, DRIVEN.format(behind=behind), ("PHL403",)).findings
+    assert words in finding.message
+
+
+NEXT = """
+def sessions():
+    with sync_maker() as db:
+        yield db
+
+def read(flag):
+    db = next(sessions())
+    db.execute(select(1))
+    {last}
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [("pass", "is never given back"), ("if flag:\n        db.close()", "is not given back on every path")],
+)
+def test_a_provider_that_is_dropped_says_whether_it_is_closed(tmp_path: Path, last: str, words: str) -> None:
+    (finding,) = check(tmp_path, NEXT.format(last=last), ("PHL403",)).findings
+    assert words in finding.message
+
+
+GIVES_BACK = """
+async def save(db: AsyncSession):
+    try:
+        await db.execute(select(1))
+        await db.commit()
+    except Exception:
+        await db.rollback()
+
+@app.post("/")
+async def handler(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+    tasks.add_task(save, db)
+"""
+
+
+@pytest.mark.parametrize(("version", "codes"), [("0.110.0", set()), ("0.118.0", {"PHL201"})])
+def test_a_closed_session_that_the_task_gives_back_does_no_harm(tmp_path: Path, version: str, codes: set[str]) -> None:
+    (tmp_path / "requirements.txt").write_text(f"fastapi=={version}\n")
+    assert {code for _, _, code in found(tmp_path, GIVES_BACK, ALL)} == codes
+
+
+LISTED = """
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+class Base(DeclarativeBase): ...
+
+class Note(Base):
+    __tablename__ = "notes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tags: Mapped[list["Note"]] = relationship()
+
+async def list_tags(note: Note):
+    print(note.tags)
+
+async def handler(tasks: BackgroundTasks, db: AsyncSession):
+    note = await db.get_one(Note, 1)
+    tasks.add_task(list_tags, note)
+"""
+
+
+@pytest.mark.parametrize(("version", "codes"), [("0.110.0", {"PHL205"}), ("0.118.0", set())])
+def test_a_task_that_runs_before_the_close_finds_its_object(tmp_path: Path, version: str, codes: set[str]) -> None:
+    (tmp_path / "requirements.txt").write_text(f"fastapi=={version}\n")
+    assert {code for _, _, code in found(tmp_path, LISTED, ("PHL205",))} == codes
+
+
 PLAIN = """
 async def probe():
     db = maker()
@@ -1059,6 +1150,44 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             select=("PHL401",),
         ),
         case(
+            "a task that is waited for, with a limit",
+            """
+            async def look(db: AsyncSession):
+                await db.execute(select(1))
+
+            async def handler(db: AsyncSession):
+                task = asyncio.create_task(look(db))
+
+                async def body():
+                    while not task.done():
+                        await asyncio.wait_for(asyncio.shield(task), 1)
+                        yield b""
+
+                return StreamingResponse(body())
+
+            async def other(db: AsyncSession):
+                task = asyncio.create_task(look(db))  # error: PHL202
+                task.add_done_callback(print)
+        """,
+            select=("PHL202",),
+        ),
+        case(
+            "a session that is of one of two kinds",
+            """
+            async def f(db: AsyncSession | Session):
+                if isinstance(db, AsyncSession):
+                    await db.execute(select(1))
+                    return
+                db.close()
+
+            async def g(db: Session):
+                if isinstance(db, AsyncSession):
+                    db = maker()
+                    db.close()
+        """,
+            select=("PHL404",),
+        ),
+        case(
             "a close that is awaited where there is something to await",
             """
             async def f(db: AsyncSession | Session | None):
@@ -1157,13 +1286,14 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                 await asyncio.sleep(1)
 
             class Monitor:
-                def __init__(self):
-                    self.db = maker()
+                def __init__(self, db: AsyncSession):
+                    self.db = db
+                    self.tasks = []
 
                 async def run(self):
                     jobs = [look(self.db), wait()]
                     for job in jobs:
-                        asyncio.create_task(job)
+                        self.tasks.append(asyncio.create_task(job))
 
                 async def run_often(self, many: list[int]):
                     for _ in many:
@@ -1201,6 +1331,10 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                 async def parse(self):
                     await self.db.execute(select(1))
 
+            class Wrapper:
+                def __init__(self, parser: Parser):
+                    self.parser = parser
+
             class Job:
                 def __init__(self):
                     self.parser = None
@@ -1214,7 +1348,8 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                 async def run_anew(self):
                     engine = create_async_engine(URL)  # error: PHL406
                     db = async_sessionmaker(engine)()
-                    await Parser(db).parse()
+                    wrapped = Wrapper(Parser(db))
+                    await wrapped.parser.parse()
                     await db.close()
 
             async def make():
