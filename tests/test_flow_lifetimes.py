@@ -1291,9 +1291,10 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                     self.tasks = []
 
                 async def run(self):
-                    jobs = [look(self.db), wait()]
+                    jobs = [wait(), look(self.db)]
                     for job in jobs:
-                        self.tasks.append(asyncio.create_task(job))
+                        task = asyncio.create_task(job)
+                        self.tasks.append(task)
 
                 async def run_often(self, many: list[int]):
                     for _ in many:
