@@ -39,12 +39,15 @@ def index(module: tree.Module | None, scope: Scope) -> Index:
 def _collect(found: Index, root: object, around: Around, but: Container[int] = ()) -> None:
     names, calls = found.names, found.calls
     for node in tree.walk(root, but):
-        match node:
-            case tree.Name(id=name) | tree.Attribute(name=name):
-                names.setdefault(name, []).append((around, node))
-            case tree.Call(function=tree.Name(id=name) | tree.Attribute(name=name)):
-                calls.setdefault(name, []).append((around, node))
-            case tree.Import() | tree.ImportFrom():
-                found.imports.append(node)
-            case _:
-                pass
+        if isinstance(node, tree.Name):
+            names.setdefault(node.id, []).append((around, node))
+        elif isinstance(node, tree.Attribute):
+            names.setdefault(node.name, []).append((around, node))
+        elif isinstance(node, tree.Call):
+            callee = node.function
+            if isinstance(callee, tree.Attribute):
+                calls.setdefault(callee.name, []).append((around, node))
+            elif isinstance(callee, tree.Name):
+                calls.setdefault(callee.id, []).append((around, node))
+        elif isinstance(node, tree.Import | tree.ImportFrom):
+            found.imports.append(node)
