@@ -214,6 +214,8 @@ def _callers(reader: Reader, info: FunctionInfo) -> list[_Caller]:
 
 def _may_call(reader: Reader, path: str, name: str) -> bool:
     """Whether a file may call something of this name that is not its own: many scripts have a `main`."""
+    if _is_elsewhere(reader, path, name):
+        return False
     index = reader.analysis.project.index(path)
     calls = index.calls.get(name, ())
     own = reader.analysis.project.scope(path).names.get(name, ())
@@ -221,6 +223,27 @@ def _may_call(reader: Reader, path: str, name: str) -> bool:
         own and all(isinstance(one, tree.Function) for one in own) and all(one.name != name for one in index.imports)
     )
     return any(isinstance(call.function, tree.Attribute) or not is_own for _, call in calls)
+
+
+def _is_elsewhere(reader: Reader, path: str, name: str) -> bool:
+    """Whether the text tells already that the name stands for the file's own function or a library's: `asyncio.run(`."""
+    project = reader.analysis.project
+    own = project.scope(path).names.get(name, ())
+    is_own = bool(own) and all(isinstance(one, tree.Function) for one in own)
+    mention = re.compile(rb"(?:([\w.]+)\.)?\b%s\b(\(?)" % re.escape(name.encode()))
+    for owner, called in mention.findall(project.bytes_of(path)):
+        if not (_is_library(reader, path, owner.decode()) if owner else is_own and called):
+            return False
+    return name.isascii()
+
+
+def _is_library(reader: Reader, path: str, name: str) -> bool:
+    """Whether the name of a module is imported, and is none of the project's."""
+    project = reader.analysis.project
+    bindings = project.scope(path).names.get(name, ())
+    return bool(bindings) and all(
+        isinstance(one, tree.Import) and project.find(one.module, path) is None for one in bindings
+    )
 
 
 def _receiver(reader: Reader, info: FunctionInfo, callee: Setting) -> tuple[Setting | None] | None:
