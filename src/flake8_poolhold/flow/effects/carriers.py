@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
+    SETTLED,
     Choice,
-    FunctionOf,
     Holder,
     Instance,
     Library,
     Loaded,
-    Method,
     Opening,
     Place,
     QueryOf,
     Series,
-    Suspended,
-    Table,
     Value,
+    parts,
 )
 
 
@@ -34,6 +32,8 @@ def _leads_to(state: State, value: Value, wanted: Place) -> bool:
     waiting: list[tuple[Value, bool]] = [(value, False)]
     while waiting:
         part, inside = waiting.pop()
+        if type(part) in SETTLED:
+            continue
         match part:
             case Holder(place=place) | Opening(holder=Holder(place=place)) | QueryOf(holder=Holder(place=place)):
                 if place == wanted:
@@ -50,23 +50,8 @@ def _leads_to(state: State, value: Value, wanted: Place) -> bool:
                 if place not in seen:
                     seen.add(place)
                     waiting += [(field, True) for field in state.heap.get(place, {}).values()]
-            case Choice(options=parts) | Series(items=parts):
-                waiting += [(one, inside) for one in parts]
+            case Choice() | Series():
+                waiting += [(one, inside) for one in parts(part)]
             case _:
-                waiting += [(one, True) for one in _parts(part)]
+                waiting += [(one, True) for one in parts(part)]
     return False
-
-
-def _parts(value: Value) -> list[Value]:
-    match value:
-        case Method(target=target):
-            return [target]
-        case Table(items=pairs):
-            return [one for _, one in pairs]
-        case FunctionOf(receiver=receiver, captured=captured, bound=bound):
-            parts = [one for _, one in captured] + [argument.value for argument in bound]
-            return [*parts, receiver] if receiver is not None else parts
-        case Suspended(target=target, arguments=arguments):
-            return [target, *(argument.value for argument in arguments)]
-        case _:
-            return []

@@ -226,7 +226,7 @@ def _may_call(reader: Reader, path: str, name: str) -> bool:
 
 
 def _is_elsewhere(reader: Reader, path: str, name: str) -> bool:
-    """Whether the text tells already that the name stands for the file's own function or a library's: `asyncio.run(`."""
+    """Whether the text tells that the name stands for the file's own function, or for a library's: `asyncio.run(`."""
     project = reader.analysis.project
     own = project.scope(path).names.get(name, ())
     is_own = bool(own) and all(isinstance(one, tree.Function) for one in own)
