@@ -24,10 +24,12 @@ def variables(state: State, place: Place) -> frozenset[str]:
 
     A variable that is such an object, or a list of them, is not among them.
     """
-    return frozenset(name for name, value in state.env.items() if _leads_to(state, value, place))
+    others: set[Place] = set()
+    return frozenset(name for name, value in state.env.items() if _leads_to(state, value, place, others))
 
 
-def _leads_to(state: State, value: Value, wanted: Place) -> bool:
+def _leads_to(state: State, value: Value, wanted: Place, others: set[Place]) -> bool:
+    """Whether a value leads to the holder at `wanted`; if not, the objects that it leads to are added to `others`."""
     seen: set[Place] = set()
     waiting: list[tuple[Value, bool]] = [(value, False)]
     while waiting:
@@ -47,11 +49,12 @@ def _leads_to(state: State, value: Value, wanted: Place) -> bool:
             case Instance(place=place):
                 if place.origin == wanted.origin and wanted.path[: len(place.path)] == place.path:
                     return True
-                if place not in seen:
+                if place not in seen and place not in others:
                     seen.add(place)
                     waiting += [(field, True) for field in state.heap.get(place, {}).values()]
             case Choice() | Series():
                 waiting += [(one, inside) for one in parts(part)]
             case _:
                 waiting += [(one, True) for one in parts(part)]
+    others |= seen
     return False
