@@ -21,6 +21,10 @@ from flake8_poolhold.source.paths import is_test
 
 _WORDS = re.compile(rb"engine|[Ss]essionmaker|create_pool|ConnectionPool")
 
+_LAST = re.compile(rb"[\w.]*")
+_LONGEST = 64
+"""What stands right before a word, read backwards, so far."""
+
 MOST_CALLERS = 8
 """A function that makes an engine and is called at more places than this is seen without its callers."""
 
@@ -230,9 +234,14 @@ def _is_elsewhere(reader: Reader, path: str, name: str) -> bool:
     project = reader.analysis.project
     own = project.scope(path).names.get(name, ())
     is_own = bool(own) and all(isinstance(one, tree.Function) for one in own)
-    mention = re.compile(rb"(?:([\w.]+)\.)?\b%s\b(\(?)" % re.escape(name.encode()))
-    for owner, called in mention.findall(project.bytes_of(path)):
-        if not (_is_library(reader, path, owner.decode()) if owner else is_own and called):
+    data = project.bytes_of(path)
+    for found in re.finditer(rb"%s\b(\(?)" % re.escape(name.encode()), data):
+        before = _LAST.match(data[max(0, found.start() - _LONGEST) : found.start()][::-1])
+        owner = before[0][::-1].decode() if before is not None else ""
+        if owner.endswith("."):
+            if not _is_library(reader, path, owner[:-1]):
+                return False
+        elif not owner and not (is_own and found[1]):
             return False
     return name.isascii()
 
