@@ -19,7 +19,7 @@ from flake8_poolhold.flow.pools.values import Setting
 from flake8_poolhold.flow.pools.worlds import TooManyWorldsError, World, mentioned
 from flake8_poolhold.source.paths import is_test
 
-_WORDS = re.compile(rb"engine|[Ss]essionmaker|create_pool|ConnectionPool")
+_WORDS = (b"engine", b"sessionmaker", b"Sessionmaker", b"create_pool", b"ConnectionPool")
 
 _LAST = re.compile(rb"[\w.]*")
 _LONGEST = 64
@@ -68,7 +68,8 @@ class _Root(msgspec.Struct, frozen=True, eq=False):
 def makers(reader: Reader, path: str) -> list[Made]:
     """What the file at `path` makes, in the order of the source."""
     project = reader.analysis.project
-    module = project.module(path) if _WORDS.search(project.bytes_of(path)) else None
+    data = project.bytes_of(path)
+    module = project.module(path) if any(word in data for word in _WORDS) else None
     if module is None:
         return []
     index = project.index(path)
