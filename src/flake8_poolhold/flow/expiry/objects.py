@@ -35,6 +35,14 @@ class Expiry(msgspec.Struct, frozen=True):
     span: tree.Span
 
 
+_EXPIRING = frozenset({"commit", "rollback", "begin"})
+
+
+def may_expire(function: tree.Function) -> bool:
+    """Whether a function ends a transaction itself: nothing else is taken to expire an object."""
+    return any(isinstance(part, tree.Attribute) and part.name in _EXPIRING for part in tree.own(function.body))
+
+
 class Object(msgspec.Struct, frozen=True):
     """One object, several, or a result that gives them. `session` is how its session is spelled, empty for none yet.
 

@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.expiry.objects import Expiry, Naming, Object, Shape, derived
+from flake8_poolhold.flow.expiry.objects import Expiry, Naming, Object, Shape, derived, may_expire
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.scopes import functions
 from flake8_poolhold.flow.naming import names
@@ -56,7 +56,7 @@ def in_file(analysis: Analysis, path: str) -> list[Read]:
     owners = {id(node): (name, owner) for name, node, owner in scope.functions}
     found: list[Read] = []
     for node in functions(module.body):
-        if node.is_async:
+        if node.is_async and may_expire(node):
             name, owner = owners.get(id(node), (node.name, ""))
             key = names.class_info(analysis, path, owner, scope.classes[owner]).key if owner else ""
             found += reads(analysis, names.function_info(analysis, path, name, node, key))
