@@ -61,6 +61,9 @@ class World:
 
 def distinct(worlds: Iterable[World]) -> list[World]:
     """The worlds without those that equal another. Raises `TooManyWorldsError`."""
+    worlds = list(worlds)
+    if len(worlds) < 2:
+        return worlds
     kept: list[World] = []
     for world in worlds:
         if not any(_same(world, other) and world.tests == other.tests for other in kept):
