@@ -1204,6 +1204,8 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                 finally:
                     if isinstance(db, Session):
                         db.close()
+                    if not isinstance(db, AsyncSession):
+                        db.close()
                     if isinstance(db, AsyncSession):
                         db.close()  # error: PHL404
         """,
