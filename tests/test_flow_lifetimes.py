@@ -235,17 +235,27 @@ async def log(request, call_next):
     return await call_next(request)
 """
 
+SCOPE = """
+async def late(task):
+    with anyio.move_on_after(3):
+        await task
+"""
+
 
 @pytest.mark.parametrize(
     ("version", "cancels", "count"),
     [
         ("", CANCEL, 0),
-        ("sqlalchemy==2.0.31", CANCEL, 1),
+        ("sqlalchemy==2.0.31", SCOPE, 1),
+        ("sqlalchemy==2.0.31", CANCEL, 0),
+        ("sqlalchemy==2.0.31\nfastapi==0.86.0", CANCEL, 1),
+        ("sqlalchemy==2.0.31\nfastapi==0.87.0", CANCEL, 0),
+        ("sqlalchemy==2.0.31\nstarlette==0.20.4", CANCEL, 1),
         ("sqlalchemy==2.0.31", "", 0),
         ("sqlalchemy==2.0.31", "\nasync def late(task):\n    await asyncio.wait_for(task, 3)\n", 0),
-        ("sqlalchemy==1.4.40", CANCEL, 1),
-        ("sqlalchemy==1.4.39", CANCEL, 0),
-        ("SQLAlchemy[asyncio]==2.0.33", CANCEL, 0),
+        ("sqlalchemy==1.4.40", SCOPE, 1),
+        ("sqlalchemy==1.4.39", SCOPE, 0),
+        ("SQLAlchemy[asyncio]==2.0.33", SCOPE, 0),
     ],
 )
 def test_an_old_sqlalchemy_lets_a_close_be_cancelled(tmp_path: Path, version: str, cancels: str, count: int) -> None:

@@ -52,12 +52,13 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
     instance = instances.in_task(frame, state, run, span, "background", into)
     if instance is not None:
         frame.analysis.events.instances.append(instance)
-    used = uses.of(frame, state, run, span) if isinstance(arguments[0].value, FunctionOf) else {}
+    is_known = isinstance(arguments[0].value, FunctionOf)
+    used = uses.of(frame, state, run, span) if is_known else {}
     for argument in arguments:
         for carrier, place in carried(frame, state, argument.value):
             closes = place in used and used[place].closes  # the task takes it over
-            is_idle = place not in used and _is_unread(frame, arguments, argument, carrier)
-            if place in seen or closes or is_idle:
+            is_idle = is_known and place not in used and _is_unread(frame, arguments, argument, carrier)
+            if place in seen or closes or (is_idle and place not in uses.touched(frame, state, run, span)):
                 continue
             seen.add(place)
             started = Started(
@@ -67,19 +68,20 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
 
 
 def _is_unread(frame: Frame, arguments: tuple[BoundArgument, ...], argument: BoundArgument, carrier: str) -> bool:
-    """Whether a task, known not to use a session, does not look at the argument that has it.
-
-    A method that does not touch the session needs something else of its object.
-    """
+    """Whether all that a task does with an argument is seen: nothing, or to call methods of an object."""
     task = arguments[0].value
-    if not isinstance(task, FunctionOf):
-        return False
-    if argument is arguments[0]:
-        return bool(carrier)
+    if argument is arguments[0] or not isinstance(task, FunctionOf):
+        return True
     info = frame.analysis.functions[task.function]
     bound = parameters.bind(info, task.receiver, task.bound + arguments[1:])
     name = next((name for name, value in bound.items() if value == argument.value), "")
-    return bool(name) and not any(isinstance(node, tree.Name) and node.id == name for node in walk(info.node.body))
+    named = [node for node in walk(info.node.body) if isinstance(node, tree.Name) and node.id == name]
+    called = [
+        node
+        for node in walk(info.node.body)
+        if isinstance(node, tree.Call) and isinstance(node.function, tree.Attribute) and node.function.value in named
+    ]
+    return bool(name) and len(named) == (len(called) if carrier else 0)
 
 
 def is_queue(path: str) -> bool:

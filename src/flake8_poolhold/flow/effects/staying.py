@@ -10,11 +10,15 @@ from flake8_poolhold.flow.fastapi.versions import exits_early
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Into
 from flake8_poolhold.flow.model.states import State
-from flake8_poolhold.flow.model.values import UNKNOWN, Loaded, options
+from flake8_poolhold.flow.model.values import UNKNOWN, FunctionOf, Loaded, options
+from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing import habits
 
 _TAKEN_OUT = frozenset({"make_transient", "make_transient_to_detached", "expunge"})
 _LOADS = frozenset({"contains_eager", "immediateload", "joinedload", "selectinload", "subqueryload"})
+_DEEPEST = 3
+"""Functions that give an instance to functions: further down nothing is known."""
+
 _EXPIRES = frozenset({"rollback", "expire", "expire_all"})
 
 
@@ -100,19 +104,37 @@ def _loaded_with(node: tree.Function) -> set[str]:
     }
 
 
-def _reads_columns(frame: Frame, reader: FunctionInfo, name: str, loaded: set[str]) -> bool:
-    """Whether a function reads only attributes that are loaded with the row, and gives its variable to nobody."""
+def _reads_columns(frame: Frame, reader: FunctionInfo, name: str, loaded: set[str], depth: int = _DEEPEST) -> bool:
+    """Whether a function, and those of the project that it gives its variable to, read only what is loaded with the
+    row."""
     lazy = habits.habits(frame.analysis).lazy - loaded
     for node in walk(reader.node.body):
         match node:
             case tree.Attribute(value=tree.Name(id=owner), name=attribute) if owner == name and attribute in lazy:
                 return False
-            case (
-                tree.Argument(value=tree.Name(id=given))
-                | tree.Return(value=tree.Name(id=given))
-                | tree.Assign(value=tree.Name(id=given))
-            ) if given == name:
+            case tree.Return(value=tree.Name(id=given)) | tree.Assign(value=tree.Name(id=given)) if given == name:
                 return False
+            case tree.Call(arguments=arguments):
+                for index, argument in enumerate(arguments):
+                    if argument.value == tree.Name(name):
+                        taken = _taken_by(frame, reader, node, index) if depth else None
+                        if taken is None or not _reads_columns(frame, *taken, loaded, depth - 1):
+                            return False
             case _:
                 pass
     return True
+
+
+def _taken_by(frame: Frame, caller: FunctionInfo, call: tree.Call, index: int) -> tuple[FunctionInfo, str] | None:
+    """The function of a module that a call is of, and its parameter for the argument at `index`."""
+    if not isinstance(call.function, tree.Name) or any(argument.star for argument in call.arguments):
+        return None
+    callee = names.module_name(frame.analysis, caller.path, call.function.id)
+    if not isinstance(callee, FunctionOf):
+        return None
+    info = frame.analysis.functions[callee.function]
+    keyword = call.arguments[index].keyword
+    if keyword is not None:
+        return info, keyword
+    positional = [parameter.name for parameter in info.node.parameters if parameter.kind == "positional"]
+    return (info, positional[index]) if index < len(positional) else None

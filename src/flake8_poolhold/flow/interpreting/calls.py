@@ -63,7 +63,7 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
         case Factory(kind=kind, keeps_loaded=keeps, bound=bound):
             engines.connects(frame, callee)
             engines.opened(frame, holding.made_at(frame, span), callee)
-            bound = bound or _is_bound(frame, arguments)
+            bound = bound or is_bound(frame, arguments)
             return holding.made(frame, state, kind, span, keeps=_keeps(arguments, keeps), bound=bound)
         case Instance():
             return call_method(frame, state, callee, "__call__", arguments, span)
@@ -120,7 +120,7 @@ def _keeps(arguments: Arguments, inherited: bool | None) -> bool | None:
     return inherited if given is None else keeps_loaded(given)
 
 
-def _is_bound(frame: Frame, arguments: Arguments) -> bool:
+def is_bound(frame: Frame, arguments: Arguments) -> bool:
     """Whether a session is made on a connection: the connection's owner decides when it goes back."""
     for argument in arguments:
         if argument.keyword in (None, "bind") and isinstance(argument.value, Holder):
@@ -165,7 +165,7 @@ def _construct(frame: Frame, state: State, cls: str, arguments: Arguments, span:
     kind = names.holder_base(analysis, cls)
     if kind is not None:
         return holding.made(
-            frame, state, kind, span, keeps=_keeps(arguments, None), bound=_is_bound(frame, arguments), cls=cls
+            frame, state, kind, span, keeps=_keeps(arguments, None), bound=is_bound(frame, arguments), cls=cls
         )
     where = frame.function.id if frame.function is not None else frame.path
     made = Instance(cls, Place(Origin("new", where, f"{span[0]}:{span[1]}:{cls}")))

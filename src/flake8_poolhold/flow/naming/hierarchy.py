@@ -7,8 +7,10 @@ from flake8_poolhold.flow.interpreting import expressions
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import State
-from flake8_poolhold.flow.model.values import MOST_OPTIONS, ClassOf
+from flake8_poolhold.flow.model.values import MOST_OPTIONS, ClassOf, Library
 from flake8_poolhold.flow.naming import names
+
+_PLAIN_BASES = (Library("builtins.object"), Library("abc.ABC"))
 
 
 def is_abstract(node: tree.Function) -> bool:
@@ -78,6 +80,33 @@ def always_has(analysis: Analysis, cls: str, name: str) -> bool:
         if isinstance(binding, tree.Function) and any(map(_marks_abstract, binding.decorators)):
             below |= {found.owner for found in implementations(analysis, info, method)}
     return bool(below) and all(names.class_member(analysis, one, name) is not None for one in below)
+
+
+def never_has(analysis: Analysis, cls: str, name: str) -> bool:
+    """Whether no instance of a class has the method `name`: the project only calls it, and knows all of the class.
+
+    That is so when neither the class nor one above it is a library's, made by a decorator or a metaclass, or answers
+    for names that it does not have.
+    """
+    if any(names.class_member(analysis, cls, one) is not None for one in (name, "__getattr__", "__getattribute__")):
+        return False
+    return all(_is_plain(analysis, above) for above in names.mro(analysis, cls)[0]) and all(
+        path.endswith(".py") and _only_calls(analysis, path, name) for path in analysis.project.naming(name, name)
+    )
+
+
+def _is_plain(analysis: Analysis, cls: str) -> bool:
+    info = analysis.classes[cls]
+    if info.node.decorators or info.node.keywords or b"setattr" in analysis.project.bytes_of(info.path):
+        return False
+    frame = names.module_frame(analysis, info.path)
+    bases = [expressions.evaluate(frame, State(), base) for base in info.node.bases]
+    return all(isinstance(base, ClassOf) or base in _PLAIN_BASES for base in bases)
+
+
+def _only_calls(analysis: Analysis, path: str, name: str) -> bool:
+    mentions = analysis.project.bytes_of(path).count(name.encode())
+    return mentions == len(analysis.project.index(path).calls.get(name, ()))
 
 
 def _can_be_made(analysis: Analysis, info: ClassInfo) -> bool:

@@ -1,0 +1,333 @@
+"""Code that looks like abuse and is none, beside its twin that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from snippets import HEAD, Files, case, check, found, marks, write
+
+LIFETIMES = (
+    "PHL201", "PHL202", "PHL203", "PHL204", "PHL205", "PHL206",
+    "PHL401", "PHL402", "PHL403", "PHL404", "PHL405", "PHL406",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "select"),
+    [
+        case(
+            "an object that carries the session to a task, which asks it for something else",
+            """
+            class Importer:
+                def __init__(self, db: AsyncSession):
+                    self.db = db
+
+                async def parse(self, text):
+                    return (await client.post("/parse", content=text)).json()
+
+                async def store(self, text):
+                    await self.db.execute(insert(text))
+
+            async def parse_later(importer, text):
+                print(await importer.parse(text))
+
+            async def store_later(importer, text):
+                await importer.store(text)
+
+            async def give_away(importer):
+                await somebody(importer)
+
+            @app.post("/")
+            async def f(tasks: BackgroundTasks, text: str, db: AsyncSession = Depends(get_db)):
+                importer = Importer(db)
+                tasks.add_task(parse_later, importer, text)
+                tasks.add_task(store_later, importer, text)  # error: PHL201
+                tasks.add_task(give_away, importer)  # error: PHL201
+        """,
+            select=("PHL201",),
+        ),
+        case(
+            "a plain function as a task: the coroutine that it returns is dropped",
+            """
+            class Outreach:
+                def __init__(self, db: AsyncSession):
+                    self.db = db
+
+                async def run(self):
+                    await self.db.execute(select(1))
+
+            @app.post("/")
+            async def f(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                def dropped():
+                    return Outreach(db).run()
+
+                async def awaited():
+                    return await Outreach(db).run()
+
+                tasks.add_task(dropped)
+                tasks.add_task(awaited)  # error: PHL201
+        """,
+            select=("PHL201",),
+        ),
+        case(
+            "a method that the class does not have",
+            """
+            class Loops:
+                def __init__(self):
+                    self.tasks = {}
+
+                def start(self, db: AsyncSession):
+                    self.tasks["a"] = asyncio.create_task(self._work(db))  # error: PHL202
+                    self.tasks["b"] = asyncio.create_task(self._nowhere(db))
+                    self.tasks["c"] = asyncio.create_task(self._work(db))
+
+                async def _work(self, db):
+                    await db.execute(select(1))
+
+            class Open:
+                def __getattr__(self, name):
+                    return getattr(inner, name)
+
+                async def start(self, db: AsyncSession):
+                    asyncio.create_task(self._elsewhere(db))  # error: PHL202
+        """,
+            select=("PHL202",),
+        ),
+        case(
+            "a method that the class of an heir has, or that is set from outside",
+            """
+            class Base:
+                async def start(self, db: AsyncSession):
+                    asyncio.create_task(self._mine(db))  # error: PHL202
+
+            class Heir(Base):
+                async def _mine(self, db):
+                    await db.execute(select(1))
+
+            class Hooks:
+                async def start(self, db: AsyncSession):
+                    asyncio.create_task(self.hook(db))  # error: PHL202
+
+            def install(hooks: Hooks, function):
+                hooks.hook = function
+        """,
+            select=("PHL202",),
+        ),
+        case(
+            "a sessionmaker that is configured later keeps the engine, or a connection",
+            """
+            from sqlalchemy.orm import scoped_session
+
+            def init(url):
+                global session
+                engine = create_engine(url)
+                Local = sessionmaker()
+                Local.configure(bind=engine)
+                session = Local()
+                session.execute(select(1))
+
+            def init_registry(url):
+                global session
+                engine = create_engine(url)
+                registry = scoped_session(sessionmaker())
+                registry.configure(bind=engine)
+                session = registry()
+                Base.metadata.create_all(engine)
+
+            def forget(url):
+                engine = create_engine(url)  # error: PHL406
+                with engine.connect() as connection:
+                    connection.execute(select(1))
+
+            @contextlib.contextmanager
+            def bound():
+                with sync_engine.connect() as connection:
+                    Local = sessionmaker()
+                    Local.configure(bind=connection)
+                    db = Local()
+                    yield db
+                    db.commit()
+
+            @contextlib.contextmanager
+            def free():
+                Local = sessionmaker()
+                Local.configure(bind=sync_engine)
+                db = Local()
+                yield db  # error: PHL402
+                db.commit()
+
+            def use():
+                with bound() as db, free() as other:
+                    db.execute(select(1))
+                    other.execute(select(1))
+        """,
+            select=("PHL402", "PHL406"),
+        ),
+        case(
+            "of several objects of one session, the one that is given",
+            """
+            from sqlalchemy.orm import DeclarativeBase, Mapped, relationship
+
+            class Base(DeclarativeBase): ...
+
+            class Batch(Base):
+                __tablename__ = "batch"
+                size: Mapped[int]
+                items: Mapped[list["Item"]] = relationship()
+
+            class Item(Base):
+                __tablename__ = "item"
+
+            async def tell(row):
+                print(row.size, described("row", row=row))
+
+            def described(title, row):
+                return title + str(row.size)
+
+            async def count(row):
+                print(row.size, counted(row))
+
+            def counted(row):
+                return len(row.items)
+
+            @app.post("/")
+            async def f(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                owner = await db.scalar(select(Batch))
+                batch = await db.scalar(select(Batch))
+                tasks.add_task(tell, row=batch)
+                tasks.add_task(count, row=batch)  # error: PHL205
+        """,
+            select=("PHL205",),
+        ),
+        case(
+            "a DBAPI connection goes back with its last reference, a connection with a transaction does not",
+            """
+            def backup(path):
+                connection = sync_engine.raw_connection()
+                copy(connection.connection, path)
+                connection.close()
+
+            def count(path):
+                connection = sync_engine.connect()  # error: PHL401
+                connection.execute(select(1))
+                connection.execute(select(path))
+                connection.close()
+        """,
+            select=("PHL401",),
+        ),
+        case(
+            "a context variable that is set for a block, and reset",
+            """
+            from contextvars import ContextVar
+
+            quiet = ContextVar("quiet", default=None)
+            loud = ContextVar("loud", default=None)
+
+            @contextlib.asynccontextmanager
+            async def alone():
+                if (db := quiet.get()) is not None:
+                    yield db
+                    return
+                async with maker() as db:
+                    token = quiet.set(db)
+                    try:
+                        yield db
+                    finally:
+                        quiet.reset(token)
+
+            @contextlib.asynccontextmanager
+            async def together():
+                if (db := loud.get()) is not None:
+                    yield db
+                    return
+                async with maker() as db:
+                    token = loud.set(db)  # error: PHL203
+                    try:
+                        yield db
+                    finally:
+                        loud.reset(token)
+
+            async def count():
+                async with alone() as db:
+                    await db.execute(select(1))
+
+            async def both():
+                async with together() as db:
+                    await asyncio.gather(ask(), ask())
+        """,
+            select=("PHL203",),
+        ),
+        case(
+            "a task of a development tool runs once",
+            """
+            import nox
+            from invoke import task
+
+            @nox.session(name="migrate")
+            def migrate(session):
+                prepare(session.url)
+
+            @task
+            def fill(context):
+                with create_engine(context.url).begin() as connection:
+                    connection.execute(select(1))
+
+            def prepare(url):
+                with create_engine(url).begin() as connection:
+                    connection.execute(select(1))
+
+            @app.post("/")
+            def handler(url: str):
+                with create_engine(url).begin() as connection:  # error: PHL406
+                    connection.execute(select(1))
+        """,
+            select=("PHL406",),
+        ),
+    ],
+)
+def test_both_ways(tmp_path: Path, files: Files, select: tuple[str, ...]) -> None:
+    assert found(tmp_path, files, select) == marks(tmp_path)
+
+
+POOL = """
+from sqlalchemy import create_engine, select
+
+def main(url):
+    with create_engine(url).connect() as connection:
+        connection.execute(select(1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("scripts", "count"),
+    [
+        ('[project.scripts]\nload = "tools.load:main"\n', 0),
+        ('[project.gui-scripts]\nload = "load:main [fast]"\n', 0),
+        ('[tool.poetry.scripts]\nload = { reference = "src.tools.load:main", type = "console" }\n', 0),
+        ('[project.scripts]\nload = "tools.load:run"\n', 1),
+        ('[project.scripts]\nload = "tools.upload:main"\n', 1),
+        ('[project.entry-points."host.plugins"]\nload = "tools.load:main"\n', 1),
+        ("[project.scripts\n", 1),
+        ("", 1),
+    ],
+)
+def test_an_installed_command_runs_once(tmp_path: Path, scripts: str, count: int) -> None:
+    (tmp_path / "pyproject.toml").write_text(scripts)
+    write(tmp_path, {"src/tools/load.py": POOL})
+    findings = [one.code for one in check(tmp_path, {"src/tools/load.py": POOL}, ("PHL406",)).findings]
+    assert findings == ["PHL406"] * count
+
+
+@pytest.mark.parametrize(("encoding", "code"), [("utf-8", "PHL206"), ("utf-16", "PHL206"), ("ascii", "PHL206")])
+def test_requirements_that_powershell_has_written(tmp_path: Path, encoding: str, code: str) -> None:
+    (tmp_path / "requirements.txt").write_bytes("uvicorn==0.30\r\nfastapi==0.110.0\r\n".encode(encoding))
+    task = """
+async def work(db: AsyncSession):
+    await db.execute(select(1))
+
+@app.post("/")
+async def f(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+    tasks.add_task(work, db)
+"""
+    assert [one.code for one in check(tmp_path, {"app.py": HEAD + task}, LIFETIMES).findings] == [code]
