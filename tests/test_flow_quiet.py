@@ -255,6 +255,23 @@ LIFETIMES = (
             async def both():
                 async with together() as db:
                     await asyncio.gather(ask(), ask())
+
+            handed = ContextVar("handed", default=None)
+
+            @contextlib.asynccontextmanager
+            async def inner():
+                if (db := handed.get()) is not None:
+                    yield db
+                    return
+                async with maker() as db:
+                    token = handed.set(db)  # error: PHL203
+                    try:
+                        yield db
+                    finally:
+                        handed.reset(token)
+
+            def outer():
+                return inner()
         """,
             select=("PHL203",),
         ),

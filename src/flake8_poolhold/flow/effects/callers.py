@@ -83,17 +83,20 @@ def _is_set_around_tasks(analysis: Analysis, info: FunctionInfo) -> bool:
     name = info.node.name
     for path in analysis.project.naming(name, name):
         index = analysis.project.index(path)
-        if len(index.calls.get(name, ())) < len(index.names.get(name, ())):
+        bodies = [_body_entered(outer[1], call) if outer else None for outer, call in index.calls.get(name, ())]
+        if len(bodies) < len(index.names.get(name, ())) or None in bodies:
             return True  # a dependency, or handed on otherwise
-        for outer, _ in index.calls.get(name, ()):
-            blocks = [node for node in walk(outer[1].body) if isinstance(node, tree.With)] if outer is not None else []
-            if any(_enters(node, name) and _starts_or_goes_on(node.body) for node in blocks):
-                return True
+        if any(_starts_or_goes_on(body) for body in bodies if body is not None):
+            return True
     return False
 
 
-def _enters(node: tree.With, name: str) -> bool:
-    return any(isinstance(one, tree.Call) and variable_of(one.function) == name for one in walk(node.items))
+def _body_entered(around: tree.Function, call: tree.Call) -> list[tree.Statement] | None:
+    """The block that a call makes the context of; `None` where it makes none."""
+    for node in walk(around.body):
+        if isinstance(node, tree.With) and any(item.value is call for item in node.items):
+            return node.body
+    return None
 
 
 def _starts_or_goes_on(body: list[tree.Statement]) -> bool:

@@ -116,7 +116,7 @@ def _reads_columns(frame: Frame, reader: FunctionInfo, name: str, loaded: set[st
                 return False
             case tree.Call(arguments=arguments):
                 for index, argument in enumerate(arguments):
-                    if argument.value == tree.Name(name):
+                    if isinstance(argument.value, tree.Name) and argument.value.id == name:
                         taken = _taken_by(frame, reader, node, index) if depth else None
                         if taken is None or not _reads_columns(frame, *taken, loaded, depth - 1):
                             return False
