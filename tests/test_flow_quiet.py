@@ -276,6 +276,61 @@ LIFETIMES = (
             select=("PHL203",),
         ),
         case(
+            "a session that no caller gives",
+            """
+            async def work(db):
+                await db.execute(select(1))
+
+            async def lock(tasks: BackgroundTasks, user: int, db: AsyncSession | None = None):
+                tasks.add_task(work, db)
+
+            async def unlock(tasks: BackgroundTasks, user: int, db: AsyncSession | None = None):
+                tasks.add_task(work, db)  # error: PHL201
+
+            async def handed_on(tasks: BackgroundTasks, user: int, db: AsyncSession | None = None):
+                tasks.add_task(work, db)  # error: PHL201
+
+            @app.post("/")
+            async def f(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
+                await lock(tasks, 1)
+                await unlock(tasks, 1)
+                await unlock(tasks, 1, db)
+                await handed_on(tasks, 1)
+                print(handed_on)
+        """,
+            select=("PHL201",),
+        ),
+        case(
+            "what goes wrong when a service starts ends it",
+            """
+            def warm_up():
+                db = sync_maker()
+                db.execute(select(1))
+                db.execute(select(2))
+                db.close()
+
+            def read():
+                db = sync_maker()  # error: PHL401
+                db.execute(select(1))
+                db.execute(select(2))
+                db.close()
+
+            def warm_up_for_good():
+                db = sync_maker()  # error: PHL401
+                db.execute(select(1))
+
+            @app.on_event("startup")
+            def start():
+                warm_up()
+                warm_up_for_good()
+
+            @app.get("/")
+            def handler():
+                read()
+        """,
+            select=("PHL401",),
+        ),
+        case(
             "a task of a development tool runs once",
             """
             import nox

@@ -50,6 +50,11 @@ def repeats(analysis: Analysis, info: FunctionInfo) -> bool:
     return not _runs_once(analysis, info, _DEEPEST, at_start=True)
 
 
+def starts(analysis: Analysis, info: FunctionInfo) -> bool:
+    """Whether a function runs once, when its process starts or as all of it, and comes to an end: failing ends that."""
+    return not _goes_on(info.node) and not repeats(analysis, info)
+
+
 def _goes_on(node: tree.Function) -> bool:
     tests = (part.test for part in walk(node.body) if isinstance(part, tree.While))
     return any(isinstance(test, tree.Constant) and bool(test.value) for test in tests)

@@ -31,6 +31,8 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
             continue
         on_return = is_open(normal, place) and not flagged
         on_raise = is_open(frame.raised, place) and not is_script(frame)
+        if not on_return and on_raise and ending.starts(frame.analysis, frame.function):
+            continue  # what goes wrong when a process starts ends it
         if (on_return or on_raise) and not ending.ends(frame.analysis, frame.function):
             state = normal if on_return else frame.raised
             steps = state.holder(place).since if state is not None else ()
