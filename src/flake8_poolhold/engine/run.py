@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +22,6 @@ from flake8_poolhold.source.paths import relative
 if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
-
-_COMMENT = re.compile(rb"noqa", re.IGNORECASE)
 
 _EXCEEDED = "has more ways through it than are followed; what it does counts as nothing, until it is split"
 
@@ -147,7 +144,7 @@ class Run:
 
     def _result(self, path: str, findings: list[Finding], comments: bool, edits: bool, flow: Flow | None) -> FileResult:
         suppressed = 0
-        if findings or _COMMENT.search(self.modules.read(path)):
+        if findings or b"noqa" in self.modules.read(path).lower():
             findings, suppressed = self._filter(path, findings, comments)
             findings = [self._with_edits(one, flow) for one in findings] if edits else findings
         holders, waits = flow.recognised if flow is not None else (0, 0)

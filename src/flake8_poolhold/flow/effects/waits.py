@@ -144,6 +144,8 @@ def _hold(
     *,
     again: bool = False,
 ) -> None:
+    if frame.analysis.watch is not None:
+        return  # what is found meanwhile is told nobody
     hold = describe(frame, state, place, now, waiting, span, again=again)
     if hold is not None:
         frame.analysis.events.holds.append(hold)

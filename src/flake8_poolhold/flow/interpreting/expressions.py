@@ -10,7 +10,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import callers, engines, gaps, loaded, waits
 from flake8_poolhold.flow.interpreting import calls, closures, conditions, contexts
-from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.states import State, merge
 from flake8_poolhold.flow.model.values import (
     ANY_KEY,
@@ -339,18 +339,26 @@ def _is_closed_there(frame: Frame, owner: tree.Expression, index: tree.Expressio
     """Whether the function closes what it puts into a container where it lies: `context["db"].close()`."""
     if frame.function is None or not isinstance(owner, tree.Name) or not isinstance(index, tree.Constant):
         return False
-    for node in tree.walk(frame.function.node.body):
-        match node:
-            case tree.Call(
-                function=tree.Attribute(
-                    value=tree.Subscript(value=tree.Name(id=name), index=tree.Constant(value=key)),
-                    name="close" | "aclose" | "remove",
-                )
-            ) if (name, key) == (owner.id, index.value):
-                return True
-            case _:
-                pass
-    return False
+    return (owner.id, index.value) in _closed_items(frame.analysis, frame.function)
+
+
+def _closed_items(analysis: Analysis, function: FunctionInfo) -> frozenset[tuple[str, object]]:
+    known = analysis.closed_items.get(function.id)
+    if known is None:
+        found: set[tuple[str, object]] = set()
+        for node in tree.walk(function.node.body):
+            match node:
+                case tree.Call(
+                    function=tree.Attribute(
+                        value=tree.Subscript(value=tree.Name(id=name), index=tree.Constant(value=key)),
+                        name="close" | "aclose" | "remove",
+                    )
+                ):
+                    found.add((name, key))
+                case _:
+                    pass
+        known = analysis.closed_items[function.id] = frozenset(found)
+    return known
 
 
 _HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {

@@ -18,7 +18,7 @@ from flake8_poolhold.flow.model.scopes import Scope, module_scope, statements
 from flake8_poolhold.flow.model.tracking import Question, Tracker
 from flake8_poolhold.knowledge import load as load_knowledge
 from flake8_poolhold.knowledge.holders import load_holders
-from flake8_poolhold.source.words import contains
+from flake8_poolhold.source.words import contains, words
 
 IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+(?P<origin>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]+)"
@@ -33,7 +33,6 @@ MOST_INDEXES = 64
 """So many files' indexes are kept at once: one takes half as much memory as the facts, and is soon made again."""
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
-_SPACED = bytes(byte if (chr(byte).isalnum() and byte < 128) or byte == 95 else 32 for byte in range(256))
 
 Loader = Callable[[str], Module | None]
 Reader = Callable[[str], bytes]
@@ -181,7 +180,7 @@ class Project:
         if self._words is None:
             self._words = {}
             for path in self._sorted:
-                for word in set(self._bytes_of(path).translate(_SPACED).split()):
+                for word in set(words(self._bytes_of(path))):
                     self._words.setdefault(word, []).append(path)
         return self._words.get(name, [])
 

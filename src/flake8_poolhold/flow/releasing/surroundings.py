@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import get_args
 
 import msgspec
@@ -146,30 +146,37 @@ def _nodes(waiting: list[object]) -> Iterator[tree.Node]:
 
 def binds(node: tree.Node, name: str) -> bool:
     """Whether a statement, `with`, loop or `:=` binds the variable."""
+    return name in bound(node)
+
+
+def bound(node: tree.Node) -> Iterable[str]:
+    """The variables that a statement, `with`, loop or `:=` binds."""
     match node:
-        case tree.Assign(targets=targets, value=value):
-            return value is not None and any(_names(target, name) for target in targets)
+        case tree.Assign(value=None):
+            return ()
+        case tree.Assign(targets=targets) | tree.Delete(targets=targets):
+            return [name for target in targets for name in _names(target)]
         case tree.For(target=target) | tree.Walrus(target=target):
-            return _names(target, name)
+            return _names(target)
         case tree.With(items=items):
-            return any(item.target is not None and _names(item.target, name) for item in items)
-        case tree.Handler() | tree.Import() | tree.ImportFrom() | tree.Function():
-            return node.name == name
+            return [name for item in items if item.target is not None for name in _names(item.target)]
+        case tree.Handler(name=name):
+            return () if name is None else (name,)
+        case tree.Import(name=name) | tree.ImportFrom(name=name) | tree.Function(name=name):
+            return (name,)
         case tree.Case(names=names):
-            return name in names
-        case tree.Delete(targets=targets):
-            return any(_names(target, name) for target in targets)
+            return names
         case _:
-            return False
+            return ()
 
 
-def _names(target: tree.Expression, name: str) -> bool:
+def _names(target: tree.Expression) -> list[str]:
     match target:
-        case tree.Name(id=bound):
-            return bound == name
+        case tree.Name(id=name):
+            return [name]
         case tree.Sequence(items=items):
-            return any(_names(item, name) for item in items)
+            return [name for item in items for name in _names(item)]
         case tree.Starred(value=value):
-            return _names(value, name)
+            return _names(value)
         case _:
-            return False
+            return []
