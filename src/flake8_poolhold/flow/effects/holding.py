@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -21,6 +22,7 @@ from flake8_poolhold.flow.model.states import (
     State,
 )
 from flake8_poolhold.flow.model.values import (
+    ANY_KEY,
     UNKNOWN,
     BoundArgument,
     Engine,
@@ -334,16 +336,30 @@ def _mark(
         if verdict == "locks":
             lock = lock or (frame.step(span, "takes a lock that must outlive the call", "lock"),)
         streaming = streaming or name in ("stream", "stream_scalars") or queries.streams(arguments)
-    for argument in arguments:
-        if argument.keyword == "with_for_update" and argument.value not in (Literally(False), Literally(None)):
-            if isinstance(argument.value, Unknown):
-                unsure = unsure or here
-            else:
-                lock = lock or (frame.step(span, "takes a row lock", "lock"),)
+    for locking in _locking(name, arguments):
+        if isinstance(locking, Unknown):
+            unsure = unsure or here
+        elif locking not in (Literally(False), Literally(None)):
+            lock = lock or (frame.step(span, "takes a row lock", "lock"),)
     unsure = unsure or (here if name == "connection" else ())
     if name == "connection" and arguments:
         lock = lock or (frame.step(span, "sets execution options of the transaction", "lock"),)
     state.holders[place] = msgspec.structs.replace(holder, dirty=dirty, unsure=unsure, lock=lock, streaming=streaming)
+
+
+def _locking(name: str, arguments: tuple[BoundArgument, ...]) -> Iterator[Value]:
+    """What `with_for_update` is in a call: by name, in a dict, or the third argument of `refresh`."""
+    for index, argument in enumerate(arguments):
+        if argument.keyword == "with_for_update" or (name == "refresh" and index == 2 and argument.keyword is None):
+            yield argument.value
+        elif argument.star == "**" and name in _LOCKING:
+            known = argument.value if isinstance(argument.value, Table) else None
+            if known is None or any(key in ("with_for_update", ANY_KEY) for key, _ in known.items):
+                yield known.get("with_for_update") if known is not None else UNKNOWN
+
+
+_LOCKING = frozenset({"get", "get_one", "refresh"})
+"""Methods with an argument that makes them lock the row."""
 
 
 def touched_by_unknown(

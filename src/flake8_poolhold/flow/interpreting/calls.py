@@ -8,7 +8,16 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import blocking, engines, holding, tasks, waits
-from flake8_poolhold.flow.interpreting import applying, contexts, expressions, library, parameters, running, summaries
+from flake8_poolhold.flow.interpreting import (
+    applying,
+    callbacks,
+    contexts,
+    expressions,
+    library,
+    parameters,
+    running,
+    summaries,
+)
 from flake8_poolhold.flow.interpreting.arguments import Arguments, keeps_loaded, keyword
 from flake8_poolhold.flow.model.frames import Analysis, Blocked, ClassInfo, Effects, Frame, FunctionInfo
 from flake8_poolhold.flow.model.scopes import statements
@@ -131,6 +140,7 @@ def is_bound(frame: Frame, arguments: Arguments) -> bool:
 def unknown(frame: Frame, state: State, arguments: Arguments, span: tree.Span, name: str) -> Value:
     """A call of something that is not understood."""
     held = holding.touched_by_unknown(frame, state, arguments, span, name)
+    callbacks.run(frame, state, arguments, span)
     for argument in arguments:
         engines.kept(frame, argument.value)
     frame.may_raise(state)

@@ -172,6 +172,8 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
             variable = callers.variable_of(node.function.value)
             callers.kept_in_context(frame, state, tuple(arguments), node.span, variable)
         loaded.called(frame, state, callee, node.function.name, node.span)
+    else:
+        loaded.invoked(frame, state, callee, node.span)
     return calls.call(frame, state, callee, tuple(arguments), node.span)
 
 

@@ -364,15 +364,24 @@ def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Va
                 set_attribute(frame, state, option, name, value, span)
         case Loaded() | Unknown():
             change(state, owner, frame.step(span, f"{name} is set", "note"))
+        case Library(path=path) if path.startswith(_CONTAINERS):
+            change(state, UNKNOWN, frame.step(span, f"{name} is set", "note"))
         case _:
             return
+
+
+_CONTAINERS = ("collections.", "itertools.", "more_itertools.", "heapq.", "queue.", "copy.", "operator.")
+"""Modules of libraries whose functions hand out what they were given."""
 
 
 def change(state: State, owner: Value, step: Step) -> None:
     """An object that may belong to a session is changed: its holder has something to write, or may have.
 
-    `step` is where that happens.
+    `step` is where that happens. An object that a closure shares is one of a holder that is not known here.
     """
+    if isinstance(owner, Loaded) and owner.place not in state.holders:
+        state.holders[owner.place] = msgspec.structs.replace(state.holder(owner.place), dirty=(step,))
+        return
     for place, holder in state.holders.items():
         if isinstance(owner, Loaded) and owner.place == place:
             state.holders[place] = msgspec.structs.replace(holder, dirty=holder.dirty or (step,))

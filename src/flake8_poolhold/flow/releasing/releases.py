@@ -15,10 +15,9 @@ from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN, HolderState
-from flake8_poolhold.flow.releasing import lazies
+from flake8_poolhold.flow.releasing import elsewhere, lazies
 from flake8_poolhold.flow.releasing.forgetting import forgets
 from flake8_poolhold.flow.releasing.habits import (
-    LOOKS_AT_TRANSACTION,
     STARTS_TASKS,
     called_by_name,
     habits,
@@ -122,8 +121,10 @@ def doubts_of_place(analysis: Analysis, hold: Hold, around: Surroundings, unknow
         yield "in an error handler the transaction may have failed, and a commit of it fails too"
     if any(name_of(node) in STARTS_TASKS for node in around.earlier()):
         yield "a task that runs beside this code may use the session"
-    if looks_at_transaction(hold):
-        yield "the function asks in which transaction it is"
+    if elsewhere.looks_at_transaction(analysis, hold):
+        yield "the function, or one that it calls, asks in which transaction it is"
+    if elsewhere.is_kept(analysis, hold):
+        yield "the session is kept where other code finds it"
 
 
 def _reaches_in(expression: str) -> bool:
@@ -143,11 +144,6 @@ def doubts_of_writes(state: HolderState) -> Iterator[str]:
 def at(step: Step) -> str:
     """A piece of evidence in a few words."""
     return f"{step.path}:{step.line} {step.text}"
-
-
-def looks_at_transaction(hold: Hold) -> bool:
-    """Whether the function asks whether it is in a transaction, or in which."""
-    return any(name_of(node) in LOOKS_AT_TRANSACTION for node in walk(hold.function.node.body))
 
 
 def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str | None = None) -> Iterator[str]:
