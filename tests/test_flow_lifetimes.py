@@ -98,6 +98,34 @@ def test_what_branches_find_hangs_on_what_the_session_holds(tmp_path: Path, befo
     assert words in finding.message
 
 
+CALLED = """
+async def both(db: AsyncSession):
+    await asyncio.gather(db.execute(select(1)), db.execute(select(2)))
+
+@app.get("/a")
+async def one(db: AsyncSession = Depends(get_db)):
+    await db.execute(select(3))
+    await both(db)
+
+@app.get("/b")
+async def other(db: AsyncSession = Depends(get_db)):
+    {before}
+    await both(db)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ("pass", "unless its connection is out already"),
+        ("await db.execute(select(3))", "(gather): reads wait for each other"),
+    ],
+)
+def test_what_all_callers_have_done_tells_what_branches_find(tmp_path: Path, before: str, words: str) -> None:
+    (finding,) = check(tmp_path, CALLED.format(before=before), ALL).findings
+    assert words in finding.message
+
+
 DRIVEN = """
 async def sessions():
     async with maker() as db:

@@ -276,6 +276,106 @@ LIFETIMES = (
             select=("PHL203",),
         ),
         case(
+            "a stand-in for a session, which connects to nothing",
+            """
+            class Nowhere(AsyncSession):
+                def __init__(self):
+                    self.said = []
+
+                async def execute(self, statement, *args, **kwargs):
+                    self.said.append(statement)
+
+            class Noted(AsyncSession):
+                def __init__(self, bind):
+                    self.said = []
+                    super().__init__(bind)
+
+                async def execute(self, statement, *args, **kwargs):
+                    self.said.append(statement)
+                    return await super().execute(statement, *args, **kwargs)
+
+            async def f():
+                db = Nowhere()
+                await db.execute(select(1))
+
+            async def g():
+                db = Noted(engine)  # error: PHL401
+                await db.scalar(select(1))
+        """,
+            select=("PHL401",),
+        ),
+        case(
+            "what a provider gives is told by its methods",
+            """
+            try:
+                from elsewhere import flag
+                provider = get_db
+            except ImportError:
+                provider = None
+
+            async def either():
+                found = provider()
+                if hasattr(found, "__aiter__"):
+                    async for db in found:  # error: PHL403
+                        yield db
+                    return
+                if hasattr(found, "__await__"):
+                    yield await found
+                    return
+                yield found
+
+            async def unknown():
+                found = somewhere()
+                if hasattr(found, "__aiter__"):
+                    return
+                db = maker()
+                await db.execute(select(1))
+                yield db  # error: PHL402
+
+            @app.get("/")
+            async def f(db: AsyncSession = Depends(either), other: AsyncSession = Depends(unknown)):
+                await db.execute(select(1))
+        """,
+            select=("PHL402", "PHL403"),
+        ),
+        case(
+            "a task that has done all it does with a sync session before it waits",
+            """
+            def get_sync():
+                with sync_maker() as session:
+                    yield session
+
+            async def get_sync_on_the_loop():
+                with sync_maker() as session:
+                    yield session
+
+            async def first(db: Session):
+                rows = db.execute(select(1)).all()
+                more = counted(db)
+                await client.post("/", json=[len(rows), more])
+
+            async def later(db: Session):
+                await client.get("/")
+                return counted(db)
+
+            async def in_turns(db: Session):
+                for number in range(3):
+                    counted(db)
+                    await client.get("/")
+
+            def counted(db):
+                return len(db.execute(select(1)).all())
+
+            @app.post("/")
+            async def f(db: Session = Depends(get_sync), other: Session = Depends(get_sync_on_the_loop)):
+                asyncio.create_task(first(db))
+                asyncio.create_task(later(db))  # error: PHL202
+                asyncio.create_task(in_turns(db))  # error: PHL202
+                asyncio.create_task(first(other))  # error: PHL202
+        """,
+            select=("PHL202",),
+        ),
+        case(
             "a session that no caller gives",
             """
             async def work(db):

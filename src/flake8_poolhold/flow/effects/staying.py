@@ -51,7 +51,7 @@ def stays(
         return False
     if kind == "background" and not frame.managed and exits_early(frame.analysis.project, frame.path) is False:
         return True
-    at_once = kind != "task" or _reads_at_once(reader, parameter)
+    at_once = kind != "task" or reads_at_once(reader, parameter)
     return at_once and _reads_columns(frame, reader, parameter, _loaded_with(frame.function.node))
 
 
@@ -78,19 +78,22 @@ def _commits_later(frame: Frame) -> bool:
     )
 
 
-def _reads_at_once(reader: FunctionInfo, name: str) -> bool:
-    """Whether a coroutine reads its variable only before it waits for the first time, and does not go round."""
-    waits = [node.span for node in walk(reader.node.body) if isinstance(node, tree.Await | tree.Yield)]
-    waits += [node.span for node in walk(reader.node.body) if isinstance(node, tree.With | tree.For) and node.is_async]
-    loops = [node for node in walk(reader.node.body) if isinstance(node, tree.For | tree.While)]
-    reads = [
-        node
-        for node in walk(reader.node.body)
-        if isinstance(node, tree.Attribute) and isinstance(node.value, tree.Name) and node.value.id == name
-    ]
+def reads_at_once(reader: FunctionInfo, name: str) -> bool:
+    """Whether a coroutine does something with its variable only before it first waits, and not in a loop."""
+    parts = list(walk(reader.node.body))
+    waits = [node.span for node in parts if isinstance(node, tree.Await | tree.Yield)]
+    waits += [node.span for node in parts if isinstance(node, tree.With | tree.For) and node.is_async]
+    reads = [node for node in parts if isinstance(node, tree.Attribute | tree.Call) and _takes(node, name)]
+    loops = [node for node in parts if isinstance(node, tree.For | tree.While)]
     if any(part is read for loop in loops for part in walk(loop) for read in reads):
         return False
     return all(read.span < wait for read in reads for wait in waits)
+
+
+def _takes(node: tree.Attribute | tree.Call, name: str) -> bool:
+    """Whether it reads an attribute of a variable, or is given it."""
+    given = [node.value] if isinstance(node, tree.Attribute) else [one.value for one in node.arguments]
+    return any(isinstance(one, tree.Name) and one.id == name for one in given)
 
 
 def _loaded_with(node: tree.Function) -> set[str]:

@@ -93,7 +93,9 @@ def _either(frame: Frame, state: State, options: tuple[Value, ...], run: Callabl
 
     Which holder it is hangs together with what was done to it before: to release only perhaps would be a false alarm.
     Of functions, such as the implementations of an interface, half must block for the call to count as blocking.
+    `None` is not called: whoever calls it has looked.
     """
+    options = tuple(option for option in options if option != NONE) or options
     if all(isinstance(option, Method) or _is_of_holder(option) for option in options):
         frame.guesses += 1
         try:
