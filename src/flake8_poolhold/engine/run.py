@@ -125,18 +125,14 @@ class Run:
                         self.modules.failed(path, "analysing it", error)
             self._progress(len(wanted), len(wanted))
         told = {}
+        chosen = [rule for code, rule in rules().items() if selected(self._settings, code)]
         for path in wanted:
             if flow is None or path not in relevant:
                 self.modules.check_syntax(path)
                 told[path] = self._result(path, [], comments, edits, None)
                 continue
             with flow.about(path):
-                findings = [
-                    finding
-                    for code, rule in rules().items()
-                    if selected(self._settings, code)
-                    for finding in self._ask(rule, flow, path)
-                ]
+                findings = [finding for rule in chosen for finding in self._ask(rule, flow, path)]
                 for info in flow.exceeded:
                     self.modules.problem(path, info.node.span[0], f"`{info.name}` {_EXCEEDED}")
                 told[path] = self._result(path, findings, comments, edits, flow)

@@ -151,7 +151,7 @@ def _never_returns(info: FunctionInfo) -> bool:
 
 def _reported_inside(analysis: Analysis, context: summaries.Context, waiting: tuple[Waiting, ...]) -> Iterator[Waiting]:
     """The waits of a call, each with the holders for which the callee, seen on its own, already reports it."""
-    if not context.known and not context.fields:
+    if not waiting or (not context.known and not context.fields):
         yield from waiting
         return
     reported: dict[tuple[int, int], frozenset[Place]] = {}

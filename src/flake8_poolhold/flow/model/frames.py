@@ -265,6 +265,8 @@ class Analysis:
         self.assigning: dict[str, list[tuple[str, frozenset[str], bool]]] = {}
         """By class: its methods, the fields that they assign, and whether they call the constructor above."""
         self.captures: dict[str, frozenset[str]] = {}
+        self.importing: dict[str, bool] = {}
+        """By the id of a function: whether it imports what a string names."""
         self.awaited_calls: dict[str, frozenset[tree.Span]] = {}
         self.closed_items: dict[str, frozenset[tuple[str, object]]] = {}
         """By the id of a function: the names of containers and the keys under which it closes something there."""

@@ -26,7 +26,7 @@ IMPORT = re.compile(
     re.MULTILINE,
 )
 
-FEW_NAMES = 32
+FEW_NAMES = 8
 """Up to so many identifiers are searched for in all files; for more, the words of the files are indexed."""
 
 MOST_INDEXES = 64

@@ -19,7 +19,11 @@ from flake8_poolhold.flow.pools.values import Setting
 from flake8_poolhold.flow.pools.worlds import TooManyWorldsError, World, mentioned
 from flake8_poolhold.source.paths import is_test
 
-_WORDS = re.compile(rb"engine|[Ss]essionmaker|create_pool|ConnectionPool")
+_WORDS = (b"engine", b"sessionmaker", b"Sessionmaker", b"create_pool", b"ConnectionPool")
+
+_LAST = re.compile(rb"[\w.]*")
+_LONGEST = 64
+"""What stands right before a word, read backwards, so far."""
 
 MOST_CALLERS = 8
 """A function that makes an engine and is called at more places than this is seen without its callers."""
@@ -64,7 +68,8 @@ class _Root(msgspec.Struct, frozen=True, eq=False):
 def makers(reader: Reader, path: str) -> list[Made]:
     """What the file at `path` makes, in the order of the source."""
     project = reader.analysis.project
-    module = project.module(path) if _WORDS.search(project.bytes_of(path)) else None
+    data = project.bytes_of(path)
+    module = project.module(path) if any(word in data for word in _WORDS) else None
     if module is None:
         return []
     index = project.index(path)
@@ -230,9 +235,14 @@ def _is_elsewhere(reader: Reader, path: str, name: str) -> bool:
     project = reader.analysis.project
     own = project.scope(path).names.get(name, ())
     is_own = bool(own) and all(isinstance(one, tree.Function) for one in own)
-    mention = re.compile(rb"(?:([\w.]+)\.)?\b%s\b(\(?)" % re.escape(name.encode()))
-    for owner, called in mention.findall(project.bytes_of(path)):
-        if not (_is_library(reader, path, owner.decode()) if owner else is_own and called):
+    data = project.bytes_of(path)
+    for found in re.finditer(rb"%s\b(\(?)" % re.escape(name.encode()), data):
+        before = _LAST.match(data[max(0, found.start() - _LONGEST) : found.start()][::-1])
+        owner = before[0][::-1].decode() if before is not None else ""
+        if owner.endswith("."):
+            if not _is_library(reader, path, owner[:-1]):
+                return False
+        elif not owner and not (is_own and found[1]):
             return False
     return name.isascii()
 
