@@ -248,6 +248,8 @@ class Analysis:
         self.analysed: set[str] = set()
         """The files whose functions have been analysed on their own."""
         self.habits: Habits | None = None
+        self.keeping: bool | None = None
+        """Whether all async sessions of the project keep what they have loaded, where somebody has asked for it."""
         self.watch: Watch | Missed | Callees | None = None
         self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
         """By the id of a function: all calls of it, or why some are not known."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo, Hold
+from flake8_poolhold.flow.pools.worlds import dotted
 from flake8_poolhold.flow.releasing import lazies, owning
 from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, name_of
 from flake8_poolhold.flow.releasing.uses import mentions, root
@@ -31,6 +32,44 @@ def looks_at_transaction(analysis: Analysis, hold: Hold) -> bool:
         if any(_looks(one) for one in level):
             return True
     return False
+
+
+def nobody_looks(analysis: Analysis) -> bool:
+    """Whether no code of the project asks a session whether it is in a transaction, other than to end that.
+
+    An async session that has nothing to write is the same behind a commit more: `if db.in_transaction():` before a
+    commit or a rollback tells nobody anything.
+    """
+    for path in sorted({path for name in LOOKS_AT_TRANSACTION for path in analysis.project.naming(name, name)}):
+        module = analysis.project.module(path)
+        if module is None:
+            return False
+        nodes = list(walk(module.body))
+        ending = {id(test) for node in nodes if isinstance(node, tree.If) for test in _tests_of_ends(node)}
+        for node in nodes:
+            match node:
+                case tree.Call(function=tree.Attribute(name=name), arguments=[]) if name in LOOKS_AT_TRANSACTION:
+                    if id(node) not in ending:
+                        return False
+                case _:
+                    pass
+    return True
+
+
+def _tests_of_ends(node: tree.If) -> Iterator[tree.Expression]:
+    """`db.in_transaction()` before nothing but `await db.rollback()`."""
+    for test, body in node.arms:
+        match test, body:
+            case (
+                tree.Call(function=tree.Attribute(value=owner, name="in_transaction")),
+                [tree.Evaluate(value=tree.Await(value=tree.Call(function=tree.Attribute(value=ended, name=name))))],
+            ) if name in _ENDS and dotted(owner) == dotted(ended) != "":
+                yield test
+            case _:
+                pass
+
+
+_ENDS = frozenset({"commit", "rollback", "close"})
 
 
 def is_kept(analysis: Analysis, hold: Hold) -> bool:

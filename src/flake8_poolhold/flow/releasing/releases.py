@@ -149,7 +149,10 @@ def at(step: Step) -> str:
 def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str | None = None) -> Iterator[str]:
     """Who else may have used the session: a caller, another request, a second registration of the handler."""
     state = hold.state
-    if hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
+    if has_ended_callers(hold):
+        if not elsewhere.nobody_looks(analysis):
+            yield _CALLERS
+    elif hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
         yield f"the callers' transactions are not known: {unknown}" if unknown else _CALLERS
     elif hold.place.origin.how == "global":
         yield "the session is shared"
@@ -157,6 +160,16 @@ def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str | None = None
         yield "the handler is also called directly" + (f": {unknown}" if unknown else "")
     elif hold.provider and len(handlers.registrations(analysis, hold.function)) > 1:
         yield "the handler is registered more than once, with different dependencies"
+
+
+def has_ended_callers(hold: Hold) -> bool:
+    """Whether a session that came in had its transaction ended in this function, on every path to the wait.
+
+    What the callers had begun, written or locked does not matter any more then.
+    """
+    state = hold.state
+    came_in = hold.place.origin.how == "param" and hold.kind == "AsyncSession" and not hold.provider
+    return came_in and not state.carries and GIVEN not in state.kinds
 
 
 def _reads_later(hold: Hold, around: Surroundings) -> bool:
