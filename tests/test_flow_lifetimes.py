@@ -1885,8 +1885,14 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             async def beside(db: AsyncSession = Depends(get_db)):
                 note = await db.get_one(Note, 1)
                 asyncio.create_task(shout(note))
-                asyncio.create_task(shout_later(note))  # error: PHL205
+                asyncio.create_task(shout_later(note))
                 asyncio.create_task(list_tags(note))  # error: PHL205
+
+            @app.post("/beside-expiring")
+            async def beside_expiring(db: AsyncSession = Depends(get_expiring)):
+                note = await db.get_one(Note, 1)
+                asyncio.create_task(shout(note))
+                asyncio.create_task(shout_later(note))  # error: PHL205
         """,
             select=("PHL205",),
         ),

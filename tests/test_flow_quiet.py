@@ -376,6 +376,46 @@ LIFETIMES = (
             select=("PHL202",),
         ),
         case(
+            "a protocol is implemented by what takes its arguments",
+            """
+            from typing import Protocol
+
+            class Search(Protocol):
+                async def search(self, query: str, *, results: int) -> list: ...
+
+            class Web:
+                async def search(self, query: str, *, results: int) -> list:
+                    return (await client.get(query)).json()[:results]
+
+            class Outlets:
+                def __init__(self, db: AsyncSession):
+                    self.db = db
+
+                async def search(self, query: str, *, limit: int) -> list:
+                    return (await self.db.execute(select(limit))).all()
+
+            class Lookup(Protocol):
+                async def look(self, query: str, *, limit: int) -> list: ...
+
+            class Sources:
+                def __init__(self, db: AsyncSession):
+                    self.db = db
+
+                async def look(self, text: str, *, limit: int, deep: bool = False) -> list:
+                    return (await self.db.execute(select(limit))).all()
+
+            class Collector:
+                def __init__(self, web: Search, sources: Lookup):
+                    self.web = web
+                    self.sources = sources
+
+                async def collect(self, words: list[str]):
+                    await asyncio.gather(*[self.web.search(word, results=3) for word in words])
+                    await asyncio.gather(*[self.sources.look(word, limit=3) for word in words])  # error: PHL203
+        """,
+            select=("PHL203",),
+        ),
+        case(
             "a session that no caller gives",
             """
             async def work(db):
@@ -503,3 +543,44 @@ async def f(tasks: BackgroundTasks, db: AsyncSession = Depends(get_db)):
     tasks.add_task(work, db)
 """
     assert [one.code for one in check(tmp_path, {"app.py": HEAD + task}, LIFETIMES).findings] == [code]
+
+
+KEPT = """
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped
+import asyncio
+
+engine = create_async_engine("postgresql+asyncpg://localhost/app")
+maker = async_sessionmaker(engine{options})
+
+class Base(DeclarativeBase): ...
+
+class Note(Base):
+    __tablename__ = "notes"
+    body: Mapped[str]
+
+async def shout_later(note: Note):
+    await asyncio.sleep(1)
+    print(note.body)
+
+async def tell(db: AsyncSession):
+    note = await db.scalar(select(Note))
+    asyncio.create_task(shout_later(note))
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "codes"),
+    [
+        ("", ["PHL205"]),
+        (", expire_on_commit=False", []),
+        (", expire_on_commit=True", ["PHL205"]),
+        (", expire_on_commit=False)\nother = async_sessionmaker(engine", ["PHL205"]),
+    ],
+)
+def test_the_sessionmakers_tell_what_a_session_from_elsewhere_keeps(
+    tmp_path: Path, options: str, codes: list[str]
+) -> None:
+    findings = check(tmp_path, {"app.py": KEPT.format(options=options)}, ("PHL205",)).findings
+    assert [one.code for one in findings] == codes

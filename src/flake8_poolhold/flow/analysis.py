@@ -227,9 +227,9 @@ class Flow:
         """A function by its id."""
         return self._analysis.functions.get(identity)
 
-    def openings(self, function: FunctionInfo, holder: Holder | None) -> list[Remedy]:
+    def openings(self, function: FunctionInfo, holder: Holder | None, *, perhaps: bool = False) -> list[Remedy]:
         """What would open a session that a function makes so that it is closed; none if no repairs are looked for."""
-        return [opening.around_uses(self._analysis, function, holder)] if self.repairs else []
+        return [opening.around_uses(self._analysis, function, holder, perhaps=perhaps)] if self.repairs else []
 
     def sequences(self, shared: Shared) -> list[Remedy]:
         """What would keep branches from using one session at once."""

@@ -73,7 +73,7 @@ def session_never_closed(flow: Flow) -> Iterator[Finding]:
         if event.used is not None:
             trail.append(event.used)
         fixes, why_not = _wording.mended(
-            event.function.path, event.function.name, flow.openings(event.function, event.holder)
+            event.function.path, event.function.name, flow.openings(event.function, event.holder, perhaps=event.perhaps)
         )
         yield _wording.finding(
             "PHL401",

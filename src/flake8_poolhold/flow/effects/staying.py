@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.fastapi.versions import exits_early
-from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
+from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Into
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import UNKNOWN, FunctionOf, Loaded, options
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing import habits
+from flake8_poolhold.source.paths import is_test
 
 _TAKEN_OUT = frozenset({"make_transient", "make_transient_to_detached", "expunge"})
+_MAKERS = ("sessionmaker", "async_sessionmaker")
 _LOADS = frozenset({"contains_eager", "immediateload", "joinedload", "selectinload", "subqueryload"})
 _DEEPEST = 3
 """Functions that give an instance to functions: further down nothing is known."""
@@ -31,8 +33,8 @@ def stays(
     rollback is known to have expired it, after the last refresh: a session that keeps what it has loaded loses it in a
     rollback only. A provider that commits when the response is sent expires it like a commit of the function. Where
     background tasks run before the request's sessions are closed, they find what the function has left. A task runs
-    beside whatever else is done with the session, so of what it finds only its first step is known, which ends where it
-    waits.
+    beside whatever else is done with the session: where a commit expires, only what its first step finds is known,
+    which ends where it waits.
     """
     if frame.function is None:
         return False
@@ -51,15 +53,34 @@ def stays(
         return False
     if kind == "background" and not frame.managed and exits_early(frame.analysis.project, frame.path) is False:
         return True
-    at_once = kind != "task" or reads_at_once(reader, parameter)
-    return at_once and _reads_columns(frame, reader, parameter, _loaded_with(frame.function.node))
+    is_safe = kind != "task" or keeps is True or reads_at_once(reader, parameter)
+    return is_safe and _reads_columns(frame, reader, parameter, _loaded_with(frame.function.node))
 
 
 def _keeps(frame: Frame, state: State, name: str) -> bool | None:
     """Whether the session of the instance in a variable keeps what it has loaded; `None` where nobody says."""
     places = {option.place for option in options(state.env.get(name, UNKNOWN)) if isinstance(option, Loaded)}
     found = {frame.known[place].keeps_loaded for place in places if place in frame.known}
-    return found.pop() if len(found) == 1 else None
+    told = found.pop() if len(found) == 1 else None
+    return told if told is not None or not _all_keep(frame.analysis) else True
+
+
+def _all_keep(analysis: Analysis) -> bool:
+    """Whether all sessionmakers of the project, tests aside, make sessions that keep what they have loaded."""
+    project = analysis.project
+    made = [
+        call
+        for name in _MAKERS
+        for path in project.naming(f"{name}(", name)
+        if path.endswith(".py") and not is_test(path)
+        for _, call in project.index(path).calls.get(name, ())
+    ]
+    return bool(made) and all(any(_says_kept(argument) for argument in call.arguments) for call in made)
+
+
+def _says_kept(argument: tree.Argument) -> bool:
+    value = argument.value
+    return argument.keyword == "expire_on_commit" and isinstance(value, tree.Constant) and value.value is False
 
 
 def _calls(body: list[tree.Statement], *, handlers: bool = True) -> Iterator[tree.Call]:

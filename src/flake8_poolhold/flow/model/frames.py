@@ -352,6 +352,8 @@ class Frame:
         self.made: dict[Place, tuple[tree.Span, str]] = {}
         self.received: dict[Place, tuple[tree.Span, str]] = {}
         """Holders that functions of the project have made for this one."""
+        self.perhaps: set[Place] = set()
+        """Those of them in whose stead the function may have given something else."""
         self.stored: set[Place] = set()
         """Holders that were put into a global, an object or a container."""
         self.dropped: set[Value] = set()
