@@ -165,6 +165,8 @@ def _reported_inside(analysis: Analysis, context: summaries.Context, waiting: tu
 
 def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.Mapping, step: Step) -> None:
     """What a callee left behind happens to this function's holders and objects."""
+    if effects is summaries.NOTHING:
+        return
     changed: dict[Place, object] = {}
     wrote: set[Place] = set()
     for place, inner in effects.holders.items():
@@ -186,7 +188,7 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
                 frame.known.setdefault(mine, known)
     for mine in changed:
         sharing.release_shared(frame, state, mine)
-    if mapping.passes_loaded:
+    if effects.holders and mapping.passes_loaded:
         objects.changed_by(state, effects, step, wrote)
     for owner, fields in effects.heap.items():
         for mine in mapping.objects(owner):

@@ -56,9 +56,10 @@ class Project:
         read: Reader,
         settings: Settings,
         known: Callable[[str, str], list[str] | None] = lambda _word, _name: None,
+        tracker: Tracker | None = None,
     ) -> None:
         self.settings = settings
-        self.tracker = Tracker()
+        self.tracker = tracker or Tracker()
         self.holders = load_holders().with_own(settings.holders)
         self.knowledge = load_knowledge(settings.own_libraries())
         self._libraries = {path.partition(".")[0] for path in self.holders.by_path} | {"fastapi", "starlette"}
