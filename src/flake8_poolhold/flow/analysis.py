@@ -32,7 +32,7 @@ from flake8_poolhold.flow.naming import taught
 from flake8_poolhold.flow.pools.questions import Pools
 from flake8_poolhold.flow.releasing import callers, choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
-from flake8_poolhold.flow.repairing import awaiting, background, driving, scopes, sequences
+from flake8_poolhold.flow.repairing import awaiting, background, driving, finishing, scopes, sequences
 from flake8_poolhold.flow.repairing import blocks as opening
 
 
@@ -237,7 +237,10 @@ class Flow:
 
     def entries_of(self, driven: Driven) -> list[Remedy]:
         """What would enter a provider that is driven by hand."""
-        return [driving.entered(self._analysis, driven)] if self.repairs else []
+        if not self.repairs:
+            return []
+        entered = driving.entered(self._analysis, driven)
+        return [entered, finishing.finished(self._analysis, driven)] if entered.refused else [entered]
 
     def awaits(self, event: Unawaited) -> list[Remedy]:
         """What would await a coroutine that is dropped."""

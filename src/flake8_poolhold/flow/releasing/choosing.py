@@ -18,6 +18,7 @@ from flake8_poolhold.flow.releasing import (
     keeping,
     moving,
     naming,
+    preceding,
     releases,
     splitting,
 )
@@ -52,6 +53,7 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     known_callers, imports = naming.named(analysis, known_callers)
     found = [
         moving.out_of_block(analysis, hold, around, is_async=is_async),
+        preceding.before_block(analysis, hold, around),
         msgspec.structs.replace(releases.before(analysis, known_callers, unknown), parts=imports),
         closing.before(analysis, hold, around, is_async=is_async),
         splitting.around_wait(analysis, hold, around, is_async=is_async),

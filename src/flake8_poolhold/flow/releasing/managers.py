@@ -20,9 +20,35 @@ def does_more(manager: FunctionInfo) -> bool:
 
     Of what runs before its `yield` nothing is asked.
     """
-    given = [node.value for node in walk(manager.node.body) if isinstance(node, tree.Yield)]
-    handed = {node.id for node in walk(given) if isinstance(node, tree.Name)}
+    handed = _handed(manager)
     return not handed or _block(manager.node.body, handed) is None
+
+
+def enters_more(manager: FunctionInfo) -> bool:
+    """Whether entering the block of a context manager function does more than to open what it hands out."""
+    handed = _handed(manager)
+    at = next((node.span[:2] for node in walk(manager.node.body) if isinstance(node, tree.Yield)), (0, 0))
+    made: set[int] = set()
+    for node in walk(manager.node.body):
+        match node:
+            case tree.Assign(targets=[tree.Name(id=name)], value=value) if name in handed:
+                made.update(id(one) for one in walk([value]))
+            case tree.WithItem(value=value) if _is_session(node, handed):
+                made.update(id(one) for one in walk([value]))
+            case tree.Call(arguments=arguments) if root(node.function) in handed:
+                made.update(id(one) for one in walk(arguments))  # a statement is built
+            case tree.Assign() | tree.AugmentedAssign() | tree.Global():
+                return True
+            case _:
+                pass
+    calls = [node for node in walk(manager.node.body) if isinstance(node, tree.Call) and node.span[:2] < at]
+    return not handed or any(id(one) not in made and root(one.function) not in handed for one in calls)
+
+
+def _handed(manager: FunctionInfo) -> set[str]:
+    """The variables that a context manager function hands out, or makes what it hands out of."""
+    given = [node.value for node in walk(manager.node.body) if isinstance(node, tree.Yield)]
+    return {node.id for node in walk(given) if isinstance(node, tree.Name)}
 
 
 def _yields(part: object) -> bool:

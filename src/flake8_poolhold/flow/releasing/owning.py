@@ -89,3 +89,9 @@ def swallows(info: FunctionInfo) -> bool:
 
 def _ends_transaction(part: object) -> bool:
     return any(name_of(node.function) in _ENDS for node in walk(part) if isinstance(node, tree.Call))
+
+
+def place(statement: tree.Statement) -> tuple[int, int]:
+    """A place in a statement."""
+    spans: list[tree.Span] = [node.span for node in walk(statement) if hasattr(node, "span")]
+    return min(span[:2] for span in spans)

@@ -8,7 +8,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects.loaded import CHANGES
 from flake8_poolhold.flow.model.frames import Analysis, Hold
-from flake8_poolhold.flow.releasing import elsewhere, owning, reading
+from flake8_poolhold.flow.releasing import elsewhere, managers, owning, reading
 from flake8_poolhold.flow.releasing.containers import added_up
 from flake8_poolhold.flow.releasing.forgetting import stays
 from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
@@ -56,14 +56,18 @@ def around_wait(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asyn
         doubts.append("what opens the block may give another session when it runs again")
     if block.more:
         doubts.append("leaving the block does more than end the session")
+    if any(managers.enters_more(one) for one in owning.managers(analysis, hold.place.origin)):
+        doubts.append("entering the block does more than open the session")
     if hold.state.unsure or hold.escaped:
         doubts.append("code that was not understood may have written or kept the session")
     if any(name_of(node) in STARTS_TASKS for node in walk(block.level.before)):
         doubts.append("a task that runs beside this code may use the session")
     doubts += [doubt for doubt in habits(analysis).doubts if "isolation" in doubt or "expire" in doubt]
-    first, again = block.node.span[0], hold.span[0]
-    what = f"end the block of line {first} before line {again}, and open it again behind the call"
-    return Remedy(NAME, what, doubts=tuple(doubts), start=block.node.span[:2], again=_place(inside[0]), reads=reads)
+    first, last = block.node.span[0], hold.span[0]
+    what = f"end the block of line {first} before line {last}, and open it again behind the call"
+    return Remedy(
+        NAME, what, doubts=tuple(doubts), start=block.node.span[:2], again=owning.place(inside[0]), reads=reads
+    )
 
 
 def _refusal(hold: Hold, block: owning.Block, inside: list[tree.Statement]) -> str:
@@ -106,9 +110,3 @@ def _is_repeatable(hold: Hold, block: owning.Block) -> bool:
             return False
     used = {node.id for node in walk(headers) if isinstance(node, tree.Name)} - {hold.expression}
     return not any(binds(node, name) for node in walk(block.node.body) for name in used)
-
-
-def _place(statement: tree.Statement) -> tuple[int, int]:
-    """A place in a statement."""
-    spans: list[tree.Span] = [node.span for node in walk(statement) if hasattr(node, "span")]
-    return min(span[:2] for span in spans)
