@@ -159,23 +159,26 @@ async def run():
 }
 
 REFUSED = {
-    "left in the middle": (
+    "left in the middle, and used behind": (
         """
 async def run():
     async for db in get_db():
         if await db.scalar(select(1)):
             break
         await db.scalar(select(2))
+    await db.scalar(select(3))
 """,
         "the loop is left in the middle",
     ),
-    "a provider that swallows": (
+    "left in the middle before a commit": (
         """
 async def run():
-    async for db in swallowing():
-        return await db.scalar(select(1))
+    async for db in committing():
+        if await db.scalar(select(1)):
+            break
+        await db.scalar(select(2))
 """,
-        "raises them no more",
+        "the loop is left in the middle",
     ),
     "a generator that is kept": (
         """
@@ -234,6 +237,139 @@ def test_what_is_refused(case: str, tmp_path: Path) -> None:
 
 
 DB = HEAD.replace("import AsyncIterator\n", "import AsyncIterator\nfrom contextlib import asynccontextmanager\n")
+
+CLOSING = {
+    "left in the middle": (
+        """
+async def run():
+    found = []
+
+    # once
+    async for db in get_db():  # it
+
+        if await db.scalar(select(1)):
+            break
+        found.append(await db.scalar(select('''
+    no margin
+''')))
+        # done
+    return found
+""",
+        """
+async def run():
+    found = []
+
+    # once
+    async with aclosing(get_db()) as generator:
+        async for db in generator:  # it
+            if await db.scalar(select(1)):
+                break
+            found.append(await db.scalar(select('''
+    no margin
+''')))
+            # done
+    return found
+""",
+    ),
+    "a provider that swallows": (
+        """
+async def run(generator):
+    async for db in swallowing():
+        return await db.scalar(select(generator))
+    else:
+        return 0
+""",
+        """
+async def run(generator):
+    async with aclosing(swallowing()) as db_generator:
+        async for db in db_generator:
+            return await db.scalar(select(generator))
+        else:
+            return 0
+""",
+    ),
+    "several sessions": (
+        """
+async def each(count):
+    for _ in range(count):
+        async with maker() as db:
+            yield db
+
+
+async def run():
+    async for db in each(3):
+        if await db.scalar(select(1)):
+            break
+""",
+        """
+async def each(count):
+    for _ in range(count):
+        async with maker() as db:
+            yield db
+
+
+async def run():
+    async with aclosing(each(3)) as generator:
+        async for db in generator:
+            if await db.scalar(select(1)):
+                break
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("case", CLOSING)
+def test_a_loop_that_stays_is_closed(case: str, newline: str, tmp_path: Path) -> None:
+    before, after = CLOSING[case]
+    imported = HEAD.replace("AsyncIterator\n\n", "AsyncIterator\nfrom contextlib import aclosing\n\n", 1)
+    entry = tmp_path / "service.py"
+    entry.write_bytes((HEAD + before.lstrip("\n")).replace("\n", newline).encode())
+    result = fixed(entry, unsafe=False, select=("PHL403",))
+    assert [one.undone for one in result.applied] == [""]
+    assert contents(entry)["service.py"].decode() == (imported + after.lstrip("\n")).replace("\n", newline)
+    assert not fixed(entry, unsafe=False, select=("PHL403",)).diffs
+
+
+def test_an_old_python_has_no_aclosing(tmp_path: Path) -> None:
+    entry = tmp_path / "service.py"
+    entry.write_text(HEAD + CLOSING["several sessions"][0].lstrip("\n"))
+    (tmp_path / "pyproject.toml").write_text('[project]\nrequires-python = ">=3.9"\n')
+    assert not fixed(entry, unsafe=True, select=("PHL403",)).diffs
+
+
+@pytest.mark.parametrize(
+    ("provider", "behind", "doubt"),
+    [
+        ("finally:\n            print('left')", "return 0", "is done before the code behind the loop"),
+        ("finally:\n            await db.rollback()", "return row", "may have expired by then"),
+        ("finally:\n            await db.rollback()", "return 0", ""),
+    ],
+)
+def test_what_of_a_closed_loop_is_not_proved(provider: str, behind: str, doubt: str, tmp_path: Path) -> None:
+    entry = tmp_path / "service.py"
+    entry.write_text(
+        f"""{HEAD}async def given():
+    async with maker() as db:
+        try:
+            yield db
+        {provider}
+
+
+async def run():
+    async for db in given():
+        row = await db.scalar(select(1))
+        if row:
+            break
+        print(row)
+    {behind}
+"""
+    )
+    (fix,) = [one.fix for one in findings(entry) if one.code == "PHL403"]
+    assert fix is not None
+    assert fix.name == "aclosing"
+    assert (fix.applicability, doubt in fix.message) == ("unsafe" if doubt else "safe", True)
+
 
 IMPORTS = {
     "its own context manager": (

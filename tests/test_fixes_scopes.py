@@ -135,6 +135,21 @@ def test_the_scope_ends_before_the_response(tmp_path: Path) -> None:
     assert same_behaviour(before, after) == []
 
 
+def test_parameters_that_share_a_line_get_lines_of_their_own(tmp_path: Path) -> None:
+    before = "    number: int, title: str, request: Request, db: AsyncSession = Depends(get_db)\n"
+    after = """\
+    number: int,
+    title: str,
+    request: Request,
+    db: AsyncSession = Depends(get_db, scope="function"),
+"""
+    handler = COUNTED.replace("stream(db: AsyncSession = Depends(get_db))", f"stream(\n{before})")
+    assert before in handler
+    entry = written(tmp_path, handler)
+    fixed(entry, unsafe=True, select=("PHL103",))
+    assert after in entry.read_text()
+
+
 def test_a_body_opens_its_own_session(tmp_path: Path) -> None:
     entry = written(tmp_path, READING)
     database_url = f"sqlite+aiosqlite:///{tmp_path / 'service.db'}"

@@ -67,6 +67,17 @@ def dedented(path: str, code: Code, root: ast.stmt, first: int, last: int, shift
     )
 
 
+def dedented_text(code: Code, root: ast.stmt, first: int, last: int, shift: tuple[str, str]) -> str:
+    """The same lines as a text."""
+    inner, outer = shift
+    fixed = set(_inside_strings(root, code))
+    rows = ((row, code.source[row - 1]) for row in range(first, last + 1))
+    return "".join(
+        f"{outer}{line[len(inner) :]}" if row not in fixed and line.startswith(inner) and line.strip() else line
+        for row, line in rows
+    )
+
+
 def _inside_strings(root: ast.stmt, code: Code) -> Iterator[int]:
     """The lines of a statement that begin inside a string."""
     first, column, last, _ = code.span(root)

@@ -6,7 +6,9 @@ line gets too long is written with one item on a line.
 
 from __future__ import annotations
 
+import io
 import re
+import tokenize
 from collections.abc import Sequence
 
 from flake8_poolhold.finding import Edit
@@ -59,6 +61,21 @@ def spread(path: str, source: Sequence[str], row: int, items: Sequence[str], new
         return None
     content = "".join(f"{indent}{one},{newline}" for one in items)
     return Edit(path, row, 1, row + 1, 1, content)
+
+
+def items_of(line: str) -> list[str]:
+    """The items on a line between brackets: what its commas divide, those inside of other brackets excepted."""
+    items, depth, start = [], 0, 0
+    text = line.strip()
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
+            if token.string == "," and not depth:
+                items.append(text[start : token.start[1]].strip())
+                start = token.end[1]
+    except tokenize.TokenError:
+        return []
+    return [*items, text[start:].strip()]
 
 
 def _stands_alone(source: Sequence[str], row: int) -> bool:

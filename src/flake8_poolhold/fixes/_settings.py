@@ -79,6 +79,11 @@ def _broken(call: _Call, source: list[str], content: str) -> Edit | None:
     if len(code) + len(content) + 2 <= longest or not set(code[end - 1 :]) <= {")", " ", ","}:
         return None
     behind = newline(source[row - 1], call.module)
+    items = _layout.items_of(f"{code[: end - 2]}, {content}{code[end - 2 :]}")
+    if len(items) > 1 and items[-1] and code == text:
+        spread = _layout.spread(call.path, source, row, items, behind)
+        if spread is not None:
+            return spread
     outer = margin(text)
     inner = f"{outer}    "
     items = [

@@ -54,7 +54,9 @@ whose callee checks out again before it waits, the fix is made in the callee, wh
 indentation. It needs a block of the function itself, in which nothing from the wait on uses the session. It is safe
 where leaving the block commits nothing that the call could still undo, no object is changed behind the call in a
 block that commits, and nothing is loaded lazily there. What expires at the end of the block is read into variables in
-it; it is safe only where nothing of it is kept anywhere else.
+it; it is safe only where nothing of it is kept anywhere else. Of a block that holds from its first line on, such as
+that of a connection, what stands before the first use goes out to the front. Either way it is safe only where entering
+and leaving the block does no more than to open the session and to end it.
 
 `commit-before` inserts a commit before the wait, or before the `try` that begins with it. It is safe where all of
 this is proved: the session was made with `expire_on_commit=False`, or it is the function's own and nothing that it

@@ -38,8 +38,13 @@ async def count() -> int:
 `drive-with-context-manager` enters the provider as `asynccontextmanager(get_db)()`, or as the context manager that its
 own file makes of it, in place of a loop over it or around all that uses what `anext` or `next` gave. It is safe where
 the provider yields once, raises what it catches again, and only closes or rolls back behind its `yield`; what else it
-does there, such as a commit, was skipped before and is done by the block. None is offered where the loop is left in the
-middle of its body, for a provider that swallows exceptions, and where the generator is used for anything else.
+does there, such as a commit, was skipped before and is done by the block. None is offered for a provider that swallows
+exceptions or yields more than once, where a loop is left in the middle of its body, and where the generator is used for
+anything else.
+
+`aclosing` puts such a loop into `async with aclosing(get_db()) as generator:`, which closes the provider when the loop
+is left, and not some time later. It is safe where the provider does nothing else in its `finally`, and nothing that its
+exit expires is read behind the loop. It is not offered where what stands behind the `yield` would be skipped as before.
 """
 
 from __future__ import annotations
@@ -58,7 +63,7 @@ if TYPE_CHECKING:
 _WAY_OUT = "use `async with asynccontextmanager(...)()`, or `aclosing` around the loop"
 
 
-@rule(code="PHL403", fixes=("drive-with-context-manager",))
+@rule(code="PHL403", fixes=("drive-with-context-manager", "aclosing"))
 def provider_driven_by_hand(flow: Flow) -> Iterator[Finding]:
     for driven in flow.driven:
         name = driven.provider.rpartition(".")[2]

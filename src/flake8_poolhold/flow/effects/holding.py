@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -21,6 +22,7 @@ from flake8_poolhold.flow.model.states import (
     State,
 )
 from flake8_poolhold.flow.model.values import (
+    ANY_KEY,
     UNKNOWN,
     BoundArgument,
     Engine,
@@ -88,6 +90,8 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
     match target:
         case Holder(kind=kind):
             known = frame.analysis.holders.classes[kind]
+            if method.name == "configure":
+                _configured(frame, arguments)
             if method.name in ("begin", "begin_nested", "transaction"):
                 return _begin(frame, state, target, method.name)
             if known.is_async and method.name in known.methods and not _plain(method.name):
@@ -101,6 +105,9 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
                 for holder in (one for argument in arguments for one in holders_in(argument.value)):
                     release(state, holder.place, closed=True)
             return _engine(frame, state, target, method.name, span)
+        case Factory() if method.name == "configure":
+            _configured(frame, arguments)
+            return UNKNOWN
         case Factory() if method.name == "begin":
             engines.connects(frame, target)
             holder = made(frame, state, target.kind, span, keeps=target.keeps_loaded, bound=target.bound)
@@ -113,6 +120,12 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
             return Suspended("coroutine", method, arguments)
         case _:
             return UNKNOWN
+
+
+def _configured(frame: Frame, arguments: tuple[BoundArgument, ...]) -> None:
+    """A sessionmaker, or a registry on one, is configured: who keeps it keeps the engine."""
+    for argument in arguments:
+        engines.kept(frame, argument.value)
 
 
 def _query(frame: Frame, state: State, holder: Holder, name: str, span: tree.Span) -> Value:
@@ -183,6 +196,8 @@ def _engine(frame: Frame, state: State, engine: Engine, name: str, span: tree.Sp
     holder = made(frame, state, connection, span, keeps=None, bound=False)
     engines.opened(frame, holder.place, engine)
     blocking.connect(frame, state, engine, holder, name, span)
+    if name == "raw_connection" and not known.is_async:
+        frame.escaped.add(holder.place)  # in no cycle, unlike a session: it goes back with its last reference
     if not known.is_async and effect == "acquires":
         checkout(frame, state, holder.place, span, "connection checked out")
         return Opening(holder, acquires=False, transaction=name == "begin", owned=True) if name == "begin" else holder
@@ -321,16 +336,30 @@ def _mark(
         if verdict == "locks":
             lock = lock or (frame.step(span, "takes a lock that must outlive the call", "lock"),)
         streaming = streaming or name in ("stream", "stream_scalars") or queries.streams(arguments)
-    for argument in arguments:
-        if argument.keyword == "with_for_update" and argument.value not in (Literally(False), Literally(None)):
-            if isinstance(argument.value, Unknown):
-                unsure = unsure or here
-            else:
-                lock = lock or (frame.step(span, "takes a row lock", "lock"),)
+    for locking in _locking(name, arguments):
+        if isinstance(locking, Unknown):
+            unsure = unsure or here
+        elif locking not in (Literally(False), Literally(None)):
+            lock = lock or (frame.step(span, "takes a row lock", "lock"),)
     unsure = unsure or (here if name == "connection" else ())
     if name == "connection" and arguments:
         lock = lock or (frame.step(span, "sets execution options of the transaction", "lock"),)
     state.holders[place] = msgspec.structs.replace(holder, dirty=dirty, unsure=unsure, lock=lock, streaming=streaming)
+
+
+def _locking(name: str, arguments: tuple[BoundArgument, ...]) -> Iterator[Value]:
+    """What `with_for_update` is in a call: by name, in a dict, or the third argument of `refresh`."""
+    for index, argument in enumerate(arguments):
+        if argument.keyword == "with_for_update" or (name == "refresh" and index == 2 and argument.keyword is None):
+            yield argument.value
+        elif argument.star == "**" and name in _LOCKING:
+            known = argument.value if isinstance(argument.value, Table) else None
+            if known is None or any(key in ("with_for_update", ANY_KEY) for key, _ in known.items):
+                yield known.get("with_for_update") if known is not None else UNKNOWN
+
+
+_LOCKING = frozenset({"get", "get_one", "refresh"})
+"""Methods with an argument that makes them lock the row."""
 
 
 def touched_by_unknown(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from flake8_poolhold.facts import tree
+from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import Holder, Library, Loaded, Method, Value, join, options
@@ -66,10 +67,20 @@ def called(frame: Frame, state: State, value: Value, name: str, span: tree.Span)
             continue
         if name in CHANGES:
             objects.change(state, option, frame.step(span, f"{name}() of a loaded object", "note"))
-        elif option.place in state.holders:
-            holder = state.holders[option.place]
-            step = frame.step(span, f"{name}() of a loaded object, which is not understood", "note")
-            state.holders[option.place] = msgspec.structs.replace(holder, unsure=holder.unsure or (step,))
+        else:
+            _doubt(state, option, frame.step(span, f"{name}() of a loaded object, which is not understood", "note"))
+
+
+def invoked(frame: Frame, state: State, callee: Value, span: tree.Span) -> None:
+    """`rename("x")`, where `rename` is a method that was read from what came out of a holder."""
+    for option in options(callee):
+        if isinstance(option, Loaded):
+            _doubt(state, option, frame.step(span, "a method of a loaded object, which is not understood", "note"))
+
+
+def _doubt(state: State, value: Loaded, step: Step) -> None:
+    holder = state.holder(value.place)
+    state.holders[value.place] = msgspec.structs.replace(holder, unsure=holder.unsure or (step,))
 
 
 def taken_out(state: State, callee: Value, node: tree.Call) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from flake8_poolhold.flow.model.values import BoundArgument, Library, Table, Value, options
+from flake8_poolhold.flow.model.values import BoundArgument, Library, Literally, Table, Value, options
 
 Verdict = Literal["reads", "writes", "locks", "unknown"]
 
@@ -39,6 +39,8 @@ _LOCKING_TEXT = re.compile(
 )
 _STREAMING = frozenset({"yield_per", "stream_results"})
 _STREAMED = ".yield_per()"
+_VERBATIM = (".prefix_with()", ".suffix_with()", ".with_hint()", ".with_statement_hint()")
+"""Builder methods that put text of their own into a statement."""
 _READING_TEXT = re.compile(r"(select|with|show|values|table)\b")
 _WRITING_WORDS = frozenset({"insert", "update", "delete", "merge", "into", "truncate", "nextval", "setval"})
 _CALLED = re.compile(r"\b(\w+) *\(")
@@ -101,6 +103,11 @@ def built(callee: Library, path: str, arguments: tuple[BoundArgument, ...]) -> t
     locks = locks or (called is not None and bool(_LOCKING.search(called[1])))
     if any(_WRITES.match(part.path) or part.path.startswith(TEXT) for part in parts):
         return TEXT, locks
+    if path.endswith(_VERBATIM):
+        given = [option for argument in arguments for option in options(argument.value)]
+        texts = [option.value for option in given if isinstance(option, Literally) and isinstance(option.value, str)]
+        locks = locks or any(of_text(f"select {one}").locks for one in texts)
+        return (path if len(texts) == len(given) else UNCERTAIN), locks
     if path.endswith(".execution_options()") and any(one.keyword in _STREAMING for one in arguments):
         return f"{path}{_STREAMED}", locks
     inner = [match[1] for part in parts if (match := _FUNCTION.match(part.path)) is not None]

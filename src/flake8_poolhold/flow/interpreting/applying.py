@@ -93,7 +93,7 @@ def apply(
     if mode == "call" and frame.reporting and not frame.muted:
         returned = {option.place for option in options(result.returns) if isinstance(option, Holder)}
         if not returned & result.stored and not origins.is_property(info.node):
-            lifetimes.received(frame, value, span)
+            lifetimes.received(frame, value, span, info)
     if mode == "call":
         engines.received(frame, result.engines, span)
     return value

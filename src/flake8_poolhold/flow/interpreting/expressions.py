@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import callers, engines, gaps, loaded, waits
 from flake8_poolhold.flow.interpreting import calls, closures, conditions, contexts
@@ -19,12 +21,14 @@ from flake8_poolhold.flow.model.values import (
     BoundArgument,
     ClassOf,
     Depends,
+    Factory,
     FunctionOf,
     Holder,
     Instance,
     Library,
     Literally,
     Loaded,
+    Method,
     Series,
     SubscriptedType,
     Suspended,
@@ -150,15 +154,26 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
         BoundArgument(evaluate(frame, state, argument.value), argument.keyword, argument.star)
         for argument in node.arguments
     ]
+    if state.dead:
+        return UNKNOWN  # an argument raises
+    if objects.lacks(frame, state, node.function, callee):
+        frame.may_raise(state)
+        state.dead = True
+        return UNKNOWN
     gaps.called(frame, state, node, callee, arguments)
     loaded.taken_out(state, callee, node)
     frame.calling = callers.variable_of(node.function)
     if isinstance(node.function, tree.Attribute):
         _mutate(frame, state, node.function, arguments)
+        if isinstance(callee, Method) and isinstance(callee.target, Factory) and callee.name == "configure":
+            bound = callee.target.bound or calls.is_bound(frame, tuple(arguments))
+            assign(frame, state, node.function.value, msgspec.structs.replace(callee.target, bound=bound))
         if callee == Library("contextvars.ContextVar.set"):
             variable = callers.variable_of(node.function.value)
             callers.kept_in_context(frame, state, tuple(arguments), node.span, variable)
         loaded.called(frame, state, callee, node.function.name, node.span)
+    else:
+        loaded.invoked(frame, state, callee, node.span)
     return calls.call(frame, state, callee, tuple(arguments), node.span)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import blocking, callers, engines, escapes, holding, queries, tasks, waits
 from flake8_poolhold.flow.fastapi import background
-from flake8_poolhold.flow.interpreting import contexts, makers, running, special
+from flake8_poolhold.flow.interpreting import callbacks, contexts, makers, running, special
 from flake8_poolhold.flow.interpreting.arguments import Arguments
 from flake8_poolhold.flow.model.frames import Frame
 from flake8_poolhold.flow.model.states import State
@@ -24,6 +24,9 @@ _CONTAINER = (".get", ".resolve", ".create_object", ".get_instance")
 
 LOGGERS = ("logging.", "structlog.", "loguru.")
 """Where the loggers of libraries come from: they swallow what goes wrong in them."""
+
+_SORTING = frozenset({"builtins.sorted", "builtins.next", "builtins.iter"})
+"""Functions with a meaning of their own that may be given another one."""
 
 _SURE = frozenset(
     {
@@ -69,6 +72,8 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         return Library(f"{path}()")
     own = special.SPECIAL.get(path) or running.LOOPS.get(path)
     if own is not None:
+        if path in _SORTING:
+            callbacks.run(frame, state, arguments, span)
         return own(frame, state, arguments, span)
     if path == "contextlib.ExitStack.enter_context" and arguments:
         return contexts.enter_stacked(frame, state, arguments[0].value, span, is_async=False)
@@ -78,6 +83,7 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
         "contextlib.AsyncExitStack.callback",
     ):
         _stack_callbacks(frame, arguments)
+        callbacks.run(frame, state, arguments, span)
         return UNKNOWN
     if path == "contextlib.AsyncExitStack.enter_async_context":
         return Suspended("coroutine", callee, arguments)
@@ -106,6 +112,7 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
     if wait is not None:
         waits.reach(frame, state, wait, path, span)
         blocking.library(frame, state, wait, path, span)
+    callbacks.run(frame, state, arguments, span)
     if path.startswith(_QUIET):
         for argument in arguments:  # a named tuple keeps them
             frame.escaped.update(holder.place for holder in holders_in(argument.value))

@@ -132,10 +132,10 @@ def _by_path(frame: Frame, state: State, arguments: Arguments, span: tree.Span) 
 
 
 def _changed(frame: Frame, state: State, arguments: Arguments, span: tree.Span) -> Value:
-    """`setattr(note, name, value)`"""
+    """`setattr(note, name, value)`, `object_session(note)`, through which anything may be written."""
     for value in positional(arguments)[:1]:
         for option in options(value):
-            objects.change(state, option, frame.step(span, "setattr()", "note"))
+            objects.change(state, option, frame.step(span, "a loaded object may be changed", "note"))
     return UNKNOWN
 
 
@@ -221,7 +221,14 @@ SPECIAL: dict[str, Special] = {
     "typing.cast": _cast,
     "builtins.setattr": _changed,
     "builtins.delattr": _changed,
+    "builtins.object.__setattr__": _changed,
+    "operator.methodcaller()": _changed,
+    "operator.setitem": _changed,
+    "sqlalchemy.ext.asyncio.async_object_session": _changed,
+    "sqlalchemy.orm.attributes.del_attribute": _changed,
     "sqlalchemy.orm.attributes.flag_modified": _changed,
+    "sqlalchemy.orm.attributes.set_attribute": _changed,
+    "sqlalchemy.orm.object_session": _changed,
     "builtins.super": _super,
     "builtins.getattr": _getattr,
     "builtins.next": _next,

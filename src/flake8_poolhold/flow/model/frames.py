@@ -248,6 +248,8 @@ class Analysis:
         self.analysed: set[str] = set()
         """The files whose functions have been analysed on their own."""
         self.habits: Habits | None = None
+        self.keeping: bool | None = None
+        """Whether all async sessions of the project keep what they have loaded, where somebody has asked for it."""
         self.watch: Watch | Missed | Callees | None = None
         self.met: Memo[str, list[Met] | Unmet] = Memo(self.tracker)
         """By the id of a function: all calls of it, or why some are not known."""
@@ -350,6 +352,8 @@ class Frame:
         self.made: dict[Place, tuple[tree.Span, str]] = {}
         self.received: dict[Place, tuple[tree.Span, str]] = {}
         """Holders that functions of the project have made for this one."""
+        self.perhaps: set[Place] = set()
+        """Those of them in whose stead the function may have given something else."""
         self.stored: set[Place] = set()
         """Holders that were put into a global, an object or a container."""
         self.dropped: set[Value] = set()

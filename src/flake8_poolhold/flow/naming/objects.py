@@ -156,6 +156,17 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str, 
     return registry(analysis, f"{outside[0]}.{name}") or Library(f"{outside[0]}.{name}")
 
 
+def lacks(frame: Frame, state: State, function: tree.Expression, callee: Value) -> bool:
+    """Whether a call is of a method that the object does not have, nor any of its kind: the project names it in calls
+    only, and the class and its bases are known."""
+    if not isinstance(callee, Unknown) or not isinstance(function, tree.Attribute):
+        return False
+    if not isinstance(function.value, tree.Name):
+        return False
+    owner = state.env.get(function.value.id)
+    return isinstance(owner, Instance) and hierarchy.never_has(frame.analysis, owner.cls, function.name)
+
+
 def _is_receiver(frame: Frame, value: Instance) -> bool:
     """Whether a value is the object whose method is interpreted."""
     info = frame.function
@@ -353,15 +364,24 @@ def set_attribute(frame: Frame, state: State, owner: Value, name: str, value: Va
                 set_attribute(frame, state, option, name, value, span)
         case Loaded() | Unknown():
             change(state, owner, frame.step(span, f"{name} is set", "note"))
+        case Library(path=path) if path.startswith(_CONTAINERS):
+            change(state, UNKNOWN, frame.step(span, f"{name} is set", "note"))
         case _:
             return
+
+
+_CONTAINERS = ("collections.", "itertools.", "more_itertools.", "heapq.", "queue.", "copy.", "operator.")
+"""Modules of libraries whose functions hand out what they were given."""
 
 
 def change(state: State, owner: Value, step: Step) -> None:
     """An object that may belong to a session is changed: its holder has something to write, or may have.
 
-    `step` is where that happens.
+    `step` is where that happens. An object that a closure shares is one of a holder that is not known here.
     """
+    if isinstance(owner, Loaded) and owner.place not in state.holders:
+        state.holders[owner.place] = msgspec.structs.replace(state.holder(owner.place), dirty=(step,))
+        return
     for place, holder in state.holders.items():
         if isinstance(owner, Loaded) and owner.place == place:
             state.holders[place] = msgspec.structs.replace(holder, dirty=holder.dirty or (step,))

@@ -168,6 +168,22 @@ def _names_other(call: tree.Call, lazy: Collection[str]) -> bool:
             return False
 
 
+def compared(parts: Iterable[object], held: Collection[str]) -> bool:
+    """Whether one of the objects in `held` is told from another, or looked for: one that is loaded again is not it."""
+    for node in walk(list(parts)):
+        match node:
+            case tree.Compare(left=left, right=right) if gives(left, held) or gives(right, held):
+                return True
+            case tree.Call(function=tree.Attribute(name="index" | "remove" | "count"), arguments=arguments):
+                if any(gives(one.value, held) for one in arguments):
+                    return True
+            case tree.Subscript(index=index) if gives(index, held):
+                return True
+            case _:
+                pass
+    return False
+
+
 def keeps_nothing(body: list[tree.Statement], held: Collection[str]) -> bool:
     """Whether some code of a function surely returns, yields and stores nothing of the objects in `held`."""
     for node in walk(body):

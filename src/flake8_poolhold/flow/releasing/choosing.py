@@ -15,8 +15,10 @@ from flake8_poolhold.flow.releasing import (
     containers,
     depending,
     detaching,
+    keeping,
     moving,
     naming,
+    preceding,
     releases,
     splitting,
 )
@@ -46,9 +48,12 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     if hold.keeps_loaded is None and not analysis.project.naming("expire_on_commit", "expire_on_commit"):
         hold = msgspec.structs.replace(hold, keeps_loaded=False)  # nobody has asked for anything but the default
     known_callers, unknown = _with_callers(analysis, _as_handler(analysis, hold))
+    if hold.keeps_loaded is None and releases.has_ended_callers(hold) and keeping.all_keep(analysis):
+        known_callers = msgspec.structs.replace(known_callers, keeps_loaded=True)
     known_callers, imports = naming.named(analysis, known_callers)
     found = [
         moving.out_of_block(analysis, hold, around, is_async=is_async),
+        preceding.before_block(analysis, hold, around),
         msgspec.structs.replace(releases.before(analysis, known_callers, unknown), parts=imports),
         closing.before(analysis, hold, around, is_async=is_async),
         splitting.around_wait(analysis, hold, around, is_async=is_async),

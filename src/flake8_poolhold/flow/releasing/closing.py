@@ -10,14 +10,13 @@ from collections.abc import Iterator
 
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN
-from flake8_poolhold.flow.releasing import reading
+from flake8_poolhold.flow.releasing import elsewhere, reading
 from flake8_poolhold.flow.releasing.containers import added_up
 from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.later import Later
 from flake8_poolhold.flow.releasing.releases import (
     begins_by_hand,
     doubts_of_callers,
-    looks_at_transaction,
     unnamed,
 )
 from flake8_poolhold.flow.releasing.remedies import Remedy
@@ -92,6 +91,8 @@ def _doubts(analysis: Analysis, hold: Hold, around: Surroundings) -> Iterator[st
         yield "the statement that waits was not found"
     if any(name_of(node) in STARTS_TASKS for node in around.earlier()):
         yield "a task that runs beside this code may use the session"
-    if looks_at_transaction(hold):
-        yield "the function asks in which transaction it is"
+    if elsewhere.looks_at_transaction(analysis, hold):
+        yield "the function, or one that it calls, asks in which transaction it is"
+    if elsewhere.is_kept(analysis, hold):
+        yield "the session is kept where other code finds it"
     yield from (doubt for doubt in habits(analysis).doubts if "listens" not in doubt)

@@ -111,6 +111,8 @@ def _refusal(analysis: Analysis, hold: Hold, around: Surroundings, name: str, on
         return f"what is loaded in `{name}` is returned or kept, and may be changed there"
     if uses([*between, *region], variables).changed:
         return "an object that was loaded before the call is changed after it was loaded"
+    if borrowing.compared(region, variables):
+        return "an object that was loaded before the call is compared behind it"
     if not borrowing.only_read(analysis, hold.function, calls, variables, lazy):
         return f"what is loaded in `{name}` is given to code that may do more than read columns of it"
     if _tells_more(analysis, one.model, lazy):

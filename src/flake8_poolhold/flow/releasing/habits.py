@@ -17,6 +17,7 @@ from flake8_poolhold.flow.releasing import listeners
 
 _HARMLESS_LEVELS = frozenset({"AUTOCOMMIT", "READ COMMITTED", "READ UNCOMMITTED"})
 _LAZY = ("relationship", "Relationship", "deferred", "column_property", "query_expression", "dynamic_loader")
+_MAPPED = ("mapped_column", "Column(", "SQLModel", "DeclarativeBase", "declarative_base")
 _PROPERTIES = frozenset({"property", "cached_property", "hybrid_property"})
 STARTS_TASKS = frozenset(
     {
@@ -71,6 +72,10 @@ def _doubts(analysis: Analysis) -> Iterator[str]:
         yield "the project turns autobegin off somewhere"
     if any(_raises_isolation(analysis, path) for path in analysis.project.naming("isolation_level")):
         yield "the project sets an isolation level, and a commit ends the snapshot"
+    if anywhere(("do_orm_execute", "after_begin"), listeners.runs_more):
+        yield "a listener of the project may write when a statement runs"
+    if _changes_when_read(analysis):
+        yield "a mapped class of the project changes its objects when they are read"
     if anywhere(("expire_on_commit",), _expires_afterwards):
         yield "`expire_on_commit` is changed after the session was configured"
     if _own_commit(analysis):
@@ -113,11 +118,67 @@ def _raises(node: tree.Node) -> bool:
 
 
 def _expires_afterwards(node: tree.Node) -> bool:
-    """`maker.configure(expire_on_commit=...)`, `session.expire_on_commit = ...`"""
+    """`maker.configure(expire_on_commit=True)`, `session.expire_on_commit = True`, and the like."""
     if isinstance(node, tree.Assign):
-        return any(isinstance(target, tree.Attribute) and target.name == "expire_on_commit" for target in node.targets)
+        return any(_is_expiring(target) for target in node.targets)
+    if isinstance(node, tree.Call) and name_of(node.function) in ("setattr", "update"):
+        named = any(_is_name(one.value) or one.keyword == "expire_on_commit" for one in node.arguments)
+        return named and not any(_is_false(one.value) for one in node.arguments)
     configures = isinstance(node, tree.Call) and name_of(node.function) == "configure"
     return configures and _argument(node, "expire_on_commit") is not None
+
+
+def _is_expiring(target: tree.Expression) -> bool:
+    match target:
+        case tree.Attribute(name="expire_on_commit"):
+            return True
+        case tree.Subscript(value=tree.Attribute(name="kw"), index=index):
+            return _is_name(index)
+        case _:
+            return False
+
+
+def _is_name(value: tree.Expression) -> bool:
+    return isinstance(value, tree.Constant) and value.value == "expire_on_commit"
+
+
+def _is_false(value: tree.Expression) -> bool:
+    return isinstance(value, tree.Constant) and value.value is False
+
+
+def _changes_when_read(analysis: Analysis) -> bool:
+    """Whether a property or an operator of a mapped class sets a public attribute of its object."""
+    for path in sorted({path for word in _MAPPED for path in analysis.project.naming(word)}):
+        for name, node in analysis.project.classes(path).items():
+            readers = [one for one in node.body if isinstance(one, tree.Function) and _is_reader(one) and _sets(one)]
+            if readers and names.is_mapped(analysis, names.class_info(analysis, path, name, node).key):
+                return True
+    return False
+
+
+def _is_reader(function: tree.Function) -> bool:
+    """A property that is read, or a method that an operator or a built-in function calls."""
+    if function.name.startswith("__"):
+        return function.name not in ("__init__", "__setattr__", "__setitem__", "__init_subclass__", "__new__")
+    return any(name_of(one) in _PROPERTIES for one in function.decorators)
+
+
+def _sets(function: tree.Function) -> bool:
+    own = function.parameters[0].name if function.parameters else ""
+    for node in walk(function.body):
+        match node:
+            case tree.Assign(targets=targets):
+                found = targets
+            case tree.AugmentedAssign(target=target):
+                found = [target]
+            case _:
+                continue
+        if any(
+            isinstance(one, tree.Attribute) and name_of(one.value) == own and not one.name.startswith("_")
+            for one in found
+        ):
+            return True
+    return False
 
 
 def _own_commit(analysis: Analysis) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Hold
-from flake8_poolhold.flow.releasing import reading
+from flake8_poolhold.flow.releasing import borrowing, reading
 from flake8_poolhold.flow.releasing.habits import name_of
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
 from flake8_poolhold.flow.releasing.uses import Uses, derived, mentions, rebinds, root, uses
@@ -79,6 +79,8 @@ class Later:
                         return "an object that was loaded before the call is given to the session after it"
                 case _:
                     pass
+        if borrowing.compared(self._statements, self._variables):
+            return "an object that was loaded before the call is compared behind it"
         if self.uses.given:
             return "an object that was loaded before the call is given to code that may change it"
         return ""

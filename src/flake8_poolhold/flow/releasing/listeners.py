@@ -30,6 +30,41 @@ def listens(analysis: Analysis) -> bool:
     return any(_noticed(analysis, path) for path in paths)
 
 
+_WRITING = frozenset({"add", "add_all", "merge", "delete", "flush", "append", "insert", "update", "setdefault", "pop"})
+_RUNNING = frozenset({"do_orm_execute", "after_begin"})
+
+
+def runs_more(node: tree.Node) -> bool:
+    """Whether a function is registered for each statement, or each transaction, and does more than to set it up.
+
+    One that is registered by name is not followed.
+    """
+    match node:
+        case tree.Function(decorators=decorators, body=body):
+            heard = any(_RUNNING & set(_words(one)) for one in decorators)
+            return heard and any(_writes(one) for one in walk(body))
+        case tree.Call(function=tree.Attribute(name="listen") | tree.Name(id="listen")):
+            return bool(_RUNNING & set(_words(node)))
+        case _:
+            return False
+
+
+def _writes(node: tree.Node) -> bool:
+    """Whether a node sets something, or calls what may write: `execute` of `SET` and the like sets a transaction up."""
+    match node:
+        case tree.Call(function=tree.Attribute(name=name)):
+            return name in _WRITING
+        case tree.Assign(targets=targets):
+            return any(
+                isinstance(one, tree.Subscript) or (isinstance(one, tree.Attribute) and one.name != "statement")
+                for one in targets
+            )
+        case tree.AugmentedAssign() | tree.Global():
+            return True
+        case _:
+            return False
+
+
 def _noticed(analysis: Analysis, path: str) -> bool:
     module = analysis.project.module(path)
     if module is None:

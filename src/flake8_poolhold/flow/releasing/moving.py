@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, Hold
-from flake8_poolhold.flow.releasing import owning, reading
+from flake8_poolhold.flow.releasing import borrowing, elsewhere, owning, reading
 from flake8_poolhold.flow.releasing.containers import added_up
 from flake8_poolhold.flow.releasing.forgetting import stays
 from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
-from flake8_poolhold.flow.releasing.uses import Uses, derived, kept, mentions, uses
+from flake8_poolhold.flow.releasing.uses import HARMLESS, Uses, derived, kept, mentions, uses
 
 NAME = "move-call"
 
@@ -39,7 +39,7 @@ def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asy
     if refused := _refusal_of_objects(used):
         return Remedy(NAME, refused=refused)
     reads: tuple[tuple[str, str, str], ...] = ()
-    doubts = list(_doubts(hold, block))
+    doubts = list(_doubts(analysis, hold, block))
     if block.commits and added_up(analysis, hold):
         doubts.append("what was loaded is part of a sum, which is not followed")
     if block.commits and not hold.keeps_loaded and not stays(analysis, hold, around):
@@ -56,6 +56,7 @@ def out_of_block(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asy
             return Remedy(NAME, refused=LOADS)
     elif used.given and analysis.project.naming("awaitable_attrs"):
         return Remedy(NAME, refused=LOADS)
+    doubts += _doubts_of_objects(analysis, hold, block, tail, variables)
     return Remedy(
         NAME,
         f"end the block of line {block.node.span[0]} before line {hold.span[0]}",
@@ -89,7 +90,36 @@ def _refusal_of_objects(used: Uses) -> str:
     return ""
 
 
-def _doubts(hold: Hold, block: owning.Block) -> Iterator[str]:
+def _doubts_of_objects(
+    analysis: Analysis, hold: Hold, block: owning.Block, tail: list[tree.Statement], variables: frozenset[str]
+) -> Iterator[str]:
+    """What code behind the block may do to objects that have lost their session."""
+    asks = analysis.project.naming("object_session")
+    if not block.commits and not asks:
+        return
+    lazy = habits(analysis).lazy
+    inner = [node for node in walk(block.level.before) if isinstance(node, tree.Function | tree.Lambda)]
+    calls = [node for node in walk(tail) if isinstance(node, tree.Call) and name_of(node.function) not in HARMLESS]
+    related = [
+        one for call in calls for one in call.arguments if isinstance(one.value, tree.Attribute | tree.Subscript)
+    ]
+    if (
+        not mentions(inner, variables)
+        and not uses(related, variables, lazy).whole
+        and borrowing.only_read(analysis, hold.function, borrowing.receiving(calls, variables), variables, ())
+    ):
+        return
+    if block.commits:
+        yield "an object that the block has loaded is given to code that may change it"
+    if asks:
+        yield "an object that the block has loaded is given to code that may look for its session"
+
+
+def _doubts(analysis: Analysis, hold: Hold, block: owning.Block) -> Iterator[str]:
+    if block.more:
+        yield "leaving the block does more than end the session"
+    if _is_kept(hold, block) or elsewhere.is_kept(analysis, hold):
+        yield "the session is kept in an object, and may be used behind the block"
     if block.commits and hold.state.dirty:
         yield "writes before the call would be committed even when the rest fails"
     if hold.state.unsure or hold.escaped:
@@ -98,3 +128,13 @@ def _doubts(hold: Hold, block: owning.Block) -> Iterator[str]:
         yield "a task that runs beside this code may use the session"
     if block.commits and hold.state.carries:
         yield "the callers' transactions are not known"
+
+
+def _is_kept(hold: Hold, block: owning.Block) -> bool:
+    """Whether the session is put into an attribute or a container: `repository.db = db`."""
+    return any(
+        isinstance(node, tree.Assign)
+        and any(isinstance(target, tree.Attribute | tree.Subscript) for target in node.targets)
+        and mentions([node.value], hold.carriers - hold.loaded)
+        for node in walk(block.level.before)
+    )

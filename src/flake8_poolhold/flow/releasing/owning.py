@@ -9,6 +9,7 @@ from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo, Hold
 from flake8_poolhold.flow.model.values import Origin
 from flake8_poolhold.flow.releasing.habits import name_of
+from flake8_poolhold.flow.releasing.managers import does_more
 from flake8_poolhold.flow.releasing.surroundings import Level, Surroundings
 
 _ENTERED = frozenset({"__enter__", "__aenter__"})
@@ -18,12 +19,13 @@ _ENDS = frozenset({"commit", "begin", "begin_nested"})
 class Block(msgspec.Struct, frozen=True, eq=False):
     """The `with` that opens the session, and the statement in it that waits among its neighbours.
 
-    `commits`: leaving the block commits, or may.
+    `commits`: leaving the block commits, or may. `more`: it does something else, too, or may.
     """
 
     node: tree.With
     level: Level
     commits: bool
+    more: bool
 
 
 def block(analysis: Analysis, hold: Hold, around: Surroundings) -> Block | str:
@@ -37,13 +39,14 @@ def block(analysis: Analysis, hold: Hold, around: Surroundings) -> Block | str:
             continue
         if any(not _of_session(item, node, hold) for item in node.items[1:]):
             return "the block that opens the session opens something else too"
-        managers = _managers(analysis, origin)
-        if any(swallows(manager) for manager in managers):
+        entered = managers(analysis, origin)
+        if any(swallows(manager) for manager in entered):
             return "the context manager of the session catches exceptions of the block"
-        if any(manager.node.name in _ENTERED for manager in managers):
+        if any(manager.node.name in _ENTERED for manager in entered):
             return "the session is closed by a class whose exit is not followed"
         begins = any(_ends_transaction(item.value) for item in node.items)
-        return Block(node, inner, begins or any(_ends_transaction(one.node.body) for one in managers))
+        commits = begins or any(_ends_transaction(one.node.body) for one in entered)
+        return Block(node, inner, commits, any(does_more(one) for one in entered))
     return "the session is not opened by a block of this function"
 
 
@@ -63,7 +66,7 @@ def _of_session(item: tree.WithItem, node: tree.With, hold: Hold) -> bool:
             return False
 
 
-def _managers(analysis: Analysis, origin: Origin) -> list[FunctionInfo]:
+def managers(analysis: Analysis, origin: Origin) -> list[FunctionInfo]:
     """The functions of the project that made the session for this one."""
     found, via = [], origin.via
     while via is not None:
@@ -86,3 +89,9 @@ def swallows(info: FunctionInfo) -> bool:
 
 def _ends_transaction(part: object) -> bool:
     return any(name_of(node.function) in _ENDS for node in walk(part) if isinstance(node, tree.Call))
+
+
+def place(statement: tree.Statement) -> tuple[int, int]:
+    """A place in a statement."""
+    spans: list[tree.Span] = [node.span for node in walk(statement) if hasattr(node, "span")]
+    return min(span[:2] for span in spans)

@@ -15,10 +15,9 @@ from flake8_poolhold.finding import Step
 from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.model.states import GIVEN, HolderState
-from flake8_poolhold.flow.releasing import lazies
+from flake8_poolhold.flow.releasing import elsewhere, lazies
 from flake8_poolhold.flow.releasing.forgetting import forgets
 from flake8_poolhold.flow.releasing.habits import (
-    LOOKS_AT_TRANSACTION,
     STARTS_TASKS,
     called_by_name,
     habits,
@@ -122,8 +121,10 @@ def doubts_of_place(analysis: Analysis, hold: Hold, around: Surroundings, unknow
         yield "in an error handler the transaction may have failed, and a commit of it fails too"
     if any(name_of(node) in STARTS_TASKS for node in around.earlier()):
         yield "a task that runs beside this code may use the session"
-    if looks_at_transaction(hold):
-        yield "the function asks in which transaction it is"
+    if elsewhere.looks_at_transaction(analysis, hold):
+        yield "the function, or one that it calls, asks in which transaction it is"
+    if elsewhere.is_kept(analysis, hold):
+        yield "the session is kept where other code finds it"
 
 
 def _reaches_in(expression: str) -> bool:
@@ -145,15 +146,13 @@ def at(step: Step) -> str:
     return f"{step.path}:{step.line} {step.text}"
 
 
-def looks_at_transaction(hold: Hold) -> bool:
-    """Whether the function asks whether it is in a transaction, or in which."""
-    return any(name_of(node) in LOOKS_AT_TRANSACTION for node in walk(hold.function.node.body))
-
-
 def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str | None = None) -> Iterator[str]:
     """Who else may have used the session: a caller, another request, a second registration of the handler."""
     state = hold.state
-    if hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
+    if has_ended_callers(hold):
+        if not elsewhere.nobody_looks(analysis):
+            yield _CALLERS
+    elif hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
         yield f"the callers' transactions are not known: {unknown}" if unknown else _CALLERS
     elif hold.place.origin.how == "global":
         yield "the session is shared"
@@ -161,6 +160,16 @@ def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str | None = None
         yield "the handler is also called directly" + (f": {unknown}" if unknown else "")
     elif hold.provider and len(handlers.registrations(analysis, hold.function)) > 1:
         yield "the handler is registered more than once, with different dependencies"
+
+
+def has_ended_callers(hold: Hold) -> bool:
+    """Whether a session that came in had its transaction ended in this function, on every path to the wait.
+
+    What the callers had begun, written or locked does not matter any more then.
+    """
+    state = hold.state
+    came_in = hold.place.origin.how == "param" and hold.kind == "AsyncSession" and not hold.provider
+    return came_in and not state.carries and GIVEN not in state.kinds
 
 
 def _reads_later(hold: Hold, around: Surroundings) -> bool:

@@ -6,15 +6,16 @@ import itertools
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.effects.loaded import CHANGES
 from flake8_poolhold.flow.model.frames import Analysis, Hold
-from flake8_poolhold.flow.releasing import owning, reading
+from flake8_poolhold.flow.releasing import elsewhere, managers, owning, reading
 from flake8_poolhold.flow.releasing.containers import added_up
 from flake8_poolhold.flow.releasing.forgetting import stays
 from flake8_poolhold.flow.releasing.habits import STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.later import Later
 from flake8_poolhold.flow.releasing.remedies import Remedy
-from flake8_poolhold.flow.releasing.surroundings import Surroundings
-from flake8_poolhold.flow.releasing.uses import kept, mentions
+from flake8_poolhold.flow.releasing.surroundings import Surroundings, binds
+from flake8_poolhold.flow.releasing.uses import kept, mentions, root
 
 NAME = "split-block"
 
@@ -47,14 +48,26 @@ def around_wait(analysis: Analysis, hold: Hold, around: Surroundings, *, is_asyn
         reads = named
     if block.commits and not hold.keeps_loaded and not stays(analysis, hold, around):
         doubts.append("what the block has loaded, and expires at its end, may be kept elsewhere")
+    if elsewhere.is_kept(analysis, hold):
+        doubts.append("the session is kept where other code finds it")
+    if _is_set_up(analysis, hold, block):
+        doubts.append("the session is set up in the block, and a new one would not be")
+    if not _is_repeatable(hold, block):
+        doubts.append("what opens the block may give another session when it runs again")
+    if block.more:
+        doubts.append("leaving the block does more than end the session")
+    if any(managers.enters_more(one) for one in owning.managers(analysis, hold.place.origin)):
+        doubts.append("entering the block does more than open the session")
     if hold.state.unsure or hold.escaped:
         doubts.append("code that was not understood may have written or kept the session")
     if any(name_of(node) in STARTS_TASKS for node in walk(block.level.before)):
         doubts.append("a task that runs beside this code may use the session")
     doubts += [doubt for doubt in habits(analysis).doubts if "isolation" in doubt or "expire" in doubt]
-    first, again = block.node.span[0], hold.span[0]
-    what = f"end the block of line {first} before line {again}, and open it again behind the call"
-    return Remedy(NAME, what, doubts=tuple(doubts), start=block.node.span[:2], again=_place(inside[0]), reads=reads)
+    first, last = block.node.span[0], hold.span[0]
+    what = f"end the block of line {first} before line {last}, and open it again behind the call"
+    return Remedy(
+        NAME, what, doubts=tuple(doubts), start=block.node.span[:2], again=owning.place(inside[0]), reads=reads
+    )
 
 
 def _refusal(hold: Hold, block: owning.Block, inside: list[tree.Statement]) -> str:
@@ -77,7 +90,23 @@ def _refusal(hold: Hold, block: owning.Block, inside: list[tree.Statement]) -> s
     return ""
 
 
-def _place(statement: tree.Statement) -> tuple[int, int]:
-    """A place in a statement."""
-    spans: list[tree.Span] = [node.span for node in walk(statement) if hasattr(node, "span")]
-    return min(span[:2] for span in spans)
+_INFO = (".info[", ".info.get(", ".info.setdefault(", ".info.update(", ".info.pop(")
+_CONSUMES = CHANGES | {"popleft", "get_nowait", "next", "send", "acquire"}
+
+
+def _is_set_up(analysis: Analysis, hold: Hold, block: owning.Block) -> bool:
+    """Whether something is kept in the session itself: in `info`, an option, an attribute of a class of the project."""
+    assigned = [node for node in walk(block.level.before) if isinstance(node, tree.Assign)]
+    targets = [one for node in assigned for one in node.targets if isinstance(one, tree.Attribute | tree.Subscript)]
+    sets = any(root(one) == hold.expression for one in targets)
+    return sets or any(analysis.project.naming(word) for word in _INFO)
+
+
+def _is_repeatable(hold: Hold, block: owning.Block) -> bool:
+    """Whether what opens the block means the same when it is written again behind the wait."""
+    headers = [item.value for item in block.node.items]
+    for call in (node for node in walk(headers) if isinstance(node, tree.Call)):
+        if name_of(call.function) in _CONSUMES or any(isinstance(one, tree.Call) for one in walk(call.arguments)):
+            return False
+    used = {node.id for node in walk(headers) if isinstance(node, tree.Name)} - {hold.expression}
+    return not any(binds(node, name) for node in walk(block.node.body) for name in used)
