@@ -102,6 +102,12 @@ async def start(
     )
 """
 
+LOCAL_HEAD = HEAD.replace("from app.tasks import count\n", "")
+
+LOCAL = HANDLER.replace("    await db", "    from app import tasks as work\n\n    await db").replace(
+    "(count,", "(work.count,"
+)
+
 CASES = {
     "a handler that goes on": (DB, TASKS, HEAD + HANDLER, TASKS_AFTER, HEAD + HANDLER.replace("count, db, 3", "count, 3")),
     "a handler that needs no session any more": (DB, TASKS, HEAD + LINES, TASKS_AFTER, LINES_AFTER),
@@ -111,6 +117,13 @@ CASES = {
         HEAD + HANDLER,
         TASKS_AFTER,
         HEAD + HANDLER.replace("count, db, 3", "count, 3"),
+    ),
+    "a task that the handler imports": (
+        DB,
+        TASKS,
+        LOCAL_HEAD + LOCAL,
+        TASKS_AFTER,
+        LOCAL_HEAD + LOCAL.replace("count, db, 3", "count, 3"),
     ),
     "a provider that commits": (
         COMMITTING,
@@ -151,6 +164,11 @@ REFUSED = {
     "called directly": (
         TASKS,
         HEAD + HANDLER + "\n\nasync def now(db: AsyncSession):\n    await count(db, 3)\n",
+        "`count` is called, or used otherwise, in app/routes.py",
+    ),
+    "called directly, by a name that a function imports": (
+        TASKS,
+        HEAD + HANDLER + "\n\nasync def now(db: AsyncSession):\n    from app import tasks\n\n    await tasks.count(db, 3)\n",
         "`count` is called, or used otherwise, in app/routes.py",
     ),
     "an object": (

@@ -236,6 +236,20 @@ def run():
     db = registry()
     db.execute(select(1))
 """,
+    "borrowed or its own": """
+class Operations:
+    def __init__(self, session=None):
+        self._session = session
+
+    def _get(self):
+        if self._session:
+            return self._session
+        return sync_maker()
+
+    def run(self):
+        db = self._get()
+        return db.execute(select(1)).all()
+""",
     "inline": """
 async def run():
     await maker().execute(select(1))

@@ -682,18 +682,31 @@ ESCAPES = [
         async def work(*args):
             await use(args)
 
+        def touch(db):
+            use(db)
+
+        def sync_db():
+            with sync_maker() as session:
+                yield session
+
         async def ignore(db, name):
             print(name)
 
         @app.get("/")
-        async def f(tasks: BackgroundTasks, typed: Typed, db: AsyncSession = Depends(get_db)):
+        async def f(
+            tasks: BackgroundTasks,
+            typed: Typed,
+            db: AsyncSession = Depends(get_db),
+            sync: Session = Depends(sync_db),
+        ):
             tasks.add_task(work, db)  # error: PHL201
             tasks.add_task(work, Repo(db))  # error: PHL201
             tasks.add_task(Repo(db).load)  # error: PHL201
             tasks.add_task(Repo(db).log)
             tasks.add_task(work, [db])  # error: PHL201
             tasks.add_task(work, {"db": db})  # error: PHL201
-            tasks.add_task(lambda: work(db))  # error: PHL201
+            tasks.add_task(lambda: work(db))
+            tasks.add_task(lambda: touch(sync))  # error: PHL201
             tasks.add_task(functools.partial(work, db))  # error: PHL201
             tasks.add_task(work(db))  # error: PHL201
             tasks.add_task(work, typed)  # error: PHL201

@@ -98,6 +98,34 @@ def test_what_branches_find_hangs_on_what_the_session_holds(tmp_path: Path, befo
     assert words in finding.message
 
 
+CALLED = """
+async def both(db: AsyncSession):
+    await asyncio.gather(db.execute(select(1)), db.execute(select(2)))
+
+@app.get("/a")
+async def one(db: AsyncSession = Depends(get_db)):
+    await db.execute(select(3))
+    await both(db)
+
+@app.get("/b")
+async def other(db: AsyncSession = Depends(get_db)):
+    {before}
+    await both(db)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ("pass", "unless its connection is out already"),
+        ("await db.execute(select(3))", "(gather): reads wait for each other"),
+    ],
+)
+def test_what_all_callers_have_done_tells_what_branches_find(tmp_path: Path, before: str, words: str) -> None:
+    (finding,) = check(tmp_path, CALLED.format(before=before), ALL).findings
+    assert words in finding.message
+
+
 DRIVEN = """
 async def sessions():
     async with maker() as db:
@@ -235,17 +263,27 @@ async def log(request, call_next):
     return await call_next(request)
 """
 
+SCOPE = """
+async def late(task):
+    with anyio.move_on_after(3):
+        await task
+"""
+
 
 @pytest.mark.parametrize(
     ("version", "cancels", "count"),
     [
         ("", CANCEL, 0),
-        ("sqlalchemy==2.0.31", CANCEL, 1),
+        ("sqlalchemy==2.0.31", SCOPE, 1),
+        ("sqlalchemy==2.0.31", CANCEL, 0),
+        ("sqlalchemy==2.0.31\nfastapi==0.86.0", CANCEL, 1),
+        ("sqlalchemy==2.0.31\nfastapi==0.87.0", CANCEL, 0),
+        ("sqlalchemy==2.0.31\nstarlette==0.20.4", CANCEL, 1),
         ("sqlalchemy==2.0.31", "", 0),
         ("sqlalchemy==2.0.31", "\nasync def late(task):\n    await asyncio.wait_for(task, 3)\n", 0),
-        ("sqlalchemy==1.4.40", CANCEL, 1),
-        ("sqlalchemy==1.4.39", CANCEL, 0),
-        ("SQLAlchemy[asyncio]==2.0.33", CANCEL, 0),
+        ("sqlalchemy==1.4.40", SCOPE, 1),
+        ("sqlalchemy==1.4.39", SCOPE, 0),
+        ("SQLAlchemy[asyncio]==2.0.33", SCOPE, 0),
     ],
 )
 def test_an_old_sqlalchemy_lets_a_close_be_cancelled(tmp_path: Path, version: str, cancels: str, count: int) -> None:
@@ -1204,6 +1242,8 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
                 finally:
                     if isinstance(db, Session):
                         db.close()
+                    if not isinstance(db, AsyncSession):
+                        db.close()
                     if isinstance(db, AsyncSession):
                         db.close()  # error: PHL404
         """,
@@ -1845,8 +1885,14 @@ def test_the_version_of_sqlalchemy(file: str, text: str, version: tuple[int, int
             async def beside(db: AsyncSession = Depends(get_db)):
                 note = await db.get_one(Note, 1)
                 asyncio.create_task(shout(note))
-                asyncio.create_task(shout_later(note))  # error: PHL205
+                asyncio.create_task(shout_later(note))
                 asyncio.create_task(list_tags(note))  # error: PHL205
+
+            @app.post("/beside-expiring")
+            async def beside_expiring(db: AsyncSession = Depends(get_expiring)):
+                note = await db.get_one(Note, 1)
+                asyncio.create_task(shout(note))
+                asyncio.create_task(shout_later(note))  # error: PHL205
         """,
             select=("PHL205",),
         ),

@@ -930,7 +930,6 @@ SILENT = [
                     await one.close()
             await client.get("/")
     """,
-        wrong="FALSE ALARM: two loops over the same list are not known to take the same turns",
     ),
     case(
         "a flag with an early return",

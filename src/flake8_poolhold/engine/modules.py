@@ -34,6 +34,8 @@ class Modules:
         self._changed, self._stores = changed, stores
         self._bytes: dict[str, bytes] = {}
         self._sources: dict[str, Source | None] = {}
+        self._parsed: set[str] = set()
+        """The files whose facts were asked for, so that their syntax is known."""
         self._stamps: dict[str, Stamp] = {}
         self._digests: dict[str, str] = {}
         self._lowered: dict[str, bytes] = {}
@@ -77,6 +79,7 @@ class Modules:
         """The facts of a file, or `None` and a problem."""
         from flake8_poolhold import facts
 
+        self._parsed.add(path)
         if self._stores is None:
             found = self._lowered.pop(path, None)
             return facts.load(path, found) if found is not None else self._extract(path)
@@ -91,10 +94,10 @@ class Modules:
         return module
 
     def check_syntax(self, path: str) -> None:
-        """Note a syntax error in a file whose facts nobody asks for."""
+        """Note a syntax error in a file, unless its facts were asked for, which has noted it."""
         from flake8_poolhold import facts
 
-        source = self.source(path)
+        source = self.source(path) if path not in self._parsed else None
         if source is not None:
             try:
                 facts.syntax(source.text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +22,6 @@ from flake8_poolhold.source.paths import relative
 if TYPE_CHECKING:
     from flake8_poolhold.flow.analysis import Flow
 
-
-_COMMENT = re.compile(rb"noqa", re.IGNORECASE)
 
 _EXCEEDED = "has more ways through it than are followed; what it does counts as nothing, until it is split"
 
@@ -128,18 +125,14 @@ class Run:
                         self.modules.failed(path, "analysing it", error)
             self._progress(len(wanted), len(wanted))
         told = {}
+        chosen = [rule for code, rule in rules().items() if selected(self._settings, code)]
         for path in wanted:
             if flow is None or path not in relevant:
                 self.modules.check_syntax(path)
                 told[path] = self._result(path, [], comments, edits, None)
                 continue
             with flow.about(path):
-                findings = [
-                    finding
-                    for code, rule in rules().items()
-                    if selected(self._settings, code)
-                    for finding in self._ask(rule, flow, path)
-                ]
+                findings = [finding for rule in chosen for finding in self._ask(rule, flow, path)]
                 for info in flow.exceeded:
                     self.modules.problem(path, info.node.span[0], f"`{info.name}` {_EXCEEDED}")
                 told[path] = self._result(path, findings, comments, edits, flow)
@@ -147,7 +140,7 @@ class Run:
 
     def _result(self, path: str, findings: list[Finding], comments: bool, edits: bool, flow: Flow | None) -> FileResult:
         suppressed = 0
-        if findings or _COMMENT.search(self.modules.read(path)):
+        if findings or b"noqa" in self.modules.read(path).lower():
             findings, suppressed = self._filter(path, findings, comments)
             findings = [self._with_edits(one, flow) for one in findings] if edits else findings
         holders, waits = flow.recognised if flow is not None else (0, 0)

@@ -60,9 +60,10 @@ class View:
     def project(self) -> Project:
         """The project, for questions about its files."""
         from flake8_poolhold.flow.model.project import Project
+        from flake8_poolhold.flow.model.tracking import Tracker, Untracked
 
-        modules = self._modules
-        return Project(self.files, self.starts, modules.facts, modules.peek, self._settings, self._naming)
+        read, tracker = self._modules.peek, Tracker() if self._cache is not None else Untracked()
+        return Project(self.files, self.starts, self._modules.facts, read, self._settings, self._naming, tracker)
 
     @functools.cached_property
     def flow(self) -> Flow:

@@ -25,12 +25,12 @@ from flake8_poolhold.flow.model.lifetimes import (
     Unclosed,
 )
 from flake8_poolhold.flow.model.project import Project
-from flake8_poolhold.flow.model.states import join_states
+from flake8_poolhold.flow.model.states import HELD, UNTOUCHED, join_states
 from flake8_poolhold.flow.model.tracking import WHOLE, Question
 from flake8_poolhold.flow.model.values import Holder
 from flake8_poolhold.flow.naming import taught
 from flake8_poolhold.flow.pools.questions import Pools
-from flake8_poolhold.flow.releasing import choosing
+from flake8_poolhold.flow.releasing import callers, choosing
 from flake8_poolhold.flow.releasing.remedies import Remedy
 from flake8_poolhold.flow.repairing import awaiting, background, driving, finishing, scopes, sequences
 from flake8_poolhold.flow.repairing import blocks as opening
@@ -112,7 +112,16 @@ class Flow:
     def shared(self) -> list[Shared]:
         """Holders that several branches, which run at once, use; one for each place."""
         events = self._mine(self._analysis.events.shared)
-        return list({(event.function.path, event.span): event for event in reversed(events)}.values())[::-1]
+        found = {(event.function.path, event.span): event for event in reversed(events)}
+        return [self._with_callers(event) for event in found.values()][::-1]
+
+    def _with_callers(self, event: Shared) -> Shared:
+        """The event, with what all callers are known to leave of the session that they give."""
+        if event.held is not None or event.place.origin.how != "param":
+            return event
+        given = callers.given(self._analysis, event.function, event.place, UNTOUCHED)
+        is_out = isinstance(given, callers.Given) and given.state.kinds == {HELD}
+        return msgspec.structs.replace(event, held=True) if is_out else event
 
     @property
     def driven(self) -> list[Driven]:
@@ -218,9 +227,9 @@ class Flow:
         """A function by its id."""
         return self._analysis.functions.get(identity)
 
-    def openings(self, function: FunctionInfo, holder: Holder | None) -> list[Remedy]:
+    def openings(self, function: FunctionInfo, holder: Holder | None, *, perhaps: bool = False) -> list[Remedy]:
         """What would open a session that a function makes so that it is closed; none if no repairs are looked for."""
-        return [opening.around_uses(self._analysis, function, holder)] if self.repairs else []
+        return [opening.around_uses(self._analysis, function, holder, perhaps=perhaps)] if self.repairs else []
 
     def sequences(self, shared: Shared) -> list[Remedy]:
         """What would keep branches from using one session at once."""

@@ -3,9 +3,10 @@
 ## What it does
 Reports a function that makes an engine or a driver's pool (itself, or through a helper that returns one or a
 sessionmaker on one), uses it, and neither disposes of it nor keeps it: it is not returned, not stored in an object, a
-global or a container, not handed on. An engine with `NullPool` is silent, and so is a function whose result is cached.
-Silent, too, is what a process does once: a command of a command line, what a service runs when it starts, a worker of
-`multiprocessing` that takes one piece of a job, a script, and a function that only these and tests call.
+global or a container, not handed on. An engine with `NullPool` is silent, and so is a function whose result is
+cached. Silent, too, is what a process does once: a command of a command line, one that pyproject.toml installs, a
+task of nox or invoke, what a service runs when it starts, a worker of `multiprocessing` that takes one piece of a
+job, a script, and a function that only these and tests call.
 
 ## Why is this bad?
 An engine is a pool. Its connections stay open after the session on them is closed, and the next call opens its own:

@@ -7,7 +7,7 @@ of its own: the object still belongs to the old one. Where the session goes the 
 
 Silent where only columns are read that are loaded: of an object that no commit or rollback of the function has expired
 since (a session with `expire_on_commit=False` expires nothing in a commit), or that was taken out of its session. A
-task runs beside whatever else is done with the session, so for tasks only the last counts.
+task runs beside whatever else is done with the session: where a commit expires, it is safe up to its first wait only.
 
 ## Why is this bad?
 By the time the attribute is read, the session is closed or, worse, in use by somebody else. A column that a commit or a

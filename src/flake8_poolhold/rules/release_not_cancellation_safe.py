@@ -3,10 +3,10 @@
 ## What it does
 Reports a function or provider that makes a session or connection and closes it on all paths that return and in
 `except Exception`, but not when its task is cancelled; on SQLAlchemy from 1.4.40 to 2.0.32 (as the lock file or the
-pinned requirement says, and where the project has what cancels again and again: a middleware, a scope of anyio) also
-one whose `close()` in a `finally` is neither shielded nor the exit of an `async with`; and a generator that releases in
-`except GeneratorExit`. The exit of `async with` is shielded by SQLAlchemy: what it surrounds is silent, a second
-`close()` in it too, which costs nothing.
+pinned requirement says, and where the project has what cancels again and again: a scope of anyio, or a middleware
+with Starlette before 0.21) also one whose `close()` in a `finally` is neither shielded nor the exit of an `async
+with`; and a generator that releases in `except GeneratorExit`. The exit of `async with` is shielded by SQLAlchemy:
+what it surrounds is silent, a second `close()` in it too, which costs nothing.
 
 ## Why is this bad?
 `CancelledError` is no `Exception`. A client that goes away from a websocket or a stream, a timeout, a shutdown cancel

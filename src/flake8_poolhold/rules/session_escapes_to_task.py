@@ -5,7 +5,8 @@ Reports `create_task`, `ensure_future`, `start_soon`, a thread and an executor t
 that somebody else closes: the request's dependency, the caller, the `with` block around. The session may be passed, be
 captured by a closure or a lambda, or be carried by an object whose method runs; the call may start the task itself or
 through a helper. Also reports such a session that is put into a queue. Silent when the function waits for the task
-before it ends, or when the task closes the session.
+before it ends, when the task closes the session, or when it is done with a request's sync session before it first
+waits: the exit of a plain generator lets it go first.
 
 ## Why is this bad?
 The task goes on when its session's owner is done. It finds the session closed, checks out a connection again, and

@@ -6,8 +6,9 @@ leaves open on a path on which the function returns or raises an `Exception`. So
 makes and returns: it is its caller's to close. A session that is returned, yielded, stored in an object or in a
 container of one or of the module, handed to an exit stack or, in a `finally`, to any function is somebody else's to
 close; one that is bound to a connection has none of its own. A log line and, where it cleans up, a `close()` or a
-`rollback()` are taken not to fail. In a module that is run as a script, an
-exception ends the process, and its connections with it.
+`rollback()` are taken not to fail. In a module that is run as a script, in a command and in what a service runs once
+when it starts, an exception ends the process, and its connections with it. `raw_connection()` of a sync engine gives a
+connection that goes back with its last reference.
 
 ## Why is this bad?
 The connection does not come back when the variable goes out of scope: an async session is freed only by the cyclic
@@ -73,7 +74,7 @@ def session_never_closed(flow: Flow) -> Iterator[Finding]:
         if event.used is not None:
             trail.append(event.used)
         fixes, why_not = _wording.mended(
-            event.function.path, event.function.name, flow.openings(event.function, event.holder)
+            event.function.path, event.function.name, flow.openings(event.function, event.holder, perhaps=event.perhaps)
         )
         yield _wording.finding(
             "PHL401",

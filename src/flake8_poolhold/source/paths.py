@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 
 def relative(path: Path, root: Path) -> str:
@@ -22,7 +22,7 @@ def relative(path: Path, root: Path) -> str:
 
 def is_test(path: str) -> bool:
     """Whether a file, by its relative path, is a test or one of its fixtures."""
-    *folders, name = PurePosixPath(path).parts
+    *folders, name = path.split("/")
     return (
         not {"test", "tests"}.isdisjoint(folders)
         or name == "conftest.py"

@@ -11,18 +11,11 @@ import re
 from collections.abc import Iterable
 
 from flake8_poolhold.knowledge.holders import load_holders
+from flake8_poolhold.source.words import words
 
-_SHAPES = (
-    "async def",
-    "Depends",
-    r"\.query\b",
-    "[Ss]ession",
-    "SESSION",
-    "[Ee]ngine",
-    r"\b(?:db|conn|connection|uow|pool|repo)\b",
-    r"\bBackgroundTasks?\b",
-    "[Uu]nit_?[Oo]f_?[Ww]ork",
-)
+_PARTS = (b"async def", b"Depends", b"session", b"Session", b"SESSION", b"engine", b"Engine")
+_WORDS = frozenset({b"db", b"conn", b"connection", b"uow", b"pool", b"repo", b"BackgroundTask", b"BackgroundTasks"})
+_SHAPES = re.compile(rb"\.query\b|[Uu]nit_?[Oo]f_?[Ww]ork")
 """Coroutines, dependencies, and the names that holders and their carriers have where they are not imported."""
 
 
@@ -31,17 +24,21 @@ def relevant(data: bytes, own: Iterable[str] = ()) -> bool:
 
     `own` are the dotted paths of the user's holders.
     """
-    return _pattern(tuple(own)).search(data) is not None
+    return (
+        any(part in data for part in _PARTS)
+        or not _words(tuple(own)).isdisjoint(words(data))
+        or _SHAPES.search(data) is not None
+    )
 
 
 @functools.cache
-def _pattern(own: tuple[str, ...]) -> re.Pattern[bytes]:
+def _words(own: tuple[str, ...]) -> frozenset[bytes]:
     known = load_holders()
     paths = {*known.by_path, *known.factories, *known.attributes, *known.queries}
     holding = {path for path, name in known.by_path.items() if known.classes[name].kind not in ("result", "attrs")}
-    words = {path.partition(".")[0] for path in paths} | {_last(path) for path in {*holding, *known.factories, *own}}
-    spelled = "|".join(re.escape(word) for word in sorted({*words, *known.fetching}))
-    return re.compile("|".join((*_SHAPES, rf"\b(?:{spelled})\b")).encode())
+    named = {path.partition(".")[0] for path in paths} | {_last(path) for path in {*holding, *known.factories, *own}}
+    spelled = " ".join(sorted({*named, *known.fetching}))
+    return _WORDS.union(words(spelled.encode()))
 
 
 def _last(path: str) -> str:

@@ -42,9 +42,13 @@ def collected(analysis: Analysis, events: Iterable[Blocking]) -> list[Entry]:
     def sites(path: str) -> set[tuple[str, int, int, blocking.Sort]]:
         return {_site(event) for event in analysis.by_file.of(analysis.events.blocking, path)}
 
+    @functools.cache
+    def is_alone(identity: str) -> bool:
+        return alone.is_alone(analysis, analysis.functions[identity])
+
     groups: dict[tuple[object, ...], list[Blocking]] = {}
     for event in _distinct(events):
-        if alone.is_alone(analysis, event.function):
+        if is_alone(event.function.id):
             continue
         sort = sort_of(event)
         inside = ((step.path, step.line, step.column, sort) for step in event.block.steps[1:])
@@ -74,10 +78,12 @@ def sort_of(event: Blocking) -> blocking.Sort:
 
 def _could_be_plain(analysis: Analysis, function: FunctionInfo) -> bool:
     """Whether the function is an endpoint that nothing but its `async` makes a coroutine: FastAPI threads a `def`."""
+    if dependencies.route_of(analysis, function) is None:
+        return False
     for node in tree.walk(function.node.body):
         if isinstance(node, tree.Await) or (isinstance(node, tree.For | tree.With | tree.Generator) and node.is_async):
             return False
-    return dependencies.route_of(analysis, function) is not None
+    return True
 
 
 def _site(event: Blocking) -> tuple[str, int, int, blocking.Sort]:

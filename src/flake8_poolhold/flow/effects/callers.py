@@ -24,6 +24,8 @@ _RUNS_TOOLS = ("ToolNode", "create_react_agent", "create_agent", "AgentExecutor"
 """What calls langchain's tools, several at once; a loop over `tool_calls` need not."""
 
 _STARTERS = ("gather", "create_task", "TaskGroup")
+_NEXT = ("call_next", "app")
+"""What a middleware calls to run the handler."""
 
 
 def given(frame: Frame, state: State, path: str, arguments: tuple[BoundArgument, ...], span: tree.Span) -> None:
@@ -54,7 +56,7 @@ def kept_in_context(
         return
     held = [holder for argument in arguments for holder in holders_in(argument.value)]
     known = any(one.function is info and one.name == variable for one in frame.analysis.events.shared)
-    if known or not held or not _reuses(info, variable) or not _starts_tasks(frame.analysis):
+    if known or not held or not _reuses(info, variable) or not _is_set_around_tasks(frame.analysis, info):
         return
     branches = ("whatever child tasks run here",)
     event = Shared(info, span, variable, held[0].place, held[0].kind, "inherited context", branches, False, False)
@@ -69,6 +71,38 @@ def _starts_tasks(analysis: Analysis) -> bool:
         for path in analysis.project.naming(f"{name}(", name)
         if path.endswith(".py")
     )
+
+
+def _is_set_around_tasks(analysis: Analysis, info: FunctionInfo) -> bool:
+    """Whether tasks may start while the variable is set: for good, for a request, or for blocks that start some."""
+    if not _starts_tasks(analysis):
+        return False
+    resets = any(isinstance(part, tree.Attribute) and part.name == "reset" for part in walk(info.node.body))
+    if not resets or not info.node.is_generator:
+        return True
+    name = info.node.name
+    for path in analysis.project.naming(name, name):
+        index = analysis.project.index(path)
+        bodies = [_body_entered(outer[1], call) if outer else None for outer, call in index.calls.get(name, ())]
+        if len(bodies) < len(index.names.get(name, ())) or None in bodies:
+            return True  # a dependency, or handed on otherwise
+        if any(_starts_or_goes_on(body) for body in bodies if body is not None):
+            return True
+    return False
+
+
+def _body_entered(around: tree.Function, call: tree.Call) -> list[tree.Statement] | None:
+    """The block that a call makes the context of; `None` where it makes none."""
+    for node in walk(around.body):
+        if isinstance(node, tree.With) and any(item.value is call for item in node.items):
+            return node.body
+    return None
+
+
+def _starts_or_goes_on(body: list[tree.Statement]) -> bool:
+    """Whether a block starts a task, or runs all the rest of a request as a middleware does."""
+    called = {variable_of(node.function) for node in walk(body) if isinstance(node, tree.Call)}
+    return not called.isdisjoint((*_STARTERS, *_NEXT))
 
 
 def _reuses(info: FunctionInfo, variable: str) -> bool:

@@ -14,8 +14,12 @@ from flake8_poolhold.flow.model.lifetimes import Cancellable
 from flake8_poolhold.flow.model.states import GIVEN, HELD, State
 from flake8_poolhold.flow.model.values import Holder, Place
 
-_CANCELLERS = ("BaseHTTPMiddleware", ".middleware(", "fail_after(", "move_on_after(", "CancelScope")
+_CANCELLERS = ("fail_after(", "move_on_after(", "CancelScope")
 """What cancels a task again and again, so that its `close()` is cancelled as well: the scopes of anyio."""
+
+_MIDDLEWARE = ("BaseHTTPMiddleware", ".middleware(")
+_CANCELS_AFTERWARDS = (("starlette", (0, 21)), ("fastapi", (0, 87)))
+"""Before Starlette 0.21, of FastAPI 0.87, a middleware cancels what is left of a request when it has answered."""
 
 EXIT_IS_SHIELDED = (1, 4, 40)
 """The first SQLAlchemy of which `async with` shields its exit: before, nothing but a newer one helps."""
@@ -64,6 +68,15 @@ def _ways(analysis: Analysis, info: FunctionInfo) -> list[tuple[Interruption, Li
         return []
     version = versions.exact(analysis.project, info.path, "sqlalchemy")
     is_old = version is not None and EXIT_IS_SHIELDED <= version < CLOSE_IS_SHIELDED
-    if is_old and any(map(analysis.project.naming, _CANCELLERS)):
+    if is_old and _cancels_twice(analysis, info.path):
         return [("cancelled", "skipped"), ("cancelled-old", "interrupted")]
     return [("cancelled", "skipped")]
+
+
+def _cancels_twice(analysis: Analysis, path: str) -> bool:
+    if any(map(analysis.project.naming, _CANCELLERS)):
+        return True
+    if not any(map(analysis.project.naming, _MIDDLEWARE)):
+        return False
+    used = [(versions.newest(analysis.project, path, package), first) for package, first in _CANCELS_AFTERWARDS]
+    return any(version is not None and version < first for version, first in used)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
+    SETTLED,
     Choice,
-    FunctionOf,
     Holder,
     Instance,
     Library,
     Loaded,
-    Method,
     Opening,
     Place,
     QueryOf,
     Series,
-    Suspended,
-    Table,
     Value,
+    parts,
 )
 
 
@@ -26,14 +24,18 @@ def variables(state: State, place: Place) -> frozenset[str]:
 
     A variable that is such an object, or a list of them, is not among them.
     """
-    return frozenset(name for name, value in state.env.items() if _leads_to(state, value, place))
+    others: set[Place] = set()
+    return frozenset(name for name, value in state.env.items() if _leads_to(state, value, place, others))
 
 
-def _leads_to(state: State, value: Value, wanted: Place) -> bool:
+def _leads_to(state: State, value: Value, wanted: Place, others: set[Place]) -> bool:
+    """Whether a value leads to the holder at `wanted`; if not, the objects that it leads to are added to `others`."""
     seen: set[Place] = set()
     waiting: list[tuple[Value, bool]] = [(value, False)]
     while waiting:
         part, inside = waiting.pop()
+        if type(part) in SETTLED:
+            continue
         match part:
             case Holder(place=place) | Opening(holder=Holder(place=place)) | QueryOf(holder=Holder(place=place)):
                 if place == wanted:
@@ -47,26 +49,12 @@ def _leads_to(state: State, value: Value, wanted: Place) -> bool:
             case Instance(place=place):
                 if place.origin == wanted.origin and wanted.path[: len(place.path)] == place.path:
                     return True
-                if place not in seen:
+                if place not in seen and place not in others:
                     seen.add(place)
                     waiting += [(field, True) for field in state.heap.get(place, {}).values()]
-            case Choice(options=parts) | Series(items=parts):
-                waiting += [(one, inside) for one in parts]
+            case Choice() | Series():
+                waiting += [(one, inside) for one in parts(part)]
             case _:
-                waiting += [(one, True) for one in _parts(part)]
+                waiting += [(one, True) for one in parts(part)]
+    others |= seen
     return False
-
-
-def _parts(value: Value) -> list[Value]:
-    match value:
-        case Method(target=target):
-            return [target]
-        case Table(items=pairs):
-            return [one for _, one in pairs]
-        case FunctionOf(receiver=receiver, captured=captured, bound=bound):
-            parts = [one for _, one in captured] + [argument.value for argument in bound]
-            return [*parts, receiver] if receiver is not None else parts
-        case Suspended(target=target, arguments=arguments):
-            return [target, *(argument.value for argument in arguments)]
-        case _:
-            return []

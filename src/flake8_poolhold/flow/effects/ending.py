@@ -6,6 +6,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import starting
 from flake8_poolhold.flow.interpreting import expressions
+from flake8_poolhold.flow.model import commands
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.indexes import Index
 from flake8_poolhold.flow.model.states import State
@@ -23,6 +24,9 @@ _COMMAND_LINES = (
     "cappa.",
     "flask.cli.",
 )
+_TASK_RUNNERS = ("nox.session", "nox_uv.session", "invoke.task", "invoke.tasks.task", "fabric.task")
+"""Decorators that make a function a task of a development tool."""
+
 _APPLICATIONS = ("traitlets.config.",)
 _STARTS = frozenset({"initialize", "start"})
 """Methods of these applications that their `launch_instance` calls, once."""
@@ -44,6 +48,11 @@ def ends(analysis: Analysis, info: FunctionInfo) -> bool:
 def repeats(analysis: Analysis, info: FunctionInfo) -> bool:
     """Whether a process may run a function again and again: it does not end with it, nor runs when it starts."""
     return not _runs_once(analysis, info, _DEEPEST, at_start=True)
+
+
+def starts(analysis: Analysis, info: FunctionInfo) -> bool:
+    """Whether a function runs once, when its process starts or as all of it, and comes to an end: failing ends that."""
+    return not _goes_on(info.node) and not repeats(analysis, info)
 
 
 def _goes_on(node: tree.Function) -> bool:
@@ -68,6 +77,8 @@ def _runs_once(analysis: Analysis, info: FunctionInfo, depth: int, *, at_start: 
             and not _goes_on(outer.node)
             and _runs_once(analysis, outer, depth - 1, at_start=at_start)
         )
+    if not info.owner and commands.is_command(analysis.project, info.path, info.name):
+        return True
     return _is_called_once(analysis, info, depth, at_start=at_start)
 
 
@@ -163,6 +174,8 @@ def _given_to_workers(index: Index, name: str) -> int:
 def _is_command(analysis: Analysis, path: str, node: tree.Function | tree.Class, depth: int) -> bool:
     for decorator in node.decorators:
         target = tree.undressed(decorator)
+        if _is_of_task_runner(analysis, path, target):
+            return True
         if not isinstance(target, tree.Attribute) or target.name not in _COMMANDS or not depth:
             continue
         if isinstance(target.value, tree.Attribute) and target.value.name == "cli":
@@ -177,3 +190,11 @@ def _is_command(analysis: Analysis, path: str, node: tree.Function | tree.Class,
             case _:
                 pass
     return False
+
+
+def _is_of_task_runner(analysis: Analysis, path: str, decorator: tree.Expression) -> bool:
+    name = decorator.name if isinstance(decorator, tree.Attribute) else getattr(decorator, "id", "")
+    if not any(one.endswith(f".{name}") for one in _TASK_RUNNERS):
+        return False
+    value = expressions.evaluate(names.module_frame(analysis, path), State(), decorator)
+    return names.library_name(value) in _TASK_RUNNERS

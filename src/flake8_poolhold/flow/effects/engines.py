@@ -12,29 +12,26 @@ from flake8_poolhold.flow.model.lifetimes import PoolPerCall
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
     BoundArgument,
-    Choice,
     Engine,
     Factory,
-    FunctionOf,
     Holder,
     Instance,
     Library,
     Literally,
+    Method,
     Place,
-    Series,
-    Suspended,
-    Table,
     Unknown,
     Value,
     holders_in,
     options,
+    parts,
 )
 
 _CACHES = frozenset({"cache", "lru_cache", "cached", "cached_property", "singleton", "alru_cache", "memoize"})
 USERS = ("sqlalchemy", "sqlmodel", "pandas", "alembic", "logging")
 """Libraries that use an engine and do not keep it."""
 
-_NO_ENGINE = (Unknown, Literally, Library, Instance, Holder)
+_NO_ENGINE = frozenset({Unknown, Literally, Library, Instance, Holder})
 _NO_SITES = frozenset[str]()
 _UNPOOLED = ("NullPool", "StaticPool")
 
@@ -87,13 +84,13 @@ def received(frame: Frame, sites: frozenset[str], span: tree.Span) -> None:
 
 def connects(frame: Frame, value: Value) -> None:
     """Something is done with the value that may make its pool connect; to read its dialect or URL does not."""
-    if not isinstance(value, _NO_ENGINE):
+    if type(value) not in _NO_ENGINE:
         frame.connecting.update(_sites(value))
 
 
 def kept(frame: Frame, value: Value) -> None:
     """The value goes where it outlives the call: into an object, a global, a container, an unknown function."""
-    if not isinstance(value, _NO_ENGINE):
+    if type(value) not in _NO_ENGINE:
         frame.kept_engines.update(_sites(value))
 
 
@@ -148,23 +145,9 @@ def _is_cached(node: tree.Function) -> bool:
     return False
 
 
-def _sites(value: Value, depth: int = 3) -> Iterator[str]:
-    match value:
-        case Engine(site=site) | Factory(site=site):
-            yield site
-        case Choice(options=items) | Series(items=items) if depth:
-            for item in items:
-                yield from _sites(item, depth - 1)
-        case Table(items=pairs) if depth:
-            for _, item in pairs:
-                yield from _sites(item, depth - 1)
-        case FunctionOf(receiver=receiver, captured=captured, bound=given) if depth:
-            for item in (*(item for _, item in captured), *(one.value for one in given)):
-                yield from _sites(item, depth - 1)
-            if receiver is not None:
-                yield from _sites(receiver, depth - 1)
-        case Suspended(target=target, arguments=arguments) if depth:
-            for item in (target, *(one.value for one in arguments)):
-                yield from _sites(item, depth - 1)
-        case Holder() | Instance() | _:
-            return
+def _sites(value: Value, depth: int = 3) -> list[str]:
+    """The engines and sessionmakers in a value; a method of one is not the engine."""
+    if type(value) is Engine or type(value) is Factory:
+        return [value.site]
+    inside = parts(value) if depth and type(value) is not Method else ()
+    return [site for item in inside for site in _sites(item, depth - 1)] if inside else []

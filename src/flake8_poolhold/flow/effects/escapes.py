@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.effects import instances, uses, waits
+from flake8_poolhold.flow.effects import instances, staying, uses, waits
 from flake8_poolhold.flow.effects.closing import gives_up
 from flake8_poolhold.flow.fastapi.versions import exits_early
 from flake8_poolhold.flow.interpreting import parameters
@@ -52,12 +52,13 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
     instance = instances.in_task(frame, state, run, span, "background", into)
     if instance is not None:
         frame.analysis.events.instances.append(instance)
-    used = uses.of(frame, state, run, span) if isinstance(arguments[0].value, FunctionOf) else {}
+    is_known = isinstance(arguments[0].value, FunctionOf)
+    used = uses.of(frame, state, run, span) if is_known else {}
     for argument in arguments:
         for carrier, place in carried(frame, state, argument.value):
             closes = place in used and used[place].closes  # the task takes it over
-            is_idle = place not in used and _is_unread(frame, arguments, argument, carrier)
-            if place in seen or closes or is_idle:
+            is_idle = is_known and place not in used and _is_unread(frame, arguments, argument, carrier)
+            if place in seen or closes or (is_idle and place not in uses.touched(frame, state, run, span)):
                 continue
             seen.add(place)
             started = Started(
@@ -67,19 +68,20 @@ def hand_over(frame: Frame, state: State, arguments: tuple[BoundArgument, ...], 
 
 
 def _is_unread(frame: Frame, arguments: tuple[BoundArgument, ...], argument: BoundArgument, carrier: str) -> bool:
-    """Whether a task, known not to use a session, does not look at the argument that has it.
-
-    A method that does not touch the session needs something else of its object.
-    """
+    """Whether all that a task does with an argument is seen: nothing, or to call methods of an object."""
     task = arguments[0].value
-    if not isinstance(task, FunctionOf):
-        return False
-    if argument is arguments[0]:
-        return bool(carrier)
+    if argument is arguments[0] or not isinstance(task, FunctionOf):
+        return True
     info = frame.analysis.functions[task.function]
     bound = parameters.bind(info, task.receiver, task.bound + arguments[1:])
     name = next((name for name, value in bound.items() if value == argument.value), "")
-    return bool(name) and not any(isinstance(node, tree.Name) and node.id == name for node in walk(info.node.body))
+    named = [node for node in walk(info.node.body) if isinstance(node, tree.Name) and node.id == name]
+    called = [
+        node
+        for node in walk(info.node.body)
+        if isinstance(node, tree.Call) and isinstance(node.function, tree.Attribute) and node.function.value in named
+    ]
+    return bool(name) and len(named) == (len(called) if carrier else 0)
 
 
 def is_queue(path: str) -> bool:
@@ -119,8 +121,33 @@ def found(frame: Frame, state: State, place: Place, started: Started) -> None:
     """Work that nobody waits for uses the holder at `place`: report it, if somebody else closes that."""
     if _owner(frame, place) is None:
         return
+    if started.kind == "task" and _is_over_before_the_exit(frame, state, place, started.value):
+        return
     carriers = [carrier for carrier, held in carried(frame, state, started.value) if held == place]
     _add(frame, state, started, place, carriers[0] if carriers else "", started.value)
+
+
+def _is_over_before_the_exit(frame: Frame, state: State, place: Place, task: Value) -> bool:
+    """Whether a coroutine is done with a request's sync session before that can be closed.
+
+    The exit of a plain generator runs in a thread, for which the loop lets the tasks go first that are ready: so the
+    first step of each, up to where it waits, finds the session open.
+    """
+    provider = frame.analysis.functions.get(frame.providers.get(place, ""))
+    if provider is None or provider.node.is_async or not isinstance(task, Suspended):
+        return False
+    if not isinstance(task.target, FunctionOf) or _is_async(frame, place):
+        return False
+    info = frame.analysis.functions[task.target.function]
+    given = parameters.bind(info, task.target.receiver, task.target.bound + task.arguments)
+    inside = [*given.items(), *task.target.captured]
+    names = [name for name, value in inside if any(held == place for _, held in carried(frame, state, value))]
+    return info.node.is_async and bool(names) and all(staying.reads_at_once(info, name) for name in names)
+
+
+def _is_async(frame: Frame, place: Place) -> bool:
+    known = frame.known.get(place)
+    return known is None or frame.analysis.holders.classes[known.kind].is_async
 
 
 def _add(frame: Frame, state: State, started: Started, place: Place, carrier: str, run: Value | None = None) -> None:
@@ -162,8 +189,7 @@ def _is_alone(frame: Frame, place: Place, kind: Into, owner: Owner, *, early: bo
         return True
     if kind in ("background", "stream"):
         return owner == "request" and bool(early)
-    known = frame.known.get(place)
-    return kind == "task" and known is not None and not frame.analysis.holders.classes[known.kind].is_async
+    return kind == "task" and not _is_async(frame, place)
 
 
 def _owner(frame: Frame, place: Place) -> Owner | None:

@@ -90,6 +90,8 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
     match target:
         case Holder(kind=kind):
             known = frame.analysis.holders.classes[kind]
+            if method.name == "configure":
+                _configured(frame, arguments)
             if method.name in ("begin", "begin_nested", "transaction"):
                 return _begin(frame, state, target, method.name)
             if known.is_async and method.name in known.methods and not _plain(method.name):
@@ -103,6 +105,9 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
                 for holder in (one for argument in arguments for one in holders_in(argument.value)):
                     release(state, holder.place, closed=True)
             return _engine(frame, state, target, method.name, span)
+        case Factory() if method.name == "configure":
+            _configured(frame, arguments)
+            return UNKNOWN
         case Factory() if method.name == "begin":
             engines.connects(frame, target)
             holder = made(frame, state, target.kind, span, keeps=target.keeps_loaded, bound=target.bound)
@@ -115,6 +120,12 @@ def call(frame: Frame, state: State, method: Method, arguments: tuple[BoundArgum
             return Suspended("coroutine", method, arguments)
         case _:
             return UNKNOWN
+
+
+def _configured(frame: Frame, arguments: tuple[BoundArgument, ...]) -> None:
+    """A sessionmaker, or a registry on one, is configured: who keeps it keeps the engine."""
+    for argument in arguments:
+        engines.kept(frame, argument.value)
 
 
 def _query(frame: Frame, state: State, holder: Holder, name: str, span: tree.Span) -> Value:
@@ -185,6 +196,8 @@ def _engine(frame: Frame, state: State, engine: Engine, name: str, span: tree.Sp
     holder = made(frame, state, connection, span, keeps=None, bound=False)
     engines.opened(frame, holder.place, engine)
     blocking.connect(frame, state, engine, holder, name, span)
+    if name == "raw_connection" and not known.is_async:
+        frame.escaped.add(holder.place)  # in no cycle, unlike a session: it goes back with its last reference
     if not known.is_async and effect == "acquires":
         checkout(frame, state, holder.place, span, "connection checked out")
         return Opening(holder, acquires=False, transaction=name == "begin", owned=True) if name == "begin" else holder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
@@ -86,8 +86,9 @@ def _in_call(
         field = _field_read(frame, state, info, task.receiver)
         if field is not None:
             return _of_field(frame, state, info, task.receiver, field, span, kind, into)
+    written = _written(frame.function, span)
     for parameter, value in _parameters(info, task, arguments):
-        name = _name_of(state, value, parameter)
+        name = _name_of(state, value, parameter, written)
         if (
             _is_entity(frame, state, value)
             and _first_read(info.node, parameter) is not None
@@ -172,10 +173,18 @@ def _joins(node: tree.Node, name: str) -> bool:
             return False
 
 
-def _name_of(state: State, value: Value, parameter: str = "") -> str:
-    """The variable that holds a value; of several that look alike, the one that is called like the parameter."""
+def _name_of(state: State, value: Value, parameter: str = "", written: Container[str] = ()) -> str:
+    """The variable that holds a value; of several that look alike, one that is written there, or called like the
+    parameter."""
     found = [name for name, held in state.env.items() if value in options(held)]
+    found = [name for name in found if name in written] or found
     return parameter if parameter in found else (found or [parameter or "an ORM object"])[0]
+
+
+def _written(info: FunctionInfo, span: tree.Span) -> set[str]:
+    """The variables in the call at `span`."""
+    calls = [node for node in walk(info.node.body) if isinstance(node, tree.Call) and node.span == span]
+    return {node.id for node in walk(calls) if isinstance(node, tree.Name)}
 
 
 def _first_read(node: tree.Function, name: str) -> tree.Span | None:

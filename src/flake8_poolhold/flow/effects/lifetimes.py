@@ -6,8 +6,9 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import cancelling, ending
 from flake8_poolhold.flow.effects.closing import closes_by_flag
 from flake8_poolhold.flow.effects.origins import is_made, is_script
-from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Unclosed
+from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import HELD, State
 from flake8_poolhold.flow.model.values import Holder, Place, Value, holders_in, options
 
@@ -31,11 +32,14 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
             continue
         on_return = is_open(normal, place) and not flagged
         on_raise = is_open(frame.raised, place) and not is_script(frame)
+        if not on_return and on_raise and ending.starts(frame.analysis, frame.function):
+            continue  # what goes wrong when a process starts ends it
         if (on_return or on_raise) and not ending.ends(frame.analysis, frame.function):
             state = normal if on_return else frame.raised
             steps = state.holder(place).since if state is not None else ()
             used = steps[0] if steps else None
-            event = Unclosed(frame.function, span, name or "the session", not on_return, used, frame.known.get(place))
+            holder, perhaps = frame.known.get(place), place in frame.perhaps
+            event = Unclosed(frame.function, span, name or "the session", not on_return, used, holder, perhaps)
             frame.analysis.events.unclosed.append(event)
         elif not flagged and not on_return and not on_raise:
             sound[place] = (span, name)
@@ -51,11 +55,14 @@ def _is_idle_connection(frame: Frame, place: Place) -> bool:
     return known.kind == "connection" and not known.is_async
 
 
-def received(frame: Frame, value: Value, span: tree.Span) -> None:
-    """A call of the project's function has returned `value`: what it made for its caller is the caller's to close."""
+def received(frame: Frame, value: Value, span: tree.Span, maker: FunctionInfo) -> None:
+    """A call of a project's function has returned `value`: what it made for its caller is the caller's to close."""
+    returned = [one for one in statements(maker.node.body) if isinstance(one, tree.Return) and one.value is not None]
     for option in options(value):
         if isinstance(option, Holder) and option.place not in frame.made and is_made(option.place):
             frame.received.setdefault(option.place, (span, ""))
+            if len(returned) > 1:
+                frame.perhaps.add(option.place)
 
 
 def is_open(state: State | None, place: Place) -> bool:

@@ -85,13 +85,11 @@ def _doubt(state: State, value: Loaded, step: Step) -> None:
 
 def taken_out(state: State, callee: Value, node: tree.Call) -> None:
     """`db.expunge(row)`, `make_transient(row)`: the variable holds an object that no session knows any more."""
-    match callee:
-        case Method(target=Holder(), name="expunge"):
-            pass
-        case Library(path=path) if path.endswith((".make_transient", ".make_transient_to_detached")):
-            pass
-        case _:
+    if isinstance(callee, Library):
+        if not callee.path.endswith((".make_transient", ".make_transient_to_detached")):
             return
+    elif not (isinstance(callee, Method) and callee.name == "expunge" and isinstance(callee.target, Holder)):
+        return
     for argument in node.arguments:
         match argument.value:
             case tree.Name(id=name) if name in state.env:

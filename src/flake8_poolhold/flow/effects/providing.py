@@ -12,7 +12,7 @@ from flake8_poolhold.flow.effects.origins import is_made
 from flake8_poolhold.flow.interpreting import expressions, summaries
 from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo, Summary
 from flake8_poolhold.flow.model.lifetimes import Cancellable, Leaking
-from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD, State
+from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD, UNTOUCHED, State
 from flake8_poolhold.flow.model.values import FunctionOf, Holder, Place, holders_in, options
 from flake8_poolhold.flow.naming import names
 
@@ -37,6 +37,8 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     left = summaries.summary(analysis, summaries.general(info.id, "exit"))
     thrown = None if _is_resumed(analysis, info) else summaries.interrupted(analysis, info, "exit", "failed")
     for holder in given:
+        if entered.normal.holders.get(holder.place, UNTOUCHED).bound:
+            continue  # the connection is somebody else's
         own = is_made(holder.place) and holder.place in entered.normal.holders and not _is_kept(entered, holder)
         finished = _kinds(left.normal, holder.place)
         failed = thrown.holder(holder.place).kinds if thrown is not None else frozenset()

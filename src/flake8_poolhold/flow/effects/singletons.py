@@ -45,7 +45,8 @@ def assigned(frame: Frame, state: State, target: tree.Expression, value: Value, 
     if isinstance(target, tree.Attribute) and _is_receiver(frame, target.value):
         _kept_by_object(frame, state, target.name, value, span)
         return
-    if not any(_is_session(frame.analysis, holder) and is_made(holder.place) for holder in holders_in(value)):
+    held = holders_in(value)
+    if not held or not any(_is_session(frame.analysis, holder) and is_made(holder.place) for holder in held):
         return
     match target:
         case tree.Name(id=name) if name in frame.outer_names and _is_module_global(frame, name):

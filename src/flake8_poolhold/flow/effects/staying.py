@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.fastapi.versions import exits_early
-from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
+from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Into
 from flake8_poolhold.flow.model.states import State
-from flake8_poolhold.flow.model.values import UNKNOWN, Loaded, options
+from flake8_poolhold.flow.model.values import UNKNOWN, FunctionOf, Loaded, options
+from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing import habits
+from flake8_poolhold.source.paths import is_test
 
 _TAKEN_OUT = frozenset({"make_transient", "make_transient_to_detached", "expunge"})
+_MAKERS = ("sessionmaker", "async_sessionmaker")
 _LOADS = frozenset({"contains_eager", "immediateload", "joinedload", "selectinload", "subqueryload"})
+_DEEPEST = 3
+"""Functions that give an instance to functions: further down nothing is known."""
+
 _EXPIRES = frozenset({"rollback", "expire", "expire_all"})
 
 
@@ -27,8 +33,8 @@ def stays(
     rollback is known to have expired it, after the last refresh: a session that keeps what it has loaded loses it in a
     rollback only. A provider that commits when the response is sent expires it like a commit of the function. Where
     background tasks run before the request's sessions are closed, they find what the function has left. A task runs
-    beside whatever else is done with the session, so of what it finds only its first step is known, which ends where it
-    waits.
+    beside whatever else is done with the session: where a commit expires, only what its first step finds is known,
+    which ends where it waits.
     """
     if frame.function is None:
         return False
@@ -47,15 +53,34 @@ def stays(
         return False
     if kind == "background" and not frame.managed and exits_early(frame.analysis.project, frame.path) is False:
         return True
-    at_once = kind != "task" or _reads_at_once(reader, parameter)
-    return at_once and _reads_columns(frame, reader, parameter, _loaded_with(frame.function.node))
+    is_safe = kind != "task" or keeps is True or reads_at_once(reader, parameter)
+    return is_safe and _reads_columns(frame, reader, parameter, _loaded_with(frame.function.node))
 
 
 def _keeps(frame: Frame, state: State, name: str) -> bool | None:
     """Whether the session of the instance in a variable keeps what it has loaded; `None` where nobody says."""
     places = {option.place for option in options(state.env.get(name, UNKNOWN)) if isinstance(option, Loaded)}
     found = {frame.known[place].keeps_loaded for place in places if place in frame.known}
-    return found.pop() if len(found) == 1 else None
+    told = found.pop() if len(found) == 1 else None
+    return told if told is not None or not _all_keep(frame.analysis) else True
+
+
+def _all_keep(analysis: Analysis) -> bool:
+    """Whether all sessionmakers of the project, tests aside, make sessions that keep what they have loaded."""
+    project = analysis.project
+    made = [
+        call
+        for name in _MAKERS
+        for path in project.naming(f"{name}(", name)
+        if path.endswith(".py") and not is_test(path)
+        for _, call in project.index(path).calls.get(name, ())
+    ]
+    return bool(made) and all(any(_says_kept(argument) for argument in call.arguments) for call in made)
+
+
+def _says_kept(argument: tree.Argument) -> bool:
+    value = argument.value
+    return argument.keyword == "expire_on_commit" and isinstance(value, tree.Constant) and value.value is False
 
 
 def _calls(body: list[tree.Statement], *, handlers: bool = True) -> Iterator[tree.Call]:
@@ -74,19 +99,22 @@ def _commits_later(frame: Frame) -> bool:
     )
 
 
-def _reads_at_once(reader: FunctionInfo, name: str) -> bool:
-    """Whether a coroutine reads its variable only before it waits for the first time, and does not go round."""
-    waits = [node.span for node in walk(reader.node.body) if isinstance(node, tree.Await | tree.Yield)]
-    waits += [node.span for node in walk(reader.node.body) if isinstance(node, tree.With | tree.For) and node.is_async]
-    loops = [node for node in walk(reader.node.body) if isinstance(node, tree.For | tree.While)]
-    reads = [
-        node
-        for node in walk(reader.node.body)
-        if isinstance(node, tree.Attribute) and isinstance(node.value, tree.Name) and node.value.id == name
-    ]
+def reads_at_once(reader: FunctionInfo, name: str) -> bool:
+    """Whether a coroutine does something with its variable only before it first waits, and not in a loop."""
+    parts = list(walk(reader.node.body))
+    waits = [node.span for node in parts if isinstance(node, tree.Await | tree.Yield)]
+    waits += [node.span for node in parts if isinstance(node, tree.With | tree.For) and node.is_async]
+    reads = [node for node in parts if isinstance(node, tree.Attribute | tree.Call) and _takes(node, name)]
+    loops = [node for node in parts if isinstance(node, tree.For | tree.While)]
     if any(part is read for loop in loops for part in walk(loop) for read in reads):
         return False
     return all(read.span < wait for read in reads for wait in waits)
+
+
+def _takes(node: tree.Attribute | tree.Call, name: str) -> bool:
+    """Whether it reads an attribute of a variable, or is given it."""
+    given = [node.value] if isinstance(node, tree.Attribute) else [one.value for one in node.arguments]
+    return any(isinstance(one, tree.Name) and one.id == name for one in given)
 
 
 def _loaded_with(node: tree.Function) -> set[str]:
@@ -100,19 +128,37 @@ def _loaded_with(node: tree.Function) -> set[str]:
     }
 
 
-def _reads_columns(frame: Frame, reader: FunctionInfo, name: str, loaded: set[str]) -> bool:
-    """Whether a function reads only attributes that are loaded with the row, and gives its variable to nobody."""
+def _reads_columns(frame: Frame, reader: FunctionInfo, name: str, loaded: set[str], depth: int = _DEEPEST) -> bool:
+    """Whether a function, and those of the project that it gives its variable to, read only what is loaded with the
+    row."""
     lazy = habits.habits(frame.analysis).lazy - loaded
     for node in walk(reader.node.body):
         match node:
             case tree.Attribute(value=tree.Name(id=owner), name=attribute) if owner == name and attribute in lazy:
                 return False
-            case (
-                tree.Argument(value=tree.Name(id=given))
-                | tree.Return(value=tree.Name(id=given))
-                | tree.Assign(value=tree.Name(id=given))
-            ) if given == name:
+            case tree.Return(value=tree.Name(id=given)) | tree.Assign(value=tree.Name(id=given)) if given == name:
                 return False
+            case tree.Call(arguments=arguments):
+                for index, argument in enumerate(arguments):
+                    if isinstance(argument.value, tree.Name) and argument.value.id == name:
+                        taken = _taken_by(frame, reader, node, index) if depth else None
+                        if taken is None or not _reads_columns(frame, *taken, loaded, depth - 1):
+                            return False
             case _:
                 pass
     return True
+
+
+def _taken_by(frame: Frame, caller: FunctionInfo, call: tree.Call, index: int) -> tuple[FunctionInfo, str] | None:
+    """The function of a module that a call is of, and its parameter for the argument at `index`."""
+    if not isinstance(call.function, tree.Name) or any(argument.star for argument in call.arguments):
+        return None
+    callee = names.module_name(frame.analysis, caller.path, call.function.id)
+    if not isinstance(callee, FunctionOf):
+        return None
+    info = frame.analysis.functions[callee.function]
+    keyword = call.arguments[index].keyword
+    if keyword is not None:
+        return info, keyword
+    positional = [parameter.name for parameter in info.node.parameters if parameter.kind == "positional"]
+    return (info, positional[index]) if index < len(positional) else None

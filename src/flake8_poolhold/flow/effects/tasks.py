@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
@@ -16,13 +16,13 @@ from flake8_poolhold.flow.model.values import (
     Holder,
     Instance,
     Library,
-    Method,
     Place,
     Series,
     Suspended,
     Table,
     Value,
     options,
+    parts,
 )
 
 MOST_LEFT = 8
@@ -145,22 +145,9 @@ def _calls_in(value: Value, depth: int = 3) -> Iterator[Value]:
 
 
 def _places(value: Value, depth: int = 4) -> Iterator[Place]:
-    """The objects that a call is given."""
-    inside: Iterable[Value] = ()
-    match value:
-        case Holder(place=place) | Instance(place=place):
-            yield place
-        case Method(target=target):
-            inside = (target,)
-        case Suspended(target=target, arguments=arguments):
-            inside = (target, *(argument.value for argument in arguments))
-        case FunctionOf(receiver=receiver, captured=captured, bound=bound):
-            inside = (*(item for _, item in captured), *(argument.value for argument in bound))
-            inside = inside if receiver is None else (*inside, receiver)
-        case Series(items=items) | Choice(options=items):
-            inside = items
-        case _:
-            return
-    if depth:
-        for part in inside:
+    """The objects that a call is given; those in a dict are not followed."""
+    if type(value) is Holder or type(value) is Instance:
+        yield value.place
+    elif depth and type(value) is not Table:
+        for part in parts(value):
             yield from _places(part, depth - 1)

@@ -34,19 +34,7 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
     Holders that the call makes for itself are not among them, nor are registries and what a container gives: these may
     give a task its own.
     """
-    trial = state.copy()
-    trial.holders = {place: _unused(holder) for place, holder in state.holders.items()}
-    with _aside(frame) as ways:
-        if isinstance(value, Suspended) and value.kind == "generator":
-            contexts.item_of(frame, trial, value, span, is_async=True)
-        elif isinstance(value, Suspended | Library):
-            calls.await_value(frame, trial, value, span)
-        else:
-            calls.await_value(frame, trial, calls.call(frame, trial, value, (), span), span)
-        if frame.raised is not None:
-            ways.append(frame.raised)
-    if not trial.dead:
-        ways.insert(0, trial)
+    ways, trial = _trial(frame, state, value, span)
     there = _there(frame, state)
     found: dict[Place, Use] = {}
     for way in ways:
@@ -67,6 +55,35 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
                     )
                 )
     return found
+
+
+def touched(frame: Frame, state: State, value: Value, span: tree.Span) -> set[Place]:
+    """The holders that running `value` may use, as far as anything is seen of that: what is not understood counts."""
+    ways, _ = _trial(frame, state, value, span)
+    return {
+        place
+        for way in ways
+        for place, holder in way.holders.items()
+        if holder.touched or holder.unsure != state.holder(place).unsure
+    }
+
+
+def _trial(frame: Frame, state: State, value: Value, span: tree.Span) -> tuple[list[State], State]:
+    """The states in which a run of `value` may end, and the one in which it returns, which may be dead."""
+    trial = state.copy()
+    trial.holders = {place: _unused(holder) for place, holder in state.holders.items()}
+    with _aside(frame) as ways:
+        if isinstance(value, Suspended) and value.kind == "generator":
+            contexts.item_of(frame, trial, value, span, is_async=True)
+        elif isinstance(value, Suspended | Library):
+            calls.await_value(frame, trial, value, span)
+        else:
+            calls.await_value(frame, trial, calls.call(frame, trial, value, (), span), span)
+        if frame.raised is not None:
+            ways.append(frame.raised)
+    if not trial.dead:
+        ways.insert(0, trial)
+    return ways, trial
 
 
 def left(used: dict[Place, Use]) -> dict[Place, Leaves]:

@@ -144,6 +144,8 @@ def _hold(
     *,
     again: bool = False,
 ) -> None:
+    if frame.analysis.watch is not None:
+        return  # what is found meanwhile is told nobody
     hold = describe(frame, state, place, now, waiting, span, again=again)
     if hold is not None:
         frame.analysis.events.holds.append(hold)
@@ -271,7 +273,7 @@ def named(state: State, place: Place) -> str:
 def name_holder(frame: Frame, value: Value, name: str) -> None:
     """Remember under which name the function made a holder."""
     for known in (frame.made, frame.received):
-        for holder in (option for option in options(value) if isinstance(option, Holder)):
+        for holder in (option for option in options(value) if isinstance(option, Holder)) if known else ():
             if holder.place in known:
                 span, old = known[holder.place]
                 known[holder.place] = (span, old or name)

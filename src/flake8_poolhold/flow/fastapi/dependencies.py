@@ -69,6 +69,8 @@ def route_of(analysis: Analysis, info: FunctionInfo, around: dict[str, Value] | 
 
 def routes_of(analysis: Analysis, info: FunctionInfo, around: dict[str, Value] | None = None) -> Iterator[Route]:
     """All registrations by a decorator."""
+    if not info.node.decorators:
+        return
     frame, state = names.module_frame(analysis, info.path), State(around)
     for decorator in info.node.decorators:
         if not isinstance(decorator, tree.Call) or not isinstance(decorator.function, tree.Attribute):

@@ -93,7 +93,7 @@ def apply(
     if mode == "call" and frame.reporting and not frame.muted:
         returned = {option.place for option in options(result.returns) if isinstance(option, Holder)}
         if not returned & result.stored and not origins.is_property(info.node):
-            lifetimes.received(frame, value, span)
+            lifetimes.received(frame, value, span, info)
     if mode == "call":
         engines.received(frame, result.engines, span)
     return value
@@ -151,7 +151,7 @@ def _never_returns(info: FunctionInfo) -> bool:
 
 def _reported_inside(analysis: Analysis, context: summaries.Context, waiting: tuple[Waiting, ...]) -> Iterator[Waiting]:
     """The waits of a call, each with the holders for which the callee, seen on its own, already reports it."""
-    if not context.known and not context.fields:
+    if not waiting or (not context.known and not context.fields):
         yield from waiting
         return
     reported: dict[tuple[int, int], frozenset[Place]] = {}
@@ -165,6 +165,8 @@ def _reported_inside(analysis: Analysis, context: summaries.Context, waiting: tu
 
 def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.Mapping, step: Step) -> None:
     """What a callee left behind happens to this function's holders and objects."""
+    if effects is summaries.NOTHING:
+        return
     changed: dict[Place, object] = {}
     wrote: set[Place] = set()
     for place, inner in effects.holders.items():
@@ -186,7 +188,7 @@ def apply_effects(frame: Frame, state: State, effects: Effects, mapping: places.
                 frame.known.setdefault(mine, known)
     for mine in changed:
         sharing.release_shared(frame, state, mine)
-    if mapping.passes_loaded:
+    if effects.holders and mapping.passes_loaded:
         objects.changed_by(state, effects, step, wrote)
     for owner, fields in effects.heap.items():
         for mine in mapping.objects(owner):

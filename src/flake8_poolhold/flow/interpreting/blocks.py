@@ -15,6 +15,7 @@ from flake8_poolhold.flow.model.values import (
     NONE,
     UNKNOWN,
     ClassOf,
+    Holder,
     Library,
     Origin,
     Place,
@@ -268,10 +269,13 @@ def _once(frame: Frame, state: State, turn: Callable[[State], State | None]) -> 
 
 
 def _runs(iterable: Value) -> bool:
-    """Whether a loop over it has at least one turn: a display with items, a range of a known length."""
+    """Whether a loop over it has at least one turn: a display with items, a range of a known length.
+
+    One over holders has, as far as anything matters: without a turn there are none.
+    """
     match iterable:
         case Series(items=items, exact=exact):
-            return exact and bool(items)
+            return bool(items) and (exact or all(isinstance(item, Holder) for item in items))
         case Library(path="builtins.range(+)"):
             return True
         case _:

@@ -72,7 +72,7 @@ def call(frame: Frame, state: State, callee: Value, arguments: Arguments, span: 
         case Factory(kind=kind, keeps_loaded=keeps, bound=bound):
             engines.connects(frame, callee)
             engines.opened(frame, holding.made_at(frame, span), callee)
-            bound = bound or _is_bound(frame, arguments)
+            bound = bound or is_bound(frame, arguments)
             return holding.made(frame, state, kind, span, keeps=_keeps(arguments, keeps), bound=bound)
         case Instance():
             return call_method(frame, state, callee, "__call__", arguments, span)
@@ -93,7 +93,9 @@ def _either(frame: Frame, state: State, options: tuple[Value, ...], run: Callabl
 
     Which holder it is hangs together with what was done to it before: to release only perhaps would be a false alarm.
     Of functions, such as the implementations of an interface, half must block for the call to count as blocking.
+    `None` is not called: whoever calls it has looked.
     """
+    options = tuple(option for option in options if option != NONE) or options
     if all(isinstance(option, Method) or _is_of_holder(option) for option in options):
         frame.guesses += 1
         try:
@@ -129,7 +131,7 @@ def _keeps(arguments: Arguments, inherited: bool | None) -> bool | None:
     return inherited if given is None else keeps_loaded(given)
 
 
-def _is_bound(frame: Frame, arguments: Arguments) -> bool:
+def is_bound(frame: Frame, arguments: Arguments) -> bool:
     """Whether a session is made on a connection: the connection's owner decides when it goes back."""
     for argument in arguments:
         if argument.keyword in (None, "bind") and isinstance(argument.value, Holder):
@@ -175,7 +177,7 @@ def _construct(frame: Frame, state: State, cls: str, arguments: Arguments, span:
     kind = names.holder_base(analysis, cls)
     if kind is not None:
         return holding.made(
-            frame, state, kind, span, keeps=_keeps(arguments, None), bound=_is_bound(frame, arguments), cls=cls
+            frame, state, kind, span, keeps=_keeps(arguments, None), bound=is_bound(frame, arguments), cls=cls
         )
     where = frame.function.id if frame.function is not None else frame.path
     made = Instance(cls, Place(Origin("new", where, f"{span[0]}:{span[1]}:{cls}")))

@@ -9,12 +9,14 @@ from flake8_poolhold.flow.model.states import CLOSED, HolderState, State
 from flake8_poolhold.flow.model.values import (
     NONE,
     UNKNOWN,
+    FunctionOf,
     Holder,
     Instance,
     Library,
     Literally,
     Loaded,
     Series,
+    Suspended,
     Table,
     Unknown,
     Value,
@@ -51,6 +53,11 @@ def condition(frame: Frame, state: State, test: tree.Expression) -> bool | None:
             expressions.evaluate(frame, state, test)
             value = state.env.get(name, UNKNOWN)
             return False if all(_is_other(frame, state, one, of, True) for one in options(value)) else None
+        case tree.Call(
+            function=tree.Name(id="hasattr"),
+            arguments=[tree.Argument(value=tree.Name(id=name)), tree.Argument(value=tree.Constant(value=str(method)))],
+        ) if isinstance(suspended := state.env.get(name), Suspended):
+            return _can_be(frame, suspended, method)
         case tree.Compare(
             operator="in", left=tree.Constant(value=str(name)), right=tree.Call(function=tree.Name(id="locals"))
         ):
@@ -58,6 +65,24 @@ def condition(frame: Frame, state: State, test: tree.Expression) -> bool | None:
         case _:
             value = expressions.evaluate(frame, state, test)
             return bool(value.value) if isinstance(value, Literally) and isinstance(test, tree.Name) else None
+
+
+_DRIVEN_BY = {
+    ("generator", True): ("__aiter__", "__anext__", "asend", "athrow", "aclose"),
+    ("generator", False): ("__iter__", "__next__", "send", "throw", "close"),
+    ("coroutine", True): ("__await__", "send", "throw", "close"),
+}
+"""By what it is, and whether its function is async: the methods of what a call of a function gives."""
+
+
+def _can_be(frame: Frame, suspended: Suspended, method: str) -> bool | None:
+    """Whether a generator or a coroutine of the project's has a method; `None` for other objects and methods."""
+    if not isinstance(suspended.target, FunctionOf):
+        return None
+    is_async = frame.analysis.functions[suspended.target.function].node.is_async
+    driven_by = _DRIVEN_BY.get((suspended.kind, is_async))
+    known = any(method in methods for methods in _DRIVEN_BY.values())
+    return method in driven_by if driven_by is not None and known else None
 
 
 def _truth(state: State, part: tree.Expression) -> bool | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import callers, engines, gaps, loaded, waits
 from flake8_poolhold.flow.interpreting import calls, closures, conditions, contexts
-from flake8_poolhold.flow.model.frames import Frame
+from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.states import State, merge
 from flake8_poolhold.flow.model.values import (
     ANY_KEY,
@@ -19,12 +21,14 @@ from flake8_poolhold.flow.model.values import (
     BoundArgument,
     ClassOf,
     Depends,
+    Factory,
     FunctionOf,
     Holder,
     Instance,
     Library,
     Literally,
     Loaded,
+    Method,
     Series,
     SubscriptedType,
     Suspended,
@@ -150,11 +154,20 @@ def _call(frame: Frame, state: State, node: tree.Call) -> Value:
         BoundArgument(evaluate(frame, state, argument.value), argument.keyword, argument.star)
         for argument in node.arguments
     ]
+    if state.dead:
+        return UNKNOWN  # an argument raises
+    if objects.lacks(frame, state, node.function, callee):
+        frame.may_raise(state)
+        state.dead = True
+        return UNKNOWN
     gaps.called(frame, state, node, callee, arguments)
     loaded.taken_out(state, callee, node)
     frame.calling = callers.variable_of(node.function)
     if isinstance(node.function, tree.Attribute):
         _mutate(frame, state, node.function, arguments)
+        if isinstance(callee, Method) and isinstance(callee.target, Factory) and callee.name == "configure":
+            bound = callee.target.bound or calls.is_bound(frame, tuple(arguments))
+            assign(frame, state, node.function.value, msgspec.structs.replace(callee.target, bound=bound))
         if callee == Library("contextvars.ContextVar.set"):
             variable = callers.variable_of(node.function.value)
             callers.kept_in_context(frame, state, tuple(arguments), node.span, variable)
@@ -328,18 +341,26 @@ def _is_closed_there(frame: Frame, owner: tree.Expression, index: tree.Expressio
     """Whether the function closes what it puts into a container where it lies: `context["db"].close()`."""
     if frame.function is None or not isinstance(owner, tree.Name) or not isinstance(index, tree.Constant):
         return False
-    for node in tree.walk(frame.function.node.body):
-        match node:
-            case tree.Call(
-                function=tree.Attribute(
-                    value=tree.Subscript(value=tree.Name(id=name), index=tree.Constant(value=key)),
-                    name="close" | "aclose" | "remove",
-                )
-            ) if (name, key) == (owner.id, index.value):
-                return True
-            case _:
-                pass
-    return False
+    return (owner.id, index.value) in _closed_items(frame.analysis, frame.function)
+
+
+def _closed_items(analysis: Analysis, function: FunctionInfo) -> frozenset[tuple[str, object]]:
+    known = analysis.closed_items.get(function.id)
+    if known is None:
+        found: set[tuple[str, object]] = set()
+        for node in tree.walk(function.node.body):
+            match node:
+                case tree.Call(
+                    function=tree.Attribute(
+                        value=tree.Subscript(value=tree.Name(id=name), index=tree.Constant(value=key)),
+                        name="close" | "aclose" | "remove",
+                    )
+                ):
+                    found.add((name, key))
+                case _:
+                    pass
+        known = analysis.closed_items[function.id] = frozenset(found)
+    return known
 
 
 _HANDLERS: dict[type, Callable[[Frame, State, Any], Value]] = {

@@ -8,6 +8,7 @@ from flake8_poolhold.flow.interpreting import expressions, recursion
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
 from flake8_poolhold.flow.model.states import State
 from flake8_poolhold.flow.model.values import (
+    NONE,
     UNKNOWN,
     BoundArgument,
     ClassOf,
@@ -54,7 +55,8 @@ def _general(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree
         if parameter.kind == "double-star":
             return Table(())
         if not isinstance(value, Unknown):
-            return value
+            is_left_out = _is_none(parameter.default) and callsites.never_given(analysis, info, parameter)
+            return NONE if is_left_out else value
     if parameter.default is not None:
         depends = expressions.evaluate(frame, State(), parameter.default)
         provided = dependencies.provided_type(analysis, depends, place)
@@ -67,6 +69,10 @@ def _general(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree
         return UNKNOWN
     used_as = evidence.untyped_parameter(analysis, info, parameter, place)
     return callsites.passed(analysis, info, parameter, place) if isinstance(used_as, Unknown) else used_as
+
+
+def _is_none(default: tree.Expression | None) -> bool:
+    return isinstance(default, tree.Constant) and default.value is None
 
 
 def is_static(info: FunctionInfo) -> bool:

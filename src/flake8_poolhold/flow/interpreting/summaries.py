@@ -200,6 +200,8 @@ def _effects(frame: Frame, state: State | None, returns: Value) -> Effects | Non
     """What a caller can see of the state: nothing of the objects that only this function knows."""
     if state is None:
         return None
+    if not state.heap and not state.holders:
+        return NOTHING
     identity = frame.function.id if frame.function is not None else ""
     reached = places.reachable(state, returns, identity)
     fields = {place: _bounded(held) for place, held in _nearest(state.heap, reached) if place.origin.how != "global"}

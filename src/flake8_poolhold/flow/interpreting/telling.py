@@ -54,6 +54,8 @@ def context_of(
             ):
                 known.append((parameter.name, Literally(default.value)))
             continue
+        if isinstance(value, Unknown):
+            continue
         if isinstance(value, Literally):
             if isinstance(value.value, bool | None) and tested(analysis, info, parameter.name):
                 known.append((parameter.name, value))
@@ -124,9 +126,12 @@ def _known_fields(
     """Fields of an argument that its class does not type but that the caller has seen being set."""
     if not isinstance(value, Instance) or not isinstance(own, Instance) or not depth:
         return []
+    fields = state.heap.get(value.place)
+    if not fields:
+        return []
     found = []
     module = names.module_frame(analysis, analysis.classes[own.cls].path)
-    for name, held in state.heap.get(value.place, {}).items():
+    for name, held in fields.items():
         if isinstance(held, Unknown | Literally):
             continue
         declared = objects.declared_field(module, own, name)

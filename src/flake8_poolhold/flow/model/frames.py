@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.fastapi.dependencies import Route
     from flake8_poolhold.flow.interpreting.watching import Callees, Met, Missed, Unmet, Watch
     from flake8_poolhold.flow.releasing.habits import Habits
+    from flake8_poolhold.flow.releasing.tables import Calling
 
 Mode = Literal["call", "enter", "exit"]
 """`call` runs a function to its end; `enter` up to its `yield`, `exit` from there on."""
@@ -256,6 +257,8 @@ class Analysis:
         """By the id of a function: what it calls, where somebody has asked for it."""
         self.tables: Memo[str, str] = Memo(self.tracker)
         """By the id of a function: where it may be called through a value, under a lock."""
+        self.calling: dict[str, Calling] = {}
+        """By the id of a function: what of it calls values."""
         self.inclusions: dict[str, list[Depends]] | None = None
         self.added: dict[str, list[Route]] | None = None
         self.tested: dict[str, frozenset[str]] = {}
@@ -264,7 +267,11 @@ class Analysis:
         self.assigning: dict[str, list[tuple[str, frozenset[str], bool]]] = {}
         """By class: its methods, the fields that they assign, and whether they call the constructor above."""
         self.captures: dict[str, frozenset[str]] = {}
+        self.importing: dict[str, bool] = {}
+        """By the id of a function: whether it imports what a string names."""
         self.awaited_calls: dict[str, frozenset[tree.Span]] = {}
+        self.closed_items: dict[str, frozenset[tuple[str, object]]] = {}
+        """By the id of a function: the names of containers and the keys under which it closes something there."""
         self.untyped: Memo[tuple[str, str], str] = Memo(self.tracker)
         self.roles: dict[str, Role] = {}
         """By the id of a function, the key of a class."""
@@ -345,6 +352,8 @@ class Frame:
         self.made: dict[Place, tuple[tree.Span, str]] = {}
         self.received: dict[Place, tuple[tree.Span, str]] = {}
         """Holders that functions of the project have made for this one."""
+        self.perhaps: set[Place] = set()
+        """Those of them in whose stead the function may have given something else."""
         self.stored: set[Place] = set()
         """Holders that were put into a global, an object or a container."""
         self.dropped: set[Value] = set()

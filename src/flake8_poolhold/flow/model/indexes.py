@@ -39,12 +39,15 @@ def index(module: tree.Module | None, scope: Scope) -> Index:
 def _collect(found: Index, root: object, around: Around, but: Container[int] = ()) -> None:
     names, calls = found.names, found.calls
     for node in tree.walk(root, but):
-        match node:
-            case tree.Name(id=name) | tree.Attribute(name=name):
-                names.setdefault(name, []).append((around, node))
-            case tree.Call(function=tree.Name(id=name) | tree.Attribute(name=name)):
-                calls.setdefault(name, []).append((around, node))
-            case tree.Import() | tree.ImportFrom():
-                found.imports.append(node)
-            case _:
-                pass
+        if type(node) is tree.Name:  # `isinstance` of these classes is slow where it fails, and this is every node
+            names.setdefault(node.id, []).append((around, node))
+        elif type(node) is tree.Attribute:
+            names.setdefault(node.name, []).append((around, node))
+        elif type(node) is tree.Call:
+            callee = node.function
+            if isinstance(callee, tree.Attribute):
+                calls.setdefault(callee.name, []).append((around, node))
+            elif isinstance(callee, tree.Name):
+                calls.setdefault(callee.id, []).append((around, node))
+        elif type(node) is tree.Import or type(node) is tree.ImportFrom:
+            found.imports.append(node)

@@ -153,7 +153,8 @@ class Cancellable(msgspec.Struct, frozen=True, eq=False):
 
 
 class Unclosed(msgspec.Struct, frozen=True, eq=False):
-    """A holder that some path of its maker does not close; `raising` when only a raising path does not."""
+    """A holder that some path of its maker does not close; `raising` when only a raising path does not. `perhaps`: the
+    call that made it may as well have given something else, such as a session that is not to be closed."""
 
     function: FunctionInfo
     span: tree.Span
@@ -161,6 +162,7 @@ class Unclosed(msgspec.Struct, frozen=True, eq=False):
     raising: bool
     used: Step | None
     holder: Holder | None = None
+    perhaps: bool = False
 
 
 class Unawaited(msgspec.Struct, frozen=True, eq=False):

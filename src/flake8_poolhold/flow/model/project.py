@@ -18,7 +18,7 @@ from flake8_poolhold.flow.model.scopes import Scope, module_scope, statements
 from flake8_poolhold.flow.model.tracking import Question, Tracker
 from flake8_poolhold.knowledge import load as load_knowledge
 from flake8_poolhold.knowledge.holders import load_holders
-from flake8_poolhold.source.words import contains
+from flake8_poolhold.source.words import contains, words
 
 IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+(?P<origin>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]+)"
@@ -26,14 +26,13 @@ IMPORT = re.compile(
     re.MULTILINE,
 )
 
-FEW_NAMES = 32
+FEW_NAMES = 8
 """Up to so many identifiers are searched for in all files; for more, the words of the files are indexed."""
 
 MOST_INDEXES = 64
 """So many files' indexes are kept at once: one takes half as much memory as the facts, and is soon made again."""
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
-_SPACED = bytes(byte if (chr(byte).isalnum() and byte < 128) or byte == 95 else 32 for byte in range(256))
 
 Loader = Callable[[str], Module | None]
 Reader = Callable[[str], bytes]
@@ -57,9 +56,10 @@ class Project:
         read: Reader,
         settings: Settings,
         known: Callable[[str, str], list[str] | None] = lambda _word, _name: None,
+        tracker: Tracker | None = None,
     ) -> None:
         self.settings = settings
-        self.tracker = Tracker()
+        self.tracker = tracker or Tracker()
         self.holders = load_holders().with_own(settings.holders)
         self.knowledge = load_knowledge(settings.own_libraries())
         self._libraries = {path.partition(".")[0] for path in self.holders.by_path} | {"fastapi", "starlette"}
@@ -181,7 +181,7 @@ class Project:
         if self._words is None:
             self._words = {}
             for path in self._sorted:
-                for word in set(self._bytes_of(path).translate(_SPACED).split()):
+                for word in set(words(self._bytes_of(path))):
                     self._words.setdefault(word, []).append(path)
         return self._words.get(name, [])
 

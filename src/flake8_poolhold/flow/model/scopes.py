@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -34,8 +35,9 @@ def statements(body: list[tree.Statement]) -> Iterator[tree.Statement]:
     """All statements of a body and of its blocks, but not of the functions and classes in it."""
     for statement in body:
         yield statement
-        for block in blocks(statement):
-            yield from statements(block)
+        if type(statement) in _BLOCKS:
+            for block in blocks(statement):
+                yield from statements(block)
 
 
 def functions(body: list[tree.Statement]) -> Iterator[tree.Function]:
@@ -49,19 +51,18 @@ def functions(body: list[tree.Statement]) -> Iterator[tree.Function]:
 
 def blocks(statement: tree.Statement) -> list[list[tree.Statement]]:
     """The blocks of a compound statement."""
-    match statement:
-        case tree.If(arms=arms, otherwise=otherwise):
-            return [*(body for _, body in arms), otherwise]
-        case tree.While(body=body, otherwise=otherwise) | tree.For(body=body, otherwise=otherwise):
-            return [body, otherwise]
-        case tree.Try(body=body, handlers=handlers, otherwise=otherwise, final=final):
-            return [body, *(handler.body for handler in handlers), otherwise, final]
-        case tree.With(body=body):
-            return [body]
-        case tree.Match(cases=cases):
-            return [case.body for case in cases]
-        case _:
-            return []
+    inside = _BLOCKS.get(type(statement))
+    return inside(statement) if inside is not None else []
+
+
+_BLOCKS: dict[type, Callable[[Any], list[list[tree.Statement]]]] = {
+    tree.If: lambda one: [*(body for _, body in one.arms), one.otherwise],
+    tree.While: lambda one: [one.body, one.otherwise],
+    tree.For: lambda one: [one.body, one.otherwise],
+    tree.Try: lambda one: [one.body, *(handler.body for handler in one.handlers), one.otherwise, one.final],
+    tree.With: lambda one: [one.body],
+    tree.Match: lambda one: [case.body for case in one.cases],
+}
 
 
 def _collect(body: list[tree.Statement], scope: Scope, prefix: str) -> None:

@@ -92,6 +92,19 @@ class Tracker:
             yield [reached.questions[index] for index in _indices(reached.of(node) | shared)]
 
 
+class Untracked(Tracker):
+    """Notes nothing: of an analysis that nobody keeps nobody asks what its answers rest on."""
+
+    def ask(self, question: Question) -> None:
+        """Note nothing."""
+
+    def enter(self, key: Hashable) -> None:
+        """Note nothing."""
+
+    def leave(self) -> None:
+        """Note nothing."""
+
+
 _NOTHING: array[int] = array("I")
 
 _FEW = 16

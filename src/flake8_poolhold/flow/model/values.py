@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -293,13 +293,13 @@ MOST_OPTIONS = 8
 SETTLED = frozenset({Unknown, Literally, Words, Factory, Engine, ClassOf, ModuleOf})
 """Values without a place and with no other values inside."""
 
-_PLAIN = (Unknown, Literally, Words)
-_ALIKE = (Instance, ClassOf, FunctionOf, Suspended)
+_PLAIN = frozenset({Unknown, Literally, Words})
+_ALIKE = frozenset({Instance, ClassOf, FunctionOf, Suspended})
 
 
 def options(value: Value) -> tuple[Value, ...]:
     """The single values that `value` may be."""
-    return value.options if isinstance(value, Choice) else (value,)
+    return value.options if type(value) is Choice else (value,)
 
 
 def join(values: Iterable[Value]) -> Value:
@@ -312,28 +312,33 @@ def join(values: Iterable[Value]) -> Value:
         return values[0]
     if len(values) == 2:
         one, other = values
-        if one is other or (isinstance(other, _PLAIN) and not isinstance(one, _PLAIN)):
+        if one is other or (type(other) in _PLAIN and type(one) not in _PLAIN):
             return one
-        if isinstance(one, _PLAIN) and not isinstance(other, _PLAIN):
+        if type(one) in _PLAIN and type(other) not in _PLAIN:
             return other
     found: dict[Value, None] = {}
     plain: dict[Value, None] = {}
     for value in values:
         for option in options(value):
-            (plain if isinstance(option, _PLAIN) else found)[option] = None
+            (plain if type(option) in _PLAIN else found)[option] = None
     if not found:
         return next(iter(plain)) if len(plain) == 1 else UNKNOWN
     if len(found) > 1:
         found = _told_apart(found)
     if len(found) == 1:
         return next(iter(found))
-    if len(found) > MOST_OPTIONS and not all(isinstance(option, _ALIKE) for option in found):
+    if len(found) > MOST_OPTIONS and not all(type(option) in _ALIKE for option in found):
         return UNKNOWN
     return Choice(tuple(found)[:MOST_OPTIONS])
 
 
+_TOLD_APART = frozenset({Factory, Holder})
+
+
 def _told_apart(found: dict[Value, None]) -> dict[Value, None]:
     """The options without those that others make up for."""
+    if _TOLD_APART.isdisjoint(map(type, found)):
+        return found
     made = any(isinstance(option, Factory) and not option.declared for option in found)
     holders: dict[tuple[str, Place, str], Holder] = {}
     kept: dict[Value, None] = {}
@@ -456,30 +461,38 @@ def each_argument(arguments: tuple[BoundArgument, ...], change: Callable[[Value]
     return tuple(BoundArgument(new, old.keyword, old.star) for new, old in zip(changed, arguments, strict=True))
 
 
+def _of_function(value: FunctionOf) -> list[Value]:
+    inside = [item for _, item in value.captured] + [argument.value for argument in value.bound]
+    return inside if value.receiver is None else [*inside, value.receiver]
+
+
+_PARTS: dict[type, Callable[[Any], Sequence[Value]]] = {
+    Method: lambda value: (value.target,),
+    Choice: operator.attrgetter("options"),
+    Series: operator.attrgetter("items"),
+    Table: lambda value: [item for _, item in value.items],
+    FunctionOf: _of_function,
+    Suspended: lambda value: [value.target, *(argument.value for argument in value.arguments)],
+}
+"""By type: the values inside a value. A table, as to match a value that is none of them against all is slow."""
+
+
+def parts(value: Value) -> Sequence[Value]:
+    """The values directly inside: options, items, what a method is of, what a function captured and was given."""
+    inside = _PARTS.get(type(value))
+    return inside(value) if inside is not None else ()
+
+
 def holders_in(value: Value, depth: int = 4) -> list[Holder]:
     """The holders inside `value`: itself, items of series, captured variables, receivers and bound arguments."""
     if depth == 0:
         return []
-    match value:
-        case Holder():
-            return [value]
-        case Opening(holder=holder):
-            return [holder]
-        case Method(target=owner):
-            parts: Iterable[Value] = (owner,)
-        case Choice(options=inner) | Series(items=inner):
-            parts = inner
-        case Table(items=items):
-            parts = [item for _, item in items]
-        case FunctionOf(receiver=receiver, captured=captured, bound=bound):
-            parts = [item for _, item in captured] + [argument.value for argument in bound]
-            if receiver is not None:
-                parts = [*parts, receiver]
-        case Suspended(target=target, arguments=arguments):
-            parts = [target, *(argument.value for argument in arguments)]
-        case _:
-            return []
-    return [holder for part in parts for holder in holders_in(part, depth - 1)]
+    if type(value) is Holder:
+        return [value]
+    if type(value) is Opening:
+        return [value.holder]
+    inside = parts(value)
+    return [holder for part in inside for holder in holders_in(part, depth - 1)] if inside else []
 
 
 def leaves(value: Value) -> frozenset[Value]:
@@ -490,7 +503,7 @@ def leaves(value: Value) -> frozenset[Value]:
         case Table(items=pairs):
             return frozenset[Value]().union(*(leaves(item) for _, item in pairs))
         case _:
-            return frozenset() if isinstance(value, _PLAIN) else frozenset((value,))
+            return frozenset() if type(value) in _PLAIN else frozenset((value,))
 
 
 def function_id(path: str, name: str, node: tree.Function) -> str:

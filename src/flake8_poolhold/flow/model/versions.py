@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import re
 from collections.abc import Callable
@@ -34,14 +35,14 @@ def newest(project: Project, path: str, package: str) -> Version | None:
 
     `None` where nothing bounds it.
     """
-    locked = _nearest(project, path, _LOCKS, lambda text: _locked(text, package))
-    return locked or _nearest(project, path, _REQUIREMENTS, lambda text: _highest(_bounds(text, package)))
+    locked = nearest(project, path, _LOCKS, lambda text: _locked(text, package))
+    return locked or nearest(project, path, _REQUIREMENTS, lambda text: _highest(_bounds(text, package)))
 
 
 def oldest(project: Project, path: str, package: str) -> Version | None:
     """The oldest version that the code at `path` may run on; `None` where nothing bounds it."""
-    locked = _nearest(project, path, _LOCKS, lambda text: _locked(text, package))
-    return locked or _nearest(project, path, _REQUIREMENTS, lambda text: _lowest(_bounds(text, package)))
+    locked = nearest(project, path, _LOCKS, lambda text: _locked(text, package))
+    return locked or nearest(project, path, _REQUIREMENTS, lambda text: _lowest(_bounds(text, package)))
 
 
 def exact(project: Project, path: str, package: str) -> tuple[int, int, int] | None:
@@ -50,24 +51,30 @@ def exact(project: Project, path: str, package: str) -> tuple[int, int, int] | N
     def read(text: bytes) -> tuple[int, int, int] | None:
         return _pinned(text, package)
 
-    return _nearest(project, path, _LOCKS, read) or _nearest(project, path, _REQUIREMENTS, read)
+    return nearest(project, path, _LOCKS, read) or nearest(project, path, _REQUIREMENTS, read)
 
 
 _Read = TypeVar("_Read")
 
 
-def _nearest(
-    project: Project, path: str, files: tuple[str, ...], read: Callable[[bytes], _Read | None]
-) -> _Read | None:
+def nearest(project: Project, path: str, files: tuple[str, ...], read: Callable[[bytes], _Read | None]) -> _Read | None:
+    """What `read` finds in the nearest of these files above `path`."""
     folder = dirname(path)
     while True:
         for name in files:
-            version = read(project.bytes_of(join(folder, name)))
-            if version is not None:
-                return version
+            found = read(_in_bytes(project.bytes_of(join(folder, name))))
+            if found is not None:
+                return found
         if not folder:
             return None
         folder = dirname(folder)
+
+
+def _in_bytes(raw: bytes) -> bytes:
+    """The text in UTF-8: PowerShell's `pip freeze > requirements.txt` writes UTF-16, which pip reads."""
+    if not raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw
+    return raw.decode("utf-16", "replace").encode()
 
 
 @functools.lru_cache(maxsize=_MOST_TEXTS)

@@ -31,6 +31,7 @@ from flake8_poolhold.flow.model.values import (
     options,
 )
 from flake8_poolhold.flow.naming import names, types
+from flake8_poolhold.source.paths import is_test
 
 MOST_FILES = 24
 """What is called in more files than this takes anything; looking it up would cost more than it tells."""
@@ -50,6 +51,30 @@ def passed(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter, pl
     if _is_awaited(analysis, info, parameter.name):
         return _given(analysis, info, parameter, place)
     return UNKNOWN
+
+
+def never_given(analysis: Analysis, info: FunctionInfo, parameter: tree.Parameter) -> bool:
+    """Whether a parameter has its default in every run: the project calls the function, and nothing else, without it.
+
+    Calls of anything that has the same name count, and tests do not.
+    """
+    name = info.node.name
+    if not _can_be_found(info) or name == "__init__" or parameter.kind not in ("positional", "keyword"):
+        return False
+    position = info.node.parameters.index(parameter) - (1 if info.owner and not parameters.is_static(info) else 0)
+    called = False
+    for path in analysis.project.naming(name, name):
+        if is_test(path):
+            continue
+        index = analysis.project.index(path)
+        calls = index.calls.get(name, ())
+        if not path.endswith(".py") or len(calls) < len(index.names.get(name, ())):
+            return False  # handed on
+        for _, call in calls:
+            if any(one.star for one in call.arguments) or _argument(call, parameter, position) is not None:
+                return False
+        called = called or bool(calls)
+    return called
 
 
 def keeps_loaded(analysis: Analysis, cls: str, field: str) -> bool:

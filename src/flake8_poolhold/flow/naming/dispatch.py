@@ -27,9 +27,13 @@ _IMPORTING = frozenset({"import_module", "import_string", "locate"})
 
 def imports(analysis: Analysis, info: FunctionInfo) -> bool:
     """Whether a function imports what a string names, so that it matters which string it is given."""
-    calls = analysis.project.index_around(info.path).calls
-    outer = (around for name in _IMPORTING for around, _ in calls.get(name, ()) if around is not None)
-    return any(node.span[0] <= info.node.span[0] <= node.span[2] for _, node, _ in outer)
+    known = analysis.importing.get(info.id)
+    if known is None:
+        calls = analysis.project.index_around(info.path).calls
+        outer = (around for name in _IMPORTING for around, _ in calls.get(name, ()) if around is not None)
+        known = any(node.span[0] <= info.node.span[0] <= node.span[2] for _, node, _ in outer)
+        analysis.importing[info.id] = known
+    return known
 
 
 def words(value: Value) -> tuple[str, ...]:

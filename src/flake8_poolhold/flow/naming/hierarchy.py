@@ -5,10 +5,12 @@ from __future__ import annotations
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.interpreting import expressions
 from flake8_poolhold.flow.model.frames import Analysis, ClassInfo, Frame, FunctionInfo
-from flake8_poolhold.flow.model.scopes import statements
+from flake8_poolhold.flow.model.scopes import Binding, statements
 from flake8_poolhold.flow.model.states import State
-from flake8_poolhold.flow.model.values import MOST_OPTIONS, ClassOf
+from flake8_poolhold.flow.model.values import MOST_OPTIONS, ClassOf, Library
 from flake8_poolhold.flow.naming import names
+
+_PLAIN_BASES = (Library("builtins.object"), Library("abc.ABC"))
 
 
 def is_abstract(node: tree.Function) -> bool:
@@ -42,6 +44,7 @@ def implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Func
 
 def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[FunctionInfo]:
     is_protocol = any(path.endswith(".Protocol") for path in names.mro(analysis, base.key)[1])
+    declared = base.scope.names.get(name, [None])[-1]
     wanted = {method for method, bindings in base.scope.names.items() if isinstance(bindings[-1], tree.Function)}
     found: dict[str, FunctionInfo] = {}
     for path in analysis.project.naming(f"def {name}", name):
@@ -53,11 +56,22 @@ def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Fun
             binding = info.scope.names.get(name, [None])[-1]
             if info.key == base.key or not isinstance(binding, tree.Function) or is_abstract(binding):
                 continue
-            fits = is_protocol and wanted <= info.scope.names.keys()
+            fits = is_protocol and wanted <= info.scope.names.keys() and _takes_as_much(binding, declared)
             if fits or (base.key in names.mro(analysis, info.key)[0] and _can_be_made(analysis, info)):
                 method = names.function_info(analysis, path, f"{class_name}.{name}", binding, info.key)
                 found[method.id] = method
     return list(found.values())[:MOST_OPTIONS]
+
+
+def _takes_as_much(method: tree.Function, declared: Binding | None) -> bool:
+    """Whether a method can be called with all that a protocol declares: as many in order, the others by name."""
+    if not isinstance(declared, tree.Function):
+        return True
+    kinds = [one.kind for one in method.parameters]
+    in_order = [one for one in declared.parameters if one.kind == "positional"]
+    by_name = {one.name for one in declared.parameters if one.kind == "keyword"}
+    takes_all = "double-star" in kinds or by_name <= {one.name for one in method.parameters}
+    return takes_all and ("star" in kinds or kinds.count("positional") >= len(in_order))
 
 
 def runs(frame: Frame, cls: str) -> bool:
@@ -78,6 +92,33 @@ def always_has(analysis: Analysis, cls: str, name: str) -> bool:
         if isinstance(binding, tree.Function) and any(map(_marks_abstract, binding.decorators)):
             below |= {found.owner for found in implementations(analysis, info, method)}
     return bool(below) and all(names.class_member(analysis, one, name) is not None for one in below)
+
+
+def never_has(analysis: Analysis, cls: str, name: str) -> bool:
+    """Whether no instance of a class has the method `name`: the project only calls it, and knows all of the class.
+
+    That is so when neither the class nor one above it is a library's, made by a decorator or a metaclass, or answers
+    for names that it does not have.
+    """
+    if any(names.class_member(analysis, cls, one) is not None for one in (name, "__getattr__", "__getattribute__")):
+        return False
+    return all(_is_plain(analysis, above) for above in names.mro(analysis, cls)[0]) and all(
+        path.endswith(".py") and _only_calls(analysis, path, name) for path in analysis.project.naming(name, name)
+    )
+
+
+def _is_plain(analysis: Analysis, cls: str) -> bool:
+    info = analysis.classes[cls]
+    if info.node.decorators or info.node.keywords or b"setattr" in analysis.project.bytes_of(info.path):
+        return False
+    frame = names.module_frame(analysis, info.path)
+    bases = [expressions.evaluate(frame, State(), base) for base in info.node.bases]
+    return all(isinstance(base, ClassOf) or base in _PLAIN_BASES for base in bases)
+
+
+def _only_calls(analysis: Analysis, path: str, name: str) -> bool:
+    mentions = analysis.project.bytes_of(path).count(name.encode())
+    return mentions == len(analysis.project.index(path).calls.get(name, ()))
 
 
 def _can_be_made(analysis: Analysis, info: ClassInfo) -> bool:

@@ -254,14 +254,27 @@ def method(analysis: Analysis, key: str, name: str) -> FunctionInfo | None:
     return function_info(analysis, info.path, f"{info.name}.{name}", node, info.key)
 
 
+_BASES_OWN = ("__init__", "execute")
+"""The methods of a session that one of the project's hands on to."""
+
+
 def holder_base(analysis: Analysis, key: str) -> str | None:
     """The holder class (its name in the knowledge) that a project's class inherits from."""
     classes, libraries = mro(analysis, key)
     for path in libraries:
         known = analysis.holders.class_at(path)
         if known is not None and known[1].kind in ("session", "connection"):
-            return known[0]
+            return None if any(_stands_in(analysis.classes[cls]) for cls in classes) else known[0]
     return next((analysis.roles[cls].gives for cls in classes if cls in analysis.roles), None)
+
+
+def _stands_in(info: ClassInfo) -> bool:
+    """Whether a class inherits from a session only to be taken for one: it makes none, and runs nothing."""
+    constructor, execute = (info.scope.names.get(name, [None])[-1] for name in ("__init__", "execute"))
+    if not isinstance(constructor, tree.Function) or not isinstance(execute, tree.Function):
+        return False
+    calls = [node for node in tree.walk([constructor.body, execute.body]) if isinstance(node, tree.Call)]
+    return not any(isinstance(one.function, tree.Attribute) and one.function.name in _BASES_OWN for one in calls)
 
 
 def is_mapped(analysis: Analysis, key: str) -> bool:

@@ -156,6 +156,17 @@ def _instance_attribute(frame: Frame, state: State, value: Instance, name: str, 
     return registry(analysis, f"{outside[0]}.{name}") or Library(f"{outside[0]}.{name}")
 
 
+def lacks(frame: Frame, state: State, function: tree.Expression, callee: Value) -> bool:
+    """Whether a call is of a method that the object does not have, nor any of its kind: the project names it in calls
+    only, and the class and its bases are known."""
+    if not isinstance(callee, Unknown) or not isinstance(function, tree.Attribute):
+        return False
+    if not isinstance(function.value, tree.Name):
+        return False
+    owner = state.env.get(function.value.id)
+    return isinstance(owner, Instance) and hierarchy.never_has(frame.analysis, owner.cls, function.name)
+
+
 def _is_receiver(frame: Frame, value: Instance) -> bool:
     """Whether a value is the object whose method is interpreted."""
     info = frame.function

@@ -10,6 +10,7 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.model.frames import Analysis
 from flake8_poolhold.flow.model.tracking import Memo
 from flake8_poolhold.flow.model.values import UNKNOWN
+from flake8_poolhold.flow.pools.courses import NOWHERE, Course
 from flake8_poolhold.flow.pools.values import Options, Setting
 from flake8_poolhold.flow.pools.worlds import TooManyWorldsError, World
 
@@ -42,6 +43,14 @@ class Reader:
         self._known: Memo[object, list[Setting]] = Memo(analysis.tracker)
         self._running: set[object] = set()
         self._cuts = 0
+        self._courses: dict[int, Course] = {}
+
+    def course(self, body: list[tree.Statement]) -> Course:
+        """The course of a body in which no node is wanted, but values of names."""
+        known = self._courses.get(id(body))
+        if known is None:
+            known = self._courses[id(body)] = Course(body)
+        return known
 
     def once(self, key: object, guard: object, find: Callable[[], list[Setting]]) -> list[Setting]:
         """What `find` gives for `key`, found out once. While it is found out, asking for the same `guard` is cut off.
@@ -75,7 +84,8 @@ class Reader:
 class Body:
     """The body of a module, class or function while it is run.
 
-    `names` are the variables that are followed; `record` is told what the calls `wanted` (by `id`) call, and with what.
+    `names` are the variables that are followed, on the `course` of the body; one that is only read has an empty course.
+    `record` is told what the calls that the course wants call, and with what.
     """
 
     def __init__(
@@ -83,10 +93,10 @@ class Body:
         reader: Reader,
         path: str,
         names: frozenset[str],
+        course: Course = NOWHERE,
         *,
         depth: int = 0,
         is_module: bool = False,
-        wanted: frozenset[int] = frozenset(),
         record: Recorder | None = None,
     ) -> None:
         self.reader = reader
@@ -94,7 +104,7 @@ class Body:
         self.names = names
         self.depth = depth
         self.is_module = is_module
-        self.wanted = wanted
+        self.course = course
         self.record = record
         self.returned: list[tuple[World, Setting]] = []
         self.left: list[World] = []

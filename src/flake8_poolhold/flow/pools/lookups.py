@@ -25,7 +25,7 @@ from flake8_poolhold.flow.naming import names, types
 from flake8_poolhold.flow.pools import reading, running, texts
 from flake8_poolhold.flow.pools.bodies import DEEPEST, Arguments, Body
 from flake8_poolhold.flow.pools.values import Options, Record, Setting, Text, assume, certain
-from flake8_poolhold.flow.pools.worlds import World, mentioned, needed
+from flake8_poolhold.flow.pools.worlds import World, mentioned
 
 MOST_VALUES = 6
 """A variable of more values than this is as good as unknown."""
@@ -83,8 +83,8 @@ def _run_module(body: Body, path: str, name: str) -> list[Setting]:
     module = body.reader.analysis.project.module(path)
     if module is None:
         return [UNKNOWN]
-    followed = needed(module.body, [name], frozenset())
-    inner = Body(body.reader, path, followed, depth=body.depth + 1, is_module=True)
+    course = body.reader.course(module.body)
+    inner = Body(body.reader, path, course.needed([name]), course, depth=body.depth + 1, is_module=True)
     worlds = running.run(inner, [World()], module.body)
     found = distinct(world.env.get(name, UNKNOWN) for world in worlds)
     # `engine = None` at import is filled in later, by a function.
@@ -218,8 +218,8 @@ def _set_in_constructor(body: Body, cls: str, name: str) -> list[Setting]:
 
 def _constructed(body: Body, constructor: FunctionInfo, name: str) -> list[Setting]:
     wanted = f"{constructor.node.parameters[0].name}.{name}"
-    followed = needed(constructor.node.body, [wanted], frozenset())
-    inner = Body(body.reader, constructor.path, followed, depth=body.depth + 1)
+    course = body.reader.course(constructor.node.body)
+    inner = Body(body.reader, constructor.path, course.needed([wanted]), course, depth=body.depth + 1)
     worlds = running.run(inner, [start(inner, constructor)], constructor.node.body)
     return distinct(world.env.get(wanted, UNKNOWN) for world in worlds)
 
@@ -307,7 +307,8 @@ def _returned(body: Body, info: FunctionInfo, given: Arguments, owner: Setting |
         for statement in statements(info.node.body)
         if isinstance(statement, tree.Return) and statement.value is not None
     ]
-    followed = needed(info.node.body, [name for value in values for name in mentioned(value)], frozenset())
-    inner = Body(body.reader, info.path, followed, depth=body.depth + 1)
+    course = body.reader.course(info.node.body)
+    followed = course.needed(name for value in values for name in mentioned(value))
+    inner = Body(body.reader, info.path, followed, course, depth=body.depth + 1)
     ended = running.run(inner, [bind(inner, info, given, owner)], info.node.body)
     return distinct([*(value for _, value in inner.returned), *([NONE] if ended else [])])

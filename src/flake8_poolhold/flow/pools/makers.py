@@ -14,11 +14,16 @@ from flake8_poolhold.flow.model.values import UNKNOWN, ClassOf, FunctionOf, Inst
 from flake8_poolhold.flow.naming import names, types
 from flake8_poolhold.flow.pools import lookups, making, reading, running
 from flake8_poolhold.flow.pools.bodies import Arguments, Body, Reader
+from flake8_poolhold.flow.pools.courses import Course, changed
 from flake8_poolhold.flow.pools.values import Setting
-from flake8_poolhold.flow.pools.worlds import TooManyWorldsError, World, changed, mentioned, needed
+from flake8_poolhold.flow.pools.worlds import TooManyWorldsError, World, mentioned
 from flake8_poolhold.source.paths import is_test
 
-_WORDS = re.compile(rb"engine|[Ss]essionmaker|create_pool|ConnectionPool")
+_WORDS = (b"engine", b"sessionmaker", b"Sessionmaker", b"create_pool", b"ConnectionPool")
+
+_LAST = re.compile(rb"[\w.]*")
+_LONGEST = 64
+"""What stands right before a word, read backwards, so far."""
 
 MOST_CALLERS = 8
 """A function that makes an engine and is called at more places than this is seen without its callers."""
@@ -51,17 +56,20 @@ class Made(msgspec.Struct, frozen=True, eq=False):
 
 
 class _Root(msgspec.Struct, frozen=True, eq=False):
-    """A body that is run by itself, and the calls in it that may make something."""
+    """A body that is run by itself, the calls in it that may make something, and the names that matter for them."""
 
     body: list[tree.Statement]
     function: FunctionInfo | None
     calls: list[tree.Call]
+    course: Course
+    followed: frozenset[str]
 
 
 def makers(reader: Reader, path: str) -> list[Made]:
     """What the file at `path` makes, in the order of the source."""
     project = reader.analysis.project
-    module = project.module(path) if _WORDS.search(project.bytes_of(path)) else None
+    data = project.bytes_of(path)
+    module = project.module(path) if any(word in data for word in _WORDS) else None
     if module is None:
         return []
     index = project.index(path)
@@ -99,7 +107,8 @@ def _roots(reader: Reader, path: str, body: list[tree.Statement], spelled: set[s
             if function is not None:
                 name, owner = owners.get(id(function), (function.name, ""))
                 info = names.function_info(reader.analysis, path, name, function, owner)
-            yield _Root(block, info, calls)
+            course = Course(block, frozenset(id(call) for call in calls))
+            yield _Root(block, info, calls, course, course.needed(name for call in calls for name in mentioned(call)))
 
 
 def _last(callee: tree.Expression) -> str:
@@ -136,22 +145,12 @@ def _of_root(reader: Reader, path: str, root: _Root) -> list[Made]:
     ]
 
 
-def _followed(root: _Root) -> frozenset[str]:
-    seeds = [name for call in root.calls for name in mentioned(call)]
-    return needed(root.body, seeds, _wanted(root))
-
-
-def _wanted(root: _Root) -> frozenset[int]:
-    return frozenset(id(call) for call in root.calls)
-
-
 def _run(reader: Reader, path: str, root: _Root, world: World) -> list[tuple[tree.Call, Setting, Arguments]]:
     """The calls of a body with their callees and arguments; with no more than literal ones where it is too branched."""
     recording = _Recording()
-    followed = _followed(root)
     module = reader.analysis.project.module(path)
     is_module = module is not None and root.body is module.body
-    body = Body(reader, path, followed, is_module=is_module, wanted=_wanted(root), record=recording)
+    body = Body(reader, path, root.followed, root.course, is_module=is_module, record=recording)
     try:
         running.run(body, [world], root.body)
         left = [call for call in root.calls if not any(call is node for node, _, _ in recording.calls)]
@@ -185,7 +184,7 @@ def _starts(reader: Reader, path: str, root: _Root) -> Iterator[tuple[tuple[str,
         return
     body = Body(reader, path, frozenset())
     given = {parameter.name for parameter in info.node.parameters[1 if info.owner else 0 :]}
-    callers = _callers(reader, info) if given & _followed(root) else []
+    callers = _callers(reader, info) if given & root.followed else []
     for place, arguments, receiver in callers:
         yield place, lookups.bind(body, info, arguments, receiver)
     if not callers:
@@ -220,6 +219,8 @@ def _callers(reader: Reader, info: FunctionInfo) -> list[_Caller]:
 
 def _may_call(reader: Reader, path: str, name: str) -> bool:
     """Whether a file may call something of this name that is not its own: many scripts have a `main`."""
+    if _is_elsewhere(reader, path, name):
+        return False
     index = reader.analysis.project.index(path)
     calls = index.calls.get(name, ())
     own = reader.analysis.project.scope(path).names.get(name, ())
@@ -227,6 +228,32 @@ def _may_call(reader: Reader, path: str, name: str) -> bool:
         own and all(isinstance(one, tree.Function) for one in own) and all(one.name != name for one in index.imports)
     )
     return any(isinstance(call.function, tree.Attribute) or not is_own for _, call in calls)
+
+
+def _is_elsewhere(reader: Reader, path: str, name: str) -> bool:
+    """Whether the text tells that the name stands for the file's own function, or for a library's: `asyncio.run(`."""
+    project = reader.analysis.project
+    own = project.scope(path).names.get(name, ())
+    is_own = bool(own) and all(isinstance(one, tree.Function) for one in own)
+    data = project.bytes_of(path)
+    for found in re.finditer(rb"%s\b(\(?)" % re.escape(name.encode()), data):
+        before = _LAST.match(data[max(0, found.start() - _LONGEST) : found.start()][::-1])
+        owner = before[0][::-1].decode() if before is not None else ""
+        if owner.endswith("."):
+            if not _is_library(reader, path, owner[:-1]):
+                return False
+        elif not owner and not (is_own and found[1]):
+            return False
+    return name.isascii()
+
+
+def _is_library(reader: Reader, path: str, name: str) -> bool:
+    """Whether the name of a module is imported, and is none of the project's."""
+    project = reader.analysis.project
+    bindings = project.scope(path).names.get(name, ())
+    return bool(bindings) and all(
+        isinstance(one, tree.Import) and project.find(one.module, path) is None for one in bindings
+    )
 
 
 def _receiver(reader: Reader, info: FunctionInfo, callee: Setting) -> tuple[Setting | None] | None:

@@ -247,7 +247,7 @@ def _of_options(body: Body, world: World, function: tree.Attribute, table: Optio
 
 
 def _called(body: Body, node: tree.Call, callee: Setting, given: Arguments) -> list[Setting]:
-    if body.record is not None and id(node) in body.wanted:
+    if body.record is not None and id(node) in body.course.wanted:
         body.record(node, callee, given)
     match callee:
         case Library(path=path):

@@ -11,7 +11,7 @@ from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.pools import deciding, reading
 from flake8_poolhold.flow.pools.bodies import Body
 from flake8_poolhold.flow.pools.values import Items, Options, Setting, certain, concatenated, lift, pieces
-from flake8_poolhold.flow.pools.worlds import World, distinct, dotted, matters
+from flake8_poolhold.flow.pools.worlds import World, distinct, dotted
 
 
 def run(body: Body, worlds: list[World], block: list[tree.Statement]) -> list[World]:
@@ -19,7 +19,7 @@ def run(body: Body, worlds: list[World], block: list[tree.Statement]) -> list[Wo
     for statement in block:
         if not worlds:
             return []
-        if matters(statement, body.names, body.wanted):
+        if body.course.matters(statement, body.names):
             worlds = distinct(_HANDLERS[type(statement)](body, worlds, statement))
     return worlds
 

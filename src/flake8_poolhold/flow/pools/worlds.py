@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.model.scopes import blocks, statements
 from flake8_poolhold.flow.model.values import UNKNOWN
 from flake8_poolhold.flow.pools.values import Assumed, Setting, pieces
 
@@ -112,91 +111,3 @@ def mentioned(node: object) -> Iterator[str]:
             name = dotted(part)
             if name:
                 yield name
-
-
-def _written(target: tree.Expression) -> Iterator[str]:
-    match target:
-        case tree.Name() | tree.Attribute():
-            yield dotted(target)
-        case tree.Subscript(value=value):
-            yield from _written(value)
-        case tree.Sequence(items=items):
-            for item in items:
-                yield from _written(item)
-
-
-CHANGES = frozenset({"update", "pop", "setdefault", "clear", "popitem"})
-
-
-def changed(statement: tree.Statement) -> list[str]:
-    """The names that a simple statement, or the head of a compound one, binds or changes."""
-    match statement:
-        case tree.Assign(targets=targets, value=value) if value is not None:
-            return [name for target in targets for name in _written(target)]
-        case tree.AugmentedAssign(target=target):
-            return list(_written(target))
-        case tree.Evaluate(value=tree.Call(function=tree.Attribute(value=owner, name=name))) if name in CHANGES:
-            return list(_written(owner))
-        case tree.For(target=target):
-            return list(_written(target))
-        case tree.With(items=items):
-            return [name for item in items if item.target is not None for name in _written(item.target)]
-        case tree.Import(name=name) | tree.ImportFrom(name=name) | tree.Function(name=name) | tree.Class(name=name):
-            return [name]
-        case tree.Delete(targets=targets):
-            return [name for target in targets for name in _written(target)]
-        case _:
-            return []
-
-
-def _read(statement: tree.Statement) -> object:
-    """What a statement reads to bind its names, and the tests that decide about the blocks in it."""
-    match statement:
-        case tree.If(arms=arms):
-            return [test for test, _ in arms]
-        case tree.While(test=test):
-            return test
-        case tree.Match(subject=subject):
-            return subject
-        case tree.For(iterable=iterable):
-            return iterable
-        case tree.With(items=items):
-            return [item.value for item in items]
-        case tree.Try() | tree.Function() | tree.Class():
-            return None
-        case _:
-            return statement
-
-
-def needed(body: list[tree.Statement], names: Iterable[str], wanted: frozenset[int]) -> frozenset[str]:
-    """The names that must be followed to know the values of `names`, and to come to the nodes `wanted` (by `id`)."""
-    found = set(names)
-    every = list(statements(body))
-    growing = True
-    while growing:
-        before = len(found)
-        for statement in every:
-            if any(name in found for name in changed(statement)) or _leads(statement, found, wanted):
-                found.update(mentioned(_read(statement)))
-        growing = len(found) > before
-    return frozenset(found)
-
-
-def matters(statement: tree.Statement, names: frozenset[str] | set[str], wanted: frozenset[int]) -> bool:
-    """Whether a statement has to be run: it binds one of the names, holds a wanted node, or leads to one that does."""
-    if any(name in names for name in changed(statement)) or _leads(statement, names, wanted):
-        return True
-    return isinstance(statement, tree.Return | tree.Raise | tree.Break | tree.Continue)
-
-
-def _leads(statement: tree.Statement, names: frozenset[str] | set[str], wanted: frozenset[int]) -> bool:
-    inner = blocks(statement)
-    if not inner:
-        return bool(wanted) and not isinstance(statement, tree.Function | tree.Class) and _holds(statement, wanted)
-    if wanted and _holds(_read(statement), wanted):
-        return True
-    return any(matters(one, names, wanted) for body in inner for one in body)
-
-
-def _holds(node: object, wanted: frozenset[int]) -> bool:
-    return any(id(part) in wanted for part in tree.walk(node))

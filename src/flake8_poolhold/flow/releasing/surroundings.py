@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator
 from typing import get_args
 
 import msgspec
@@ -29,7 +30,16 @@ class Surroundings:
 
     def __init__(self, function: tree.Function, span: tree.Span) -> None:
         self._function = function
-        self.levels = list(_way("function", function.body, span[:2]))
+        self.levels = _way("function", function.body, span[:2])
+
+    @functools.cached_property
+    def _binders(self) -> dict[str, list[tree.Node]]:
+        """By variable: what binds it in the function."""
+        found: dict[str, list[tree.Node]] = {}
+        for node in tree.own(self._function.body):
+            for name in set(bound(node)):
+                found.setdefault(name, []).append(node)
+        return found
 
     @property
     def statement(self) -> tree.Statement | None:
@@ -90,8 +100,8 @@ class Surroundings:
         It is when nothing but a parameter, a `with` around the wait, or one plain assignment before it binds it, or
         when it is bound outside of the function.
         """
-        binders = [node for node in tree.own(self._function.body) if binds(node, name)]
-        if not binders:
+        binders = self._binders.get(name)
+        if binders is None:
             return True
         if len(binders) > 1 or any(parameter.name == name for parameter in self._function.parameters):
             return False
@@ -105,16 +115,16 @@ class Surroundings:
         return False
 
 
-def _way(part: str, body: list[tree.Statement], at: tuple[int, int]) -> Iterator[Level]:
+def _way(part: str, body: list[tree.Statement], at: tuple[int, int]) -> list[Level]:
     for index, statement in enumerate(body):
-        if not any(getattr(node, "span", ())[:2] == at for node in walk([statement])):
-            continue
-        yield Level(part, body[:index], statement, body[index + 1 :])
-        for inner_part, block in _blocks(statement):
-            if any(getattr(node, "span", ())[:2] == at for node in walk(block)):
-                yield from _way(inner_part, block, at)
-                return
-        return
+        inside = _blocks(statement)
+        inner = next((way for inner_part, block in inside if (way := _way(inner_part, block, at))), [])
+        if not inner:
+            others = {id(one) for _, block in inside for one in block}
+            if not any(getattr(node, "span", ())[:2] == at for node in walk([statement], others)):
+                continue
+        return [Level(part, body[:index], statement, body[index + 1 :]), *inner]
+    return []
 
 
 def _blocks(statement: tree.Statement) -> list[_Block]:
@@ -146,30 +156,37 @@ def _nodes(waiting: list[object]) -> Iterator[tree.Node]:
 
 def binds(node: tree.Node, name: str) -> bool:
     """Whether a statement, `with`, loop or `:=` binds the variable."""
+    return name in bound(node)
+
+
+def bound(node: tree.Node) -> Iterable[str]:
+    """The variables that a statement, `with`, loop or `:=` binds."""
     match node:
-        case tree.Assign(targets=targets, value=value):
-            return value is not None and any(_names(target, name) for target in targets)
+        case tree.Assign(value=None):
+            return ()
+        case tree.Assign(targets=targets) | tree.Delete(targets=targets):
+            return [name for target in targets for name in _names(target)]
         case tree.For(target=target) | tree.Walrus(target=target):
-            return _names(target, name)
+            return _names(target)
         case tree.With(items=items):
-            return any(item.target is not None and _names(item.target, name) for item in items)
-        case tree.Handler() | tree.Import() | tree.ImportFrom() | tree.Function():
-            return node.name == name
+            return [name for item in items if item.target is not None for name in _names(item.target)]
+        case tree.Handler(name=name):
+            return () if name is None else (name,)
+        case tree.Import(name=name) | tree.ImportFrom(name=name) | tree.Function(name=name):
+            return (name,)
         case tree.Case(names=names):
-            return name in names
-        case tree.Delete(targets=targets):
-            return any(_names(target, name) for target in targets)
+            return names
         case _:
-            return False
+            return ()
 
 
-def _names(target: tree.Expression, name: str) -> bool:
+def _names(target: tree.Expression) -> list[str]:
     match target:
-        case tree.Name(id=bound):
-            return bound == name
+        case tree.Name(id=name):
+            return [name]
         case tree.Sequence(items=items):
-            return any(_names(item, name) for item in items)
+            return [name for item in items for name in _names(item)]
         case tree.Starred(value=value):
-            return _names(value, name)
+            return _names(value)
         case _:
-            return False
+            return []

@@ -6,22 +6,35 @@ not known, given a session, may be such a caller.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+
+import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.fastapi import dependencies, handlers
 from flake8_poolhold.flow.interpreting.watching import Missed, Unmet
 from flake8_poolhold.flow.model.frames import Analysis, Events, FunctionInfo
+from flake8_poolhold.flow.model.indexes import Index
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing.callers import MOST_CALLS, MOST_FILES, MOST_LEVELS, given, interpret
 from flake8_poolhold.flow.releasing.habits import name_of
-from flake8_poolhold.flow.releasing.surroundings import binds
+from flake8_poolhold.flow.releasing.surroundings import bound
 from flake8_poolhold.flow.releasing.uses import root
 
 _PLAIN = frozenset({"Depends", "Security", "cast", "create_task", "gather", "partial", "wraps"})
 """What is given a function, and keeps it under no name of its own."""
 _PUTS = frozenset({"add", "append", "insert", "put", "setdefault", "update"})
+
+
+class Calling(msgspec.Struct, frozen=True, gc=False):
+    """What a function calls: `methods` by name; `values` if it calls `TABLE[name](db)`, `find(name)(db)` or a variable,
+    `handler(db)`. `returns` if it returns something.
+    """
+
+    returns: bool
+    values: bool
+    methods: frozenset[str]
 
 
 def under_lock(analysis: Analysis, function: FunctionInfo) -> str:
@@ -78,9 +91,17 @@ def _kept_as(analysis: Analysis, function: FunctionInfo) -> set[str]:
         called = {id(call.function) for _, call in index.calls.get(name, ())}
         at_import = any(outer is None for outer, _ in index.calls.get(name, ()))
         if at_import or any(id(node) not in called for _, node in index.names.get(name, ())):
-            module = analysis.project.module(path)
-            found |= _keepers(module.body if module is not None else [], name)
+            found |= _keepers(_mentioning(analysis, path, index, name), name)
     return found - _PLAIN - {"", name, "self", "cls"}
+
+
+def _mentioning(analysis: Analysis, path: str, index: Index, name: str) -> list[tree.Statement]:
+    """The functions of a module that mention a name; the whole module, if it does so outside of them."""
+    module = analysis.project.module(path)
+    outer = {id(around[1]): around[1] for around, _ in index.names.get(name, ()) if around is not None}
+    if all(around is not None for around, _ in index.names.get(name, ())):
+        return list(outer.values())
+    return module.body if module is not None else []
 
 
 def _keepers(body: list[tree.Statement], name: str) -> set[str]:
@@ -144,9 +165,10 @@ def _callers(analysis: Analysis, kept: set[str]) -> Iterator[FunctionInfo]:
                 if info.id in seen:
                     continue
                 seen.add(info.id)
-                if any(isinstance(one, tree.Return) and one.value is not None for one in walk(info.node.body)):
+                calling = _calling(analysis, info)
+                if calling.returns:
                     todo |= {info.node.name} - done
-                if _calls_a_value(info.node, kept):
+                if calling.values or not calling.methods.isdisjoint(kept):
                     yield info
 
 
@@ -168,21 +190,30 @@ def _stored_in(analysis: Analysis, name: str) -> set[str]:
     return found - _PLAIN - {"", name}
 
 
-def _calls_a_value(function: tree.Function, kept: Collection[str]) -> bool:
-    """`TABLE[name](db)`, `find(name)(db)`, `spec.handler(db)`, `handler(db)` with a variable."""
-    local = {one.name for one in function.parameters}
+def _calling(analysis: Analysis, info: FunctionInfo) -> Calling:
+    known = analysis.calling.get(info.id)
+    if known is None:
+        known = analysis.calling[info.id] = _calling_of(info.node)
+    return known
+
+
+def _calling_of(function: tree.Function) -> Calling:
+    returns = values = False
+    methods, variables = set[str](), set[str]()
     for node in walk(function.body):
         match node:
             case tree.Call(function=tree.Subscript() | tree.Call()):
-                return True
-            case tree.Call(function=tree.Attribute(name=name)) if name in kept:
-                return True
+                values = True
+            case tree.Call(function=tree.Attribute(name=name)):
+                methods.add(name)
             case tree.Call(function=tree.Name(id=name)):
-                if name in local or any(binds(one, name) for one in tree.own(function.body)):
-                    return True
+                variables.add(name)
+            case tree.Return(value=value) if value is not None:
+                returns = True
             case _:
                 pass
-    return False
+    local = {one.name for one in function.parameters}.union(*(bound(one) for one in tree.own(function.body)))
+    return Calling(returns, values or not variables.isdisjoint(local), frozenset(methods))
 
 
 def _locked(analysis: Analysis, caller: FunctionInfo, function: FunctionInfo) -> str:

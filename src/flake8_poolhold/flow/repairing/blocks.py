@@ -32,8 +32,8 @@ _LAZY_ASYNC = ("stream", "stream_scalars", "run_sync")
 _BY_HAND = "open it with `{block}` around everything that uses it"
 
 
-def around_uses(analysis: Analysis, function: FunctionInfo, holder: Holder | None) -> Remedy:
-    """Judge a block around all uses of a holder that `function` makes."""
+def around_uses(analysis: Analysis, function: FunctionInfo, holder: Holder | None, *, perhaps: bool) -> Remedy:
+    """Judge a block around all uses of a holder that `function` makes, or does not make each time: `perhaps`."""
     known = analysis.holders.classes.get(holder.kind) if holder is not None else None
     if holder is None or known is None:
         return Remedy(NAME, refused=f"it is not known what kind of session this is; {_by_hand(function)}")
@@ -41,7 +41,8 @@ def around_uses(analysis: Analysis, function: FunctionInfo, holder: Holder | Non
     made = made_by(function, holder)
     if made is None:
         return Remedy(NAME, refused=f"it is not made by an assignment to a variable; {by_hand}")
-    reason = _refusal(analysis, function, holder, made, is_async=known.is_async)
+    reason = "the call may give a session that somebody else closes" if perhaps else ""
+    reason = reason or _refusal(analysis, function, holder, made, is_async=known.is_async)
     closes = list(_closes(made.rest, made.name))
     covered, ends = _covered(made, closes)
     reason = reason or ("" if ends else unread(made, is_async=known.is_async))

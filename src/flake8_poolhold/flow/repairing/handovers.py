@@ -9,7 +9,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo
-from flake8_poolhold.flow.model.values import FunctionOf, ModuleOf
+from flake8_poolhold.flow.model.values import FunctionOf, ModuleOf, Value
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing.habits import name_of
 
@@ -44,7 +44,8 @@ def sites(analysis: Analysis, task: FunctionInfo) -> list[Site] | str:
         module = analysis.project.module(path)
         if module is None:
             return f"{path} may use `{name}`, and cannot be analysed"
-        uses = {id(node) for node in walk(module.body) if _is_use(analysis, path, node, task)}
+        bound = _bound(analysis, path)
+        uses = {id(node) for node in walk(module.body) if _is_use(analysis, bound, node, task)}
         here = list(_sites(module.body, uses, path))
         if len(here) != len(uses):
             return f"`{name}` is called, or used otherwise, in {path}"
@@ -52,14 +53,22 @@ def sites(analysis: Analysis, task: FunctionInfo) -> list[Site] | str:
     return found
 
 
-def _is_use(analysis: Analysis, path: str, node: tree.Node, task: FunctionInfo) -> bool:
+def _bound(analysis: Analysis, path: str) -> dict[str, list[Value]]:
+    """What the names of a module stand for, those that its functions import among them."""
+    bound = {name: [names.module_name(analysis, path, name)] for name in analysis.project.scope(path).names}
+    for binding in analysis.project.index(path).imports:
+        bound.setdefault(binding.name, []).append(names.imported(analysis, path, binding))
+    return bound
+
+
+def _is_use(analysis: Analysis, bound: dict[str, list[Value]], node: tree.Node, task: FunctionInfo) -> bool:
     match node:
-        case tree.Name(id=name) if name in analysis.project.scope(path).names:
-            return names.module_name(analysis, path, name) == FunctionOf(task.id)
+        case tree.Name(id=name):
+            return FunctionOf(task.id) in bound.get(name, ())
         case tree.Attribute(value=tree.Name(id=owner), name=name) if name == task.node.name:
-            module = names.module_name(analysis, path, owner)
-            return isinstance(module, ModuleOf) and names.member_of_module(analysis, module, name) == FunctionOf(
-                task.id
+            return any(
+                isinstance(module, ModuleOf) and names.member_of_module(analysis, module, name) == FunctionOf(task.id)
+                for module in bound.get(owner, ())
             )
         case _:
             return False
