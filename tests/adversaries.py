@@ -81,6 +81,7 @@ class Adversary:
     beside: str = ""
     provider: str = GET_DB
     parameters: str = ""
+    is_given: bool = True
 
 
 def _writes(hidden: str, beside: str = "", read: str = GET) -> Adversary:
@@ -165,6 +166,12 @@ LOOKS = {
     "the provider asks": Adversary(
         f"{GET}{ASKS}{FAILS}return [str(answer), len(DONE)]",
         provider='async def get_db():\n    async with maker() as session:\n        yield session\n        if session.in_transaction():\n            DONE.append("open")\n',
+    ),
+    "the provider asks, behind a dependency": Adversary(
+        f"{ASKS.replace('note.body', '1')}{FAILS}return [str(answer), len(DONE)]",
+        provider='async def get_db():\n    async with maker() as session:\n        yield session\n        if session.in_transaction():\n            DONE.append("open")\n\n\nasync def current(db: AsyncSession = Depends(get_db)):\n    return await db.get(Note, 1)\n',
+        parameters="user: object = Depends(current), ",
+        is_given=False,
     ),
     "the maker is changed": Adversary(f"{GET}{ASKS}{FAILS}return [str(answer), note.body]", 'maker.kw["expire_on_commit"] = True\n'),
     "the session is changed": Adversary(
@@ -266,6 +273,13 @@ BLOCKS = {
     "the session of an object, in the call": _block("answer = await ask_and_remember(note)", REMEMBERS + "\n\nasync def ask_and_remember(note: Note) -> str:\n    answer = await ask(1)\n    await remember(note, answer)\n    return answer\n"),
     "a context variable": _block(f"{ASKS}await remember(answer)", SCOPE, "scope() as db"),
     "a context variable that is reset": _block("answer = await ask(TENANT.get())\nanswer = answer + TENANT.get()", TENANTS, "scope() as db"),
+    "a list that keeps it": _block(f"KEPT_SESSIONS.append(db)\n{ASKS}await KEPT_SESSIONS.pop().get(Note, 1)", "KEPT_SESSIONS: list[AsyncSession] = []\n"),
+    "the session of an object, behind a close": Adversary(
+        f"db = maker()\n{GET}{ASKS}await db.close()\n{FAILS}return [str(answer), async_object_session(note) is None]", provider=""
+    ),
+    "the session of an object, never closed": Adversary(
+        f"db = maker()\n{GET}{ASKS}{FAILS}return [str(answer), async_object_session(note) is None]", provider=""
+    ),
     "an object that keeps it": _block(f"KEEPER.db = db\n{ASKS}await KEEPER.remember(answer)", KEEPER),
     "an exception is translated": _block(f"{ASKS}{FAILS_INSIDE.format('ValueError')}", TRANSLATES, "scope() as db"),
     "failures are counted": _block(f"{ASKS}{FAILS_INSIDE.format('HTTPException(409)')}", COUNTS, "scope() as db", "return [str(answer), len(DONE)]"),
@@ -293,7 +307,7 @@ BLOCKS = {
 def source(adversary: Adversary, maker: str = MAKER[0]) -> str:
     """The module of a service."""
     words = {"a": "async ", "w": "await ", "session": "AsyncSession", "client": "AsyncClient"}
-    session = "db: AsyncSession = Depends(get_db)" if adversary.provider else ""
+    session = "db: AsyncSession = Depends(get_db)" if adversary.provider and adversary.is_given else ""
     parameters = f"{adversary.parameters}fail: bool = False, {session}"
     create = "await connection.run_sync(Base.metadata.{}_all)"
     return TEMPLATE.format(

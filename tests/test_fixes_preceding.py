@@ -1,4 +1,3 @@
-# a piece of code stands on a line
 """Blocks that hold from their first line on: a wait before the first use goes out, and nothing else changes."""
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ AFTER = {
     "writes": "await db.execute(insert(Note).values(body=answer, count=0))\nif fail:\n    raise HTTPException(409)",
     "nothing": "",
 }
-CASES = list(itertools.product(OPENERS, HEADS, AFTER))[::3] + [("connect", head, "writes") for head in HEADS]
+CASES = list(itertools.product(OPENERS, HEADS, AFTER))[::5] + [("connect", head, "writes") for head in HEADS]
 CASES += [(opener, "plain", "writes") for opener in OPENERS]
 SURE = ("plain", "comment", "guarded", "fails", "loop", "text", "tells", "tries")
 

@@ -63,9 +63,12 @@ this is proved: the session was made with `expire_on_commit=False`, or it is the
 has loaded is read from the wait on, nor kept anywhere else; nothing is pending, flushed or changed on any path, nor
 by code that was not understood; the session is not inside `begin()` or a savepoint and not bound to a connection; the
 wait is not in an `except` or `finally`; nothing lazy is read in the waiting statement; nobody in the project listens
-to commits, unless to work off a queue in `session.info`; every caller is known, and leaves a session that it gives in
-such a state; a handler that is registered several times has the same dependencies each time. A session of another
-module, such as a registry, is imported for it, which is never safe.
+to commits, unless to work off a queue in `session.info`; neither the function nor what it calls asks whether there is
+a transaction; nobody keeps the session in a context variable, a global or the state of a request; every caller is
+known, and leaves a session that it gives in such a state, or the function has ended the callers' transaction itself
+and all async sessions of the project are made with `expire_on_commit=False`; a handler that is registered several
+times has the same dependencies each time. A session of another module, such as a registry, is imported for it, which
+is never safe. What follows is a transaction of its own: `now()` in its statements is later than it was.
 
 `close-before` inserts a close before the wait, which expires nothing but detaches what was loaded; a sync session's
 attributes are read into variables first. It is safe where, beside the above, no loaded object is changed, refreshed,

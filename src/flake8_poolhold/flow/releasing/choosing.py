@@ -52,8 +52,7 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
         known_callers = msgspec.structs.replace(known_callers, keeps_loaded=True)
     known_callers, imports = naming.named(analysis, known_callers)
     found = [
-        moving.out_of_block(analysis, hold, around, is_async=is_async),
-        preceding.before_block(analysis, hold, around),
+        _moved(analysis, hold, around, is_async=is_async),
         msgspec.structs.replace(releases.before(analysis, known_callers, unknown), parts=imports),
         closing.before(analysis, hold, around, is_async=is_async),
         splitting.around_wait(analysis, hold, around, is_async=is_async),
@@ -65,6 +64,13 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     objects = tuple(sorted(hold.loaded))
     best = sorted(found, key=lambda one: (bool(one.refused), bool(one.doubts)))
     return [msgspec.structs.replace(one, objects=objects) for one in best]
+
+
+def _moved(analysis: Analysis, hold: Hold, around: Surroundings, *, is_async: bool) -> Remedy:
+    """The wait goes out of its block: with what stands behind it, or else with what stands before it."""
+    behind = moving.out_of_block(analysis, hold, around, is_async=is_async)
+    ahead = preceding.before_block(analysis, hold, around) if behind.refused else behind
+    return behind if ahead.refused else ahead
 
 
 def inside(analysis: Analysis, hold: Hold) -> tuple[Hold, list[Remedy]] | None:

@@ -9,9 +9,8 @@ from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.model.frames import Analysis, Hold
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
-from flake8_poolhold.flow.releasing.uses import mentions, root, uses
+from flake8_poolhold.flow.releasing.uses import PUTS, mentions, root, uses
 
-_PUTS = frozenset({"append", "add", "extend", "insert", "setdefault", "update", "put", "put_nowait", "appendleft"})
 _OWN = ("self", "cls")
 
 
@@ -58,7 +57,7 @@ def _one(node: tree.Node, found: set[str], kept: set[str], carriers: frozenset[s
             value, found, carriers
         ):
             _into(target, found, kept)
-        case tree.Call(function=tree.Attribute(value=owner, name=name), arguments=arguments) if name in _PUTS:
+        case tree.Call(function=tree.Attribute(value=owner, name=name), arguments=arguments) if name in PUTS:
             if any(_has(argument.value, found, carriers) for argument in arguments):
                 _into(owner, found, kept)
         case _:

@@ -14,6 +14,7 @@ from flake8_poolhold.flow import roots
 from flake8_poolhold.flow.model.frames import Analysis, Asked, Hold
 from flake8_poolhold.flow.model.states import HELD, HolderState, join_states
 from flake8_poolhold.flow.model.values import Holder
+from flake8_poolhold.flow.releasing import elsewhere
 from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, STARTS_TASKS, habits, name_of
 from flake8_poolhold.flow.releasing.releases import doubts_of_writes
 from flake8_poolhold.flow.releasing.remedies import Remedy
@@ -104,6 +105,10 @@ def _doubts(analysis: Analysis, asked: Asked, hold: Hold, state: HolderState) ->
         yield "`expire_on_commit=False` is not proved"
     if any(name_of(node) in STARTS_TASKS | LOOKS_AT_TRANSACTION for node in walk(asked.function.node.body)):
         yield "a task that runs beside this code may use the session"
+    if elsewhere.looks_at_transaction(analysis, hold):
+        yield "the handler, or one that it calls, asks in which transaction it is"
+    if elsewhere.is_kept(analysis, hold):
+        yield "the session is kept where other code finds it"
     if _is_called(analysis, asked):
         yield "the dependency is also called directly"
     yield from habits(analysis).doubts

@@ -10,7 +10,7 @@ from flake8_poolhold.flow.model.frames import Analysis, FunctionInfo, Hold
 from flake8_poolhold.flow.pools.worlds import dotted
 from flake8_poolhold.flow.releasing import lazies, owning
 from flake8_poolhold.flow.releasing.habits import LOOKS_AT_TRANSACTION, name_of
-from flake8_poolhold.flow.releasing.uses import mentions, root
+from flake8_poolhold.flow.releasing.uses import PUTS, mentions, root
 
 MOST_LEVELS = 2
 """How many calls deep it is looked at whether a function asks for its transaction."""
@@ -107,6 +107,9 @@ def _keeps(function: FunctionInfo, session: frozenset[str]) -> bool:
             case tree.Call(function=tree.Attribute(name="set"), arguments=arguments):
                 if mentions([one.value for one in arguments], session):
                     return True
+            case tree.Call(function=tree.Attribute(name=name) as put, arguments=arguments) if name in PUTS:
+                if root(put) not in own and any(_is_one(one.value, session) for one in arguments):
+                    return True
             case tree.Assign(targets=targets, value=tree.Name(id=name)) if name in session:
                 if any(isinstance(one, tree.Attribute | tree.Subscript) and root(one) not in own for one in targets):
                     return True
@@ -118,10 +121,14 @@ def _keeps(function: FunctionInfo, session: frozenset[str]) -> bool:
 _OWN = frozenset({"self", "cls"})
 
 
+def _is_one(value: tree.Expression, session: frozenset[str]) -> bool:
+    return isinstance(value, tree.Name) and value.id in session
+
+
 def _made(node: tree.Node) -> set[str]:
     """The variables to which a plain assignment gives an object that is made there."""
     match node:
-        case tree.Assign(targets=targets, value=tree.Call()):
+        case tree.Assign(targets=targets, value=tree.Call() | tree.Sequence() | tree.Mapping()):
             return {one.id for one in targets if isinstance(one, tree.Name)}
         case _:
             return set()

@@ -19,14 +19,13 @@ from flake8_poolhold.flow.releasing import owning
 from flake8_poolhold.flow.releasing.habits import habits, name_of
 from flake8_poolhold.flow.releasing.liveness import still_read
 from flake8_poolhold.flow.releasing.surroundings import Surroundings
-from flake8_poolhold.flow.releasing.uses import mentions, root, uses
+from flake8_poolhold.flow.releasing.uses import PUTS, mentions, root, uses
 
 MOST_CALLS = 3
 """How many calls deep it is looked at what a callee does with what it loads."""
 
 _LISTS = frozenset({"dict", "len", "list", "set", "tuple"})
 """Callees that keep nothing but in what they return."""
-_PUTS = frozenset({"append", "add", "extend", "insert", "setdefault", "update", "put", "put_nowait", "appendleft"})
 
 
 def forgets(analysis: Analysis, hold: Hold, around: Surroundings, but: Iterable[str] = ()) -> bool:
@@ -173,7 +172,7 @@ def _is_plain(analysis: Analysis, caller: FunctionInfo, call: tree.Call, deep: i
             case tree.Assign(targets=targets) if any(isinstance(x, tree.Attribute | tree.Subscript) for x in targets):
                 return False
             case tree.Call(function=tree.Attribute(value=owner, name=name)) if (
-                name in _PUTS and root(owner) not in local
+                name in PUTS and root(owner) not in local
             ):
                 return False
             case tree.Call(function=function) if root(function) not in given:

@@ -23,6 +23,9 @@ CONTAINERS = frozenset(
 )
 """Callees that give what they are given, or part of it."""
 
+PUTS = frozenset({"append", "add", "extend", "insert", "setdefault", "update", "put", "put_nowait", "appendleft"})
+"""Methods of containers and queues that keep what they are given."""
+
 _CHAIN = (tree.Attribute, tree.Subscript, tree.Call, tree.Await)
 
 

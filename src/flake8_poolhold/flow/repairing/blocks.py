@@ -218,8 +218,11 @@ def _superfluous(covered: list[tree.Statement], made: Made, closes: _Closes) -> 
 
 
 def needs_objects(analysis: Analysis, body: list[tree.Statement], *, is_async: bool) -> bool:
-    """Whether what was loaded may need the session where it is read: an async one never loads without being asked."""
-    if not is_async or analysis.project.naming("awaitable_attrs"):
+    """Whether what was loaded may need the session where it is read: an async one never loads without being asked.
+
+    Code that asks an object for its session needs it, too.
+    """
+    if not is_async or analysis.project.naming("awaitable_attrs") or analysis.project.naming("object_session"):
         return True
     return any(isinstance(one, tree.Attribute) and one.name in _LAZY_ASYNC for one in walk(body))
 
