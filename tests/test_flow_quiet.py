@@ -363,12 +363,17 @@ LIFETIMES = (
                     counted(db)
                     await client.get("/")
 
+            async def never_waits(db: Session):
+                for number in range(3):
+                    counted(db)
+
             def counted(db):
                 return len(db.execute(select(1)).all())
 
             @app.post("/")
             async def f(db: Session = Depends(get_sync), other: Session = Depends(get_sync_on_the_loop)):
                 asyncio.create_task(first(db))
+                asyncio.create_task(never_waits(db))
                 asyncio.create_task(later(db))  # error: PHL202
                 asyncio.create_task(in_turns(db))  # error: PHL202
                 asyncio.create_task(first(other))  # error: PHL202
@@ -412,6 +417,99 @@ LIFETIMES = (
                 async def collect(self, words: list[str]):
                     await asyncio.gather(*[self.web.search(word, results=3) for word in words])
                     await asyncio.gather(*[self.sources.look(word, limit=3) for word in words])  # error: PHL203
+        """,
+            select=("PHL203",),
+        ),
+        case(
+            "a session of one's own, made and closed under one flag",
+            """
+            def get_sync():
+                db = sync_maker()
+                try:
+                    yield db
+                finally:
+                    db.close()
+
+            def read(db=None):
+                own = db is None
+                if own:
+                    db = next(get_sync())
+                try:
+                    return db.scalar(select(1))
+                finally:
+                    if own:
+                        db.close()
+
+            def read_kept():
+                provider = get_sync()
+                db = next(provider)
+                try:
+                    return db.scalar(select(1))
+                finally:
+                    db.commit()
+                    db.close()
+
+            def leak():
+                db = next(get_sync())  # error: PHL403
+                return db.scalar(select(1))
+        """,
+            select=("PHL403",),
+        ),
+        case(
+            "an object of a session that has ended, read behind a wait",
+            """
+            from sqlalchemy.orm import DeclarativeBase, Mapped, relationship
+
+            class Base(DeclarativeBase): ...
+
+            class Note(Base):
+                __tablename__ = "note"
+                body: Mapped[str]
+                tags: Mapped[list["Tag"]] = relationship(lazy="selectin")
+                links: Mapped[list["Link"]] = relationship(lazy="select")
+
+            expiring = async_sessionmaker(engine)
+
+            async def shout_later(note: Note):
+                await asyncio.sleep(1)
+                print(note.body, note.tags)
+
+            async def show_links(note: Note):
+                print(note.links)
+
+            async def ended():
+                async with expiring() as db:
+                    note = await db.get_one(Note, 1)
+                asyncio.create_task(shout_later(note))
+                asyncio.create_task(show_links(note))  # error: PHL205
+
+            async def open_still():
+                async with expiring() as db:
+                    note = await db.get_one(Note, 1)
+                    asyncio.create_task(shout_later(note))  # error: PHL205
+                    await db.commit()
+        """,
+            select=("PHL205",),
+        ),
+        case(
+            "a sync session in a context variable",
+            """
+            from contextvars import ContextVar
+
+            current = ContextVar("current", default=None)
+
+            @contextlib.contextmanager
+            def shared():
+                if (db := current.get()) is not None:
+                    yield db
+                    return
+                with sync_maker() as db:
+                    current.set(db)
+                    yield db
+
+            async def both():
+                with shared():
+                    await asyncio.gather(ask(), ask())
         """,
             select=("PHL203",),
         ),

@@ -56,8 +56,9 @@ def kept_in_context(
         return
     held = [holder for argument in arguments for holder in holders_in(argument.value)]
     known = any(one.function is info and one.name == variable for one in frame.analysis.events.shared)
-    if known or not held or not _reuses(info, variable) or not _is_set_around_tasks(frame.analysis, info):
-        return
+    is_async = any(frame.analysis.holders.classes[holder.kind].is_async for holder in held)
+    if known or not is_async or not _reuses(info, variable) or not _is_set_around_tasks(frame.analysis, info):
+        return  # what one loop does with a sync session is never interrupted
     branches = ("whatever child tasks run here",)
     event = Shared(info, span, variable, held[0].place, held[0].kind, "inherited context", branches, False, False)
     frame.analysis.events.shared.append(event)

@@ -9,9 +9,11 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import ending, lifetimes
+from flake8_poolhold.flow.effects.closing import closes_by_flag
 from flake8_poolhold.flow.interpreting import parameters, summaries
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Driven, How
+from flake8_poolhold.flow.model.scopes import statements
 from flake8_poolhold.flow.model.states import CLOSED, State
 from flake8_poolhold.flow.model.values import FunctionOf, Holder, Suspended, Value, holders_in, options
 
@@ -103,11 +105,25 @@ def at_exit(frame: Frame, normal: State | None) -> None:
         places = [place for place in driven.places if place not in frame.managed | frame.escaped]
         is_open = any(lifetimes.is_open(way, place) for place in places for way in (normal, frame.raised))
         is_closed = all(normal is not None and normal.holder(place).kinds == {CLOSED} for place in places)
-        if driven.how == "next" and not driven.bound and is_closed and places:
+        if driven.how == "next" and places and (is_closed or _closes_its_own(info, driven)):
             continue  # closed by hand, but where an exception leaves: that is said of what is never closed
         if is_open or (driven.bound and not is_closed) or (driven.how == "anext" and not driven.bound):
             closes = any(normal is not None and CLOSED in normal.holder(place).kinds for place in places)
             frame.analysis.events.driven.append(msgspec.structs.replace(driven, closes=closes))
+
+
+def _closes_its_own(info: FunctionInfo | None, driven: Driven) -> bool:
+    """Whether a `finally` closes the session under a condition: the one under which it was made, most likely."""
+    if info is None:
+        return False
+    given = [
+        target.id
+        for node in statements(info.node.body)
+        if isinstance(node, tree.Assign) and isinstance(node.value, tree.Call) and node.value.span == driven.span
+        for target in node.targets
+        if isinstance(target, tree.Name)
+    ]
+    return any(closes_by_flag(info, name) == "finally" for name in given)
 
 
 def _provider(frame: Frame, generator: Suspended) -> FunctionInfo | None:

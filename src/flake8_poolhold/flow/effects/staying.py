@@ -9,7 +9,7 @@ from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.fastapi.versions import exits_early
 from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Into
-from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.states import CLOSED, State
 from flake8_poolhold.flow.model.values import UNKNOWN, FunctionOf, Loaded, options
 from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing import habits
@@ -53,8 +53,14 @@ def stays(
         return False
     if kind == "background" and not frame.managed and exits_early(frame.analysis.project, frame.path) is False:
         return True
-    is_safe = kind != "task" or keeps is True or reads_at_once(reader, parameter)
+    is_safe = kind != "task" or keeps is True or _is_detached(state, name) or reads_at_once(reader, parameter)
     return is_safe and _reads_columns(frame, reader, parameter, _loaded_with(frame.function.node))
+
+
+def _is_detached(state: State, name: str) -> bool:
+    """Whether the session of the instance in a variable has been closed: nothing expires it any more."""
+    places = [option.place for option in options(state.env.get(name, UNKNOWN)) if isinstance(option, Loaded)]
+    return bool(places) and all(state.holder(place).kinds == {CLOSED} for place in places)
 
 
 def _keeps(frame: Frame, state: State, name: str) -> bool | None:
@@ -106,7 +112,7 @@ def reads_at_once(reader: FunctionInfo, name: str) -> bool:
     waits += [node.span for node in parts if isinstance(node, tree.With | tree.For) and node.is_async]
     reads = [node for node in parts if isinstance(node, tree.Attribute | tree.Call) and _takes(node, name)]
     loops = [node for node in parts if isinstance(node, tree.For | tree.While)]
-    if any(part is read for loop in loops for part in walk(loop) for read in reads):
+    if waits and any(part is read for loop in loops for part in walk(loop) for read in reads):
         return False
     return all(read.span < wait for read in reads for wait in waits)
 

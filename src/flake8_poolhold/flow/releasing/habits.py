@@ -16,6 +16,9 @@ from flake8_poolhold.flow.naming import names
 from flake8_poolhold.flow.releasing import listeners
 
 _HARMLESS_LEVELS = frozenset({"AUTOCOMMIT", "READ COMMITTED", "READ UNCOMMITTED"})
+_WITH_THE_ROW = ("joined", "selectin", "subquery", "immediate", False)
+"""Ways of `relationship(..., lazy=)` to load what is related together with the row."""
+
 _LAZY = ("relationship", "Relationship", "deferred", "column_property", "query_expression", "dynamic_loader")
 _MAPPED = ("mapped_column", "Column(", "SQLModel", "DeclarativeBase", "declarative_base")
 _PROPERTIES = frozenset({"property", "cached_property", "hybrid_property"})
@@ -220,7 +223,9 @@ def _reads_one(function: tree.Function, names: set[str]) -> bool:
 
 
 def _is_lazy(call: tree.Call) -> bool:
-    deferred = _argument(call, "deferred")
+    deferred, lazy = _argument(call, "deferred"), _argument(call, "lazy")
+    if isinstance(lazy, tree.Constant) and lazy.value in _WITH_THE_ROW:
+        return False
     return name_of(call.function) in _LAZY or (isinstance(deferred, tree.Constant) and deferred.value is True)
 
 
