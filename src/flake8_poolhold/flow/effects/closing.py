@@ -19,7 +19,7 @@ def closes_by_flag(info: FunctionInfo, name: str) -> str:
     finals = [node.final for node in walk(info.node.body) if isinstance(node, tree.Try)]
     if closes_perhaps(finals, name) or hands_on(finals, name):
         return "finally"
-    return "way" if _closes_under_flag(info.node.body, name) else ""
+    return "way" if closes_under_flag(info.node.body, name) else ""
 
 
 def closes_perhaps(finals: object, name: str) -> bool:
@@ -38,9 +38,15 @@ def hands_on(finals: object, name: str) -> bool:
     )
 
 
-def _closes_under_flag(body: object, name: str) -> bool:
+def closes_under_flag(body: object, name: str) -> bool:
+    """Whether a block closes the variable where a flag is set, such as `own`, or `own and db`."""
     arms = [arm for node in walk(body) if isinstance(node, tree.If) for arm in node.arms]
-    return any(_closes(inner, name) for test, inner in arms if isinstance(test, tree.Name | tree.Attribute))
+    return any(_closes(inner, name) for test, inner in arms if _is_flag(test))
+
+
+def _is_flag(test: tree.Expression | None) -> bool:
+    parts = test.parts if isinstance(test, tree.Either) and test.operator == "and" else [test]
+    return all(isinstance(part, tree.Name | tree.Attribute) for part in parts)
 
 
 def _closes(body: list[tree.Statement], name: str) -> bool:

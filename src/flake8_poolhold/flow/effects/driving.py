@@ -9,7 +9,7 @@ import msgspec
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
 from flake8_poolhold.flow.effects import ending, lifetimes
-from flake8_poolhold.flow.effects.closing import closes_by_flag
+from flake8_poolhold.flow.effects.closing import closes_under_flag
 from flake8_poolhold.flow.interpreting import parameters, summaries
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Driven, How
@@ -123,7 +123,12 @@ def _closes_its_own(info: FunctionInfo | None, driven: Driven) -> bool:
         for target in node.targets
         if isinstance(target, tree.Name)
     ]
-    return any(closes_by_flag(info, name) == "finally" for name in given)
+    return any(
+        closes_under_flag(node.final, name)
+        for node in walk(info.node.body)
+        if isinstance(node, tree.Try)
+        for name in given
+    )
 
 
 def _provider(frame: Frame, generator: Suspended) -> FunctionInfo | None:
