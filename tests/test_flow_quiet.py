@@ -29,6 +29,18 @@ LIFETIMES = (
                 async def store(self, text):
                     await self.db.execute(insert(text))
 
+                async def pass_on(self):
+                    await somebody(self.db)
+
+            class Either:
+                def __init__(self, db: AsyncSession, other: AsyncSession):
+                    self.db = db
+                    self.other = other
+
+                async def read(self, first):
+                    db = self.db if first else self.other
+                    await db.execute(select(1))
+
             async def parse_later(importer, text):
                 print(await importer.parse(text))
 
@@ -39,11 +51,18 @@ LIFETIMES = (
                 await somebody(importer)
 
             @app.post("/")
-            async def f(tasks: BackgroundTasks, text: str, db: AsyncSession = Depends(get_db)):
+            async def f(
+                tasks: BackgroundTasks,
+                text: str,
+                db: AsyncSession = Depends(get_db),
+                other: AsyncSession = Depends(get_db, use_cache=False),
+            ):
+                tasks.add_task(Either(db, other).read, text)  # error: PHL201
                 importer = Importer(db)
                 tasks.add_task(parse_later, importer, text)
                 tasks.add_task(store_later, importer, text)  # error: PHL201
                 tasks.add_task(give_away, importer)  # error: PHL201
+                tasks.add_task(importer.pass_on)  # error: PHL201
         """,
             select=("PHL201",),
         ),
@@ -117,7 +136,10 @@ LIFETIMES = (
         case(
             "a sessionmaker that is configured later keeps the engine, or a connection",
             """
+            from sqlalchemy import MetaData
             from sqlalchemy.orm import scoped_session
+
+            metadata = MetaData()
 
             def init(url):
                 global session
@@ -125,7 +147,7 @@ LIFETIMES = (
                 Local = sessionmaker()
                 Local.configure(bind=engine)
                 session = Local()
-                session.execute(select(1))
+                metadata.create_all(engine)
 
             def init_registry(url):
                 global session
@@ -133,7 +155,7 @@ LIFETIMES = (
                 registry = scoped_session(sessionmaker())
                 registry.configure(bind=engine)
                 session = registry()
-                Base.metadata.create_all(engine)
+                metadata.create_all(engine)
 
             def forget(url):
                 engine = create_engine(url)  # error: PHL406
@@ -197,6 +219,19 @@ LIFETIMES = (
                 batch = await db.scalar(select(Batch))
                 tasks.add_task(tell, row=batch)
                 tasks.add_task(count, row=batch)  # error: PHL205
+
+            async def get_expiring():
+                async with async_sessionmaker(engine)() as session:
+                    yield session
+
+            @app.post("/expired")
+            async def g(tasks: BackgroundTasks, db: AsyncSession = Depends(get_expiring)):
+                owner = await db.scalar(select(Batch))
+                batch = await db.scalar(select(Batch))
+                await db.commit()
+                await db.refresh(owner)
+                tasks.add_task(tell, row=owner)
+                tasks.add_task(tell, row=batch)  # error: PHL205
         """,
             select=("PHL205",),
         ),
@@ -205,7 +240,12 @@ LIFETIMES = (
             """
             def backup(path):
                 connection = sync_engine.raw_connection()
-                copy(connection.connection, path)
+                connection.cursor().execute(path)
+                connection.close()
+
+            async def dump(path):
+                connection = await engine.raw_connection()  # error: PHL401
+                connection.cursor().execute(path)
                 connection.close()
 
             def count(path):
@@ -296,7 +336,7 @@ LIFETIMES = (
 
             async def f():
                 db = Nowhere()
-                await db.execute(select(1))
+                await db.scalar(select(1))
 
             async def g():
                 db = Noted(engine)  # error: PHL401
@@ -307,11 +347,7 @@ LIFETIMES = (
         case(
             "what a provider gives is told by its methods",
             """
-            try:
-                from elsewhere import flag
-                provider = get_db
-            except ImportError:
-                provider = None
+            provider = get_db if client else None
 
             async def either():
                 found = provider()
@@ -319,10 +355,9 @@ LIFETIMES = (
                     async for db in found:  # error: PHL403
                         yield db
                     return
-                if hasattr(found, "__await__"):
-                    yield await found
-                    return
-                yield found
+                db = maker()
+                await db.execute(select(1))
+                yield db
 
             async def unknown():
                 found = somewhere()
@@ -409,13 +444,25 @@ LIFETIMES = (
                 async def look(self, text: str, *, limit: int, deep: bool = False) -> list:
                     return (await self.db.execute(select(limit))).all()
 
+            class Fetch(Protocol):
+                async def fetch(self, first: str, second: str) -> list: ...
+
+            class OnlyOne:
+                def __init__(self, db: AsyncSession):
+                    self.db = db
+
+                async def fetch(self, first: str) -> list:
+                    return (await self.db.execute(select(first))).all()
+
             class Collector:
-                def __init__(self, web: Search, sources: Lookup):
+                def __init__(self, web: Search, sources: Lookup, pages: Fetch):
                     self.web = web
                     self.sources = sources
+                    self.pages = pages
 
                 async def collect(self, words: list[str]):
                     await asyncio.gather(*[self.web.search(word, results=3) for word in words])
+                    await asyncio.gather(*[self.pages.fetch(word, word) for word in words])
                     await asyncio.gather(*[self.sources.look(word, limit=3) for word in words])  # error: PHL203
         """,
             select=("PHL203",),
@@ -438,6 +485,16 @@ LIFETIMES = (
                     return db.scalar(select(1))
                 finally:
                     if own:
+                        db.close()
+
+            def read_if_there(db=None):
+                own = db is None
+                if own:
+                    db = next(get_sync())
+                try:
+                    return db.scalar(select(1))
+                finally:
+                    if own and db:
                         db.close()
 
             def read_kept():
@@ -525,6 +582,9 @@ LIFETIMES = (
             async def unlock(tasks: BackgroundTasks, user: int, db: AsyncSession | None = None):
                 tasks.add_task(work, db)  # error: PHL201
 
+            async def starred(tasks: BackgroundTasks, user: int, db: AsyncSession | None = None):
+                tasks.add_task(work, db)  # error: PHL201
+
             async def handed_on(tasks: BackgroundTasks, user: int, db: AsyncSession | None = None):
                 tasks.add_task(work, db)  # error: PHL201
 
@@ -533,6 +593,7 @@ LIFETIMES = (
                 await lock(tasks, 1)
                 await unlock(tasks, 1)
                 await unlock(tasks, 1, db)
+                await starred(tasks, *everything())
                 await handed_on(tasks, 1)
                 print(handed_on)
         """,

@@ -395,6 +395,11 @@ _CHILDREN: _Children = {kind: _children(kind) for kind in Node.__subclasses__()}
 _OWN: _Children = _CHILDREN | dict.fromkeys((Function, Class, Lambda))
 
 
+def is_none(expression: Expression | None) -> bool:
+    """Whether an expression is written `None`."""
+    return isinstance(expression, Constant) and expression.value is None
+
+
 def undressed(decorator: Expression) -> Expression:
     """What a decorator names: `app.get` of `@app.get("/")`, and of `@app.get`."""
     return decorator.function if isinstance(decorator, Call) else decorator

@@ -8,7 +8,7 @@ import msgspec
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.effects import uses, waits
+from flake8_poolhold.flow.effects import origins, uses, waits
 from flake8_poolhold.flow.interpreting import summaries
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Shared, Started
@@ -68,7 +68,7 @@ def together(frame: Frame, state: State, ways: list[Branch], span: tree.Span, ho
         if any(option in frame.doubled for option in options(value)):
             continue
         for place, use in _used(frame, state, value, span).items():
-            if use.raced and (_is_async(frame, place) or _in_thread(value)):
+            if use.raced and (origins.is_async(frame, place) or _in_thread(value)):
                 users.setdefault(place, []).append((value, repeats, use))
     for place, met in users.items():
         again = any(repeats for _, repeats, _ in met) and not _is_fresh(frame, place)
@@ -92,7 +92,7 @@ def beside(
 ) -> None:
     """A task starts while others run: report each holder that it shares with one of them, or with itself."""
     for place in sorted(started.raced, key=str):
-        if not _is_async(frame, place):
+        if not origins.is_async(frame, place):
             continue
         sharing = [other for other in others if place in other.raced and (again or other.span != started.span)]
         if not sharing or (again and _is_fresh(frame, place)):
@@ -126,17 +126,6 @@ def _waits(frame: Frame, value: Value) -> bool:
     return False
 
 
-def _is_async(frame: Frame, place: Place) -> bool:
-    """Whether a branch may be suspended in the middle of a statement: a sync session never is, on its loop's thread."""
-    kind = _kind(frame, place)
-    return bool(kind) and frame.analysis.holders.classes[kind].is_async
-
-
-def _kind(frame: Frame, place: Place) -> str:
-    holder = frame.known.get(place)
-    return holder.kind if holder is not None else frame.analysis.kinds.get(place) or ""
-
-
 def _in_thread(value: Value) -> bool:
     return any(isinstance(option, Suspended) and isinstance(option.target, Library) for option in options(value))
 
@@ -168,7 +157,19 @@ def _report(
     kinds = state.holder(place).kinds
     held = None if GIVEN in kinds else kinds == {HELD}
     frame.analysis.events.shared.append(
-        Shared(function, span, name, place, _kind(frame, place), how, names, held, ends, beside.users, beside.waits)
+        Shared(
+            function,
+            span,
+            name,
+            place,
+            origins.kind_of(frame, place),
+            how,
+            names,
+            held,
+            ends,
+            beside.users,
+            beside.waits,
+        )
     )
 
 

@@ -113,7 +113,7 @@ def at_exit(frame: Frame, normal: State | None) -> None:
 
 
 def _closes_its_own(info: FunctionInfo | None, driven: Driven) -> bool:
-    """Whether a `finally` closes the session under a condition: the one under which it was made, most likely."""
+    """Whether a `finally` closes the session where a flag is set: the one under which it was made, most likely."""
     if info is None:
         return False
     given = [

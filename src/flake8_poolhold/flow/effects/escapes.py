@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.effects import instances, staying, uses, waits
+from flake8_poolhold.flow.effects import instances, origins, staying, uses, waits
 from flake8_poolhold.flow.effects.closing import gives_up
 from flake8_poolhold.flow.fastapi.versions import exits_early
 from flake8_poolhold.flow.interpreting import parameters
@@ -136,18 +136,13 @@ def _is_over_before_the_exit(frame: Frame, state: State, place: Place, task: Val
     provider = frame.analysis.functions.get(frame.providers.get(place, ""))
     if provider is None or provider.node.is_async or not isinstance(task, Suspended):
         return False
-    if not isinstance(task.target, FunctionOf) or _is_async(frame, place):
+    if not isinstance(task.target, FunctionOf) or not origins.is_sync(frame, place):
         return False
     info = frame.analysis.functions[task.target.function]
     given = parameters.bind(info, task.target.receiver, task.target.bound + task.arguments)
     inside = [*given.items(), *task.target.captured]
     names = [name for name, value in inside if any(held == place for _, held in carried(frame, state, value))]
     return info.node.is_async and bool(names) and all(staying.reads_at_once(info, name) for name in names)
-
-
-def _is_async(frame: Frame, place: Place) -> bool:
-    known = frame.known.get(place)
-    return known is None or frame.analysis.holders.classes[known.kind].is_async
 
 
 def _add(frame: Frame, state: State, started: Started, place: Place, carrier: str, run: Value | None = None) -> None:
@@ -189,7 +184,7 @@ def _is_alone(frame: Frame, place: Place, kind: Into, owner: Owner, *, early: bo
         return True
     if kind in ("background", "stream"):
         return owner == "request" and bool(early)
-    return kind == "task" and not _is_async(frame, place)
+    return kind == "task" and origins.is_sync(frame, place)
 
 
 def _owner(frame: Frame, place: Place) -> Owner | None:

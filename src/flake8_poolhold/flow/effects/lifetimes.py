@@ -57,12 +57,15 @@ def _is_idle_connection(frame: Frame, place: Place) -> bool:
 
 def received(frame: Frame, value: Value, span: tree.Span, maker: FunctionInfo) -> None:
     """A call of a project's function has returned `value`: what it made for its caller is the caller's to close."""
-    returned = [one for one in statements(maker.node.body) if isinstance(one, tree.Return) and one.value is not None]
     for option in options(value):
         if isinstance(option, Holder) and option.place not in frame.made and is_made(option.place):
             frame.received.setdefault(option.place, (span, ""))
-            if len(returned) > 1:
+            if _returns_in_several_places(maker.node):
                 frame.perhaps.add(option.place)
+
+
+def _returns_in_several_places(node: tree.Function) -> bool:
+    return sum(isinstance(one, tree.Return) and one.value is not None for one in statements(node.body)) > 1
 
 
 def is_open(state: State | None, place: Place) -> bool:

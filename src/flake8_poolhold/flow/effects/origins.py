@@ -25,3 +25,20 @@ def is_property(node: tree.Function) -> bool:
     """Whether a method is read as an attribute: what such a one gives is not made for whoever reads it."""
     names = [one.id if isinstance(one, tree.Name) else getattr(one, "name", "") for one in node.decorators]
     return any(name.endswith("property") for name in names)
+
+
+def kind_of(frame: Frame, place: Place) -> str:
+    """The class of the holder at `place` in the knowledge; empty where nobody knows."""
+    holder = frame.known.get(place)
+    return holder.kind if holder is not None else frame.analysis.kinds.get(place) or ""
+
+
+def is_async(frame: Frame, place: Place) -> bool:
+    """Whether what is done with a holder may be suspended in the middle: with a sync one, nothing on the loop is."""
+    kind = kind_of(frame, place)
+    return bool(kind) and frame.analysis.holders.classes[kind].is_async
+
+
+def is_sync(frame: Frame, place: Place) -> bool:
+    """Whether a holder is known not to be an async one."""
+    return bool(kind_of(frame, place)) and not is_async(frame, place)

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
+from flake8_poolhold.flow.effects import origins
 from flake8_poolhold.flow.fastapi.versions import exits_early
-from flake8_poolhold.flow.model.frames import Analysis, Frame, FunctionInfo
+from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Into
 from flake8_poolhold.flow.model.states import CLOSED, State
 from flake8_poolhold.flow.model.values import UNKNOWN, FunctionOf, Loaded, options
 from flake8_poolhold.flow.naming import names
-from flake8_poolhold.flow.releasing import habits
-from flake8_poolhold.source.paths import is_test
+from flake8_poolhold.flow.releasing import habits, keeping
 
 _TAKEN_OUT = frozenset({"make_transient", "make_transient_to_detached", "expunge"})
-_MAKERS = ("sessionmaker", "async_sessionmaker")
 _LOADS = frozenset({"contains_eager", "immediateload", "joinedload", "selectinload", "subqueryload"})
 _DEEPEST = 3
 """Functions that give an instance to functions: further down nothing is known."""
@@ -68,25 +67,9 @@ def _keeps(frame: Frame, state: State, name: str) -> bool | None:
     places = {option.place for option in options(state.env.get(name, UNKNOWN)) if isinstance(option, Loaded)}
     found = {frame.known[place].keeps_loaded for place in places if place in frame.known}
     told = found.pop() if len(found) == 1 else None
-    return told if told is not None or not _all_keep(frame.analysis) else True
-
-
-def _all_keep(analysis: Analysis) -> bool:
-    """Whether all sessionmakers of the project, tests aside, make sessions that keep what they have loaded."""
-    project = analysis.project
-    made = [
-        call
-        for name in _MAKERS
-        for path in project.naming(f"{name}(", name)
-        if path.endswith(".py") and not is_test(path)
-        for _, call in project.index(path).calls.get(name, ())
-    ]
-    return bool(made) and all(any(_says_kept(argument) for argument in call.arguments) for call in made)
-
-
-def _says_kept(argument: tree.Argument) -> bool:
-    value = argument.value
-    return argument.keyword == "expire_on_commit" and isinstance(value, tree.Constant) and value.value is False
+    if told is None and places and all(origins.is_async(frame, place) for place in places):
+        return True if keeping.all_keep(frame.analysis) else None
+    return told
 
 
 def _calls(body: list[tree.Statement], *, handlers: bool = True) -> Iterator[tree.Call]:

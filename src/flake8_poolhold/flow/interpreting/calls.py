@@ -93,9 +93,7 @@ def _either(frame: Frame, state: State, options: tuple[Value, ...], run: Callabl
 
     Which holder it is hangs together with what was done to it before: to release only perhaps would be a false alarm.
     Of functions, such as the implementations of an interface, half must block for the call to count as blocking.
-    `None` is not called: whoever calls it has looked.
     """
-    options = tuple(option for option in options if option != NONE) or options
     if all(isinstance(option, Method) or _is_of_holder(option) for option in options):
         frame.guesses += 1
         try:
@@ -300,10 +298,6 @@ def _method_node(info: ClassInfo, method: str) -> tree.Function:
     return binding
 
 
-def _is_none(value: tree.Expression) -> bool:
-    return isinstance(value, tree.Constant) and value.value is None
-
-
 def _declared_in(analysis: Analysis, info: ClassInfo, node: tree.Function, name: str) -> Value:
     """`self.name: T = ...` inside a method."""
     frame = names.module_frame(analysis, info.path)
@@ -312,5 +306,5 @@ def _declared_in(analysis: Analysis, info: ClassInfo, node: tree.Function, name:
             target = statement.targets[0]
             if isinstance(target, tree.Attribute) and target.name == name:
                 said = types.typed(frame, State(), statement.annotation, types.global_place(info.path, name))
-                return placeholder(said) if statement.value is None or _is_none(statement.value) else said
+                return placeholder(said) if statement.value is None or tree.is_none(statement.value) else said
     return UNKNOWN

@@ -55,7 +55,7 @@ def _general(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree
         if parameter.kind == "double-star":
             return Table(())
         if not isinstance(value, Unknown):
-            is_left_out = _is_none(parameter.default) and callsites.never_given(analysis, info, parameter)
+            is_left_out = tree.is_none(parameter.default) and callsites.never_given(analysis, info, parameter)
             return NONE if is_left_out else value
     if parameter.default is not None:
         depends = expressions.evaluate(frame, State(), parameter.default)
@@ -69,10 +69,6 @@ def _general(analysis: Analysis, info: FunctionInfo, index: int, parameter: tree
         return UNKNOWN
     used_as = evidence.untyped_parameter(analysis, info, parameter, place)
     return callsites.passed(analysis, info, parameter, place) if isinstance(used_as, Unknown) else used_as
-
-
-def _is_none(default: tree.Expression | None) -> bool:
-    return isinstance(default, tree.Constant) and default.value is None
 
 
 def is_static(info: FunctionInfo) -> bool:
