@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flake8_poolhold.flow.model.states import State
+from flake8_poolhold.flow.model.frames import Analysis
+from flake8_poolhold.flow.model.states import Fields, State
 from flake8_poolhold.flow.model.values import (
     SETTLED,
     Choice,
@@ -19,42 +20,72 @@ from flake8_poolhold.flow.model.values import (
 )
 
 
-def variables(state: State, place: Place) -> frozenset[str]:
+def variables(analysis: Analysis, state: State, place: Place) -> frozenset[str]:
     """The variables through which code can use the holder at `place`, or objects that came out of it.
 
     A variable that is such an object, or a list of them, is not among them.
     """
     others: set[Place] = set()
-    return frozenset(name for name, value in state.env.items() if _leads_to(state, value, place, others))
+    return frozenset(
+        name
+        for name, value in state.env.items()
+        if type(value) not in SETTLED and _leads_to(analysis, state, value, place, others)
+    )
 
 
-def _leads_to(state: State, value: Value, wanted: Place, others: set[Place]) -> bool:
+def _leads_to(analysis: Analysis, state: State, value: Value, wanted: Place, others: set[Place]) -> bool:
     """Whether a value leads to the holder at `wanted`; if not, the objects that it leads to are added to `others`."""
+    ends, waiting = _inside([(value, False)])
+    if wanted in ends:
+        return True
     seen: set[Place] = set()
-    waiting: list[tuple[Value, bool]] = [(value, False)]
+    while waiting:
+        place = waiting.pop()
+        if place in seen or place in others:
+            continue
+        if place.origin == wanted.origin and wanted.path[: len(place.path)] == place.path:
+            return True
+        seen.add(place)
+        fields = state.heap.get(place)
+        if fields:
+            ends, objects = _in_fields(analysis, fields)
+            if wanted in ends:
+                return True
+            waiting += objects
+    others |= seen
+    return False
+
+
+def _in_fields(analysis: Analysis, fields: Fields) -> tuple[set[Place], list[Place]]:
+    """The same of the fields of an object. They are never changed in place, and states share them."""
+    known = analysis.inside.get(id(fields))
+    if known is None:
+        ends, objects = _inside([(field, True) for field in fields.values() if type(field) not in SETTLED])
+        known = analysis.inside[id(fields)] = (fields, ends, objects)
+    return known[1:]
+
+
+def _inside(waiting: list[tuple[Value, bool]]) -> tuple[set[Place], list[Place]]:
+    """The holders in values, or from which parts of them came; and the objects, whose fields are not looked at.
+
+    What came out of a holder counts where it is inside of something, which each value says of itself.
+    """
+    ends: set[Place] = set()
+    objects: list[Place] = []
     while waiting:
         part, inside = waiting.pop()
-        if type(part) in SETTLED:
-            continue
         match part:
             case Holder(place=place) | Opening(holder=Holder(place=place)) | QueryOf(holder=Holder(place=place)):
-                if place == wanted:
-                    return True
+                ends.add(place)
             case Loaded(place=place):
-                if place == wanted and inside:
-                    return True
+                if inside:
+                    ends.add(place)
             case Library(holders=held):
-                if wanted in held:
-                    return True
+                ends.update(held)
             case Instance(place=place):
-                if place.origin == wanted.origin and wanted.path[: len(place.path)] == place.path:
-                    return True
-                if place not in seen and place not in others:
-                    seen.add(place)
-                    waiting += [(field, True) for field in state.heap.get(place, {}).values()]
+                objects.append(place)
             case Choice() | Series():
                 waiting += [(one, inside) for one in parts(part)]
             case _:
                 waiting += [(one, True) for one in parts(part)]
-    others |= seen
-    return False
+    return ends, objects

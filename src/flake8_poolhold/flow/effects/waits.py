@@ -210,7 +210,7 @@ def describe(
         waiting=waiting,
         provider=provider,
         loaded=frozenset(variable for variable, value in state.env.items() if _came_from(value, place)),
-        carriers=carriers.variables(state, place),
+        carriers=carriers.variables(frame.analysis, state, place),
         again=again,
         escaped=place in frame.escaped | frame.handed_on,
         asked=tuple(frame.asked.get(place, ())),

@@ -28,7 +28,7 @@ from flake8_poolhold.flow.model.pending import Pending
 from flake8_poolhold.flow.model.project import Project
 from flake8_poolhold.flow.model.reach import Reach
 from flake8_poolhold.flow.model.scopes import Scope
-from flake8_poolhold.flow.model.states import Heap, HolderState, State, Steps, merge_raised
+from flake8_poolhold.flow.model.states import Fields, Heap, HolderState, State, Steps, merge_raised
 from flake8_poolhold.flow.model.tracking import Memo
 from flake8_poolhold.flow.model.values import Depends, FunctionOf, Holder, Place, Value
 from flake8_poolhold.knowledge import Wait
@@ -269,6 +269,8 @@ class Analysis:
         self.captures: dict[str, frozenset[str]] = {}
         self.importing: dict[str, bool] = {}
         """By the id of a function: whether it imports what a string names."""
+        self.inside: dict[int, tuple[Fields, set[Place], list[Place]]] = {}
+        """By the `id()` of the fields of an object: themselves, the holders in them and the objects."""
         self.awaited_calls: dict[str, frozenset[tree.Span]] = {}
         self.closed_items: dict[str, frozenset[tuple[str, object]]] = {}
         """By the id of a function: the names of containers and the keys under which it closes something there."""
