@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from oracle.servers import postgres
+import pytest
+
+pytest.register_assert_rewrite("harmless")
+
+from oracle.servers import postgres  # noqa: E402  (what is imported before cannot be rewritten any more)
 
 __all__ = ["postgres"]
