@@ -59,8 +59,12 @@ def test_the_version_says_what_a_background_task_finds(tmp_path: Path, version: 
     ("last", "words"),
     [
         ("await db.commit()", "checks out again and an exception in it leaks that connection"),
-        ("await db.flush()", "checks out again and leaks that connection"),
-        ("if await db.scalar(select(1)):\n        await db.commit()", "checks out again and leaks that connection"),
+        ("await db.flush()", "checks out again and leaks that connection; "),
+        (
+            "if await db.scalar(select(1)):\n        await db.commit()",
+            "checks out again and leaks that connection unless a commit or rollback comes last",
+        ),
+        ("await db.commit()\n    await db.execute(select(1))", "checks out again and leaks that connection; "),
     ],
 )
 def test_the_end_of_a_task_says_what_it_leaks(tmp_path: Path, last: str, words: str) -> None:

@@ -104,6 +104,7 @@ def named(what: str, name: str) -> str:
 _LEAKS = {
     "never": ", beside what its owner does with it",
     "failing": " and an exception in it leaks that connection",
+    "unended": " and leaks that connection unless a commit or rollback comes last",
     "returning": " and leaks that connection",
 }
 

@@ -42,7 +42,7 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
             if holder.sure and (_is_parameters(frame, place) or place in there):
                 ends = bool(holder.kinds & ENDED)
                 closes = way is trial and holder.kinds == {CLOSED}
-                leaves: Leaves = ("returning" if way is trial else "failing") if HELD in holder.kinds else "never"
+                leaves = _left_out(holder, returns=way is trial)
                 known = found.get(place)
                 found[place] = (
                     Use(holder.raced, ends, closes, leaves)
@@ -55,6 +55,14 @@ def of(frame: Frame, state: State, value: Value, span: tree.Span) -> dict[Place,
                     )
                 )
     return found
+
+
+def _left_out(holder: HolderState, *, returns: bool) -> Leaves:
+    if HELD not in holder.kinds:
+        return "never"
+    if not returns:
+        return "failing"
+    return "unended" if holder.kinds & ENDED else "returning"
 
 
 def touched(frame: Frame, state: State, value: Value, span: tree.Span) -> set[Place]:

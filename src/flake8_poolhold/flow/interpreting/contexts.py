@@ -34,7 +34,7 @@ from flake8_poolhold.flow.model.values import (
     join,
     options,
 )
-from flake8_poolhold.flow.naming import evidence, names
+from flake8_poolhold.flow.naming import evidence, hierarchy, names
 
 BY_HAND = frozenset({"__aiter__", "__iter__", "__anext__", "__next__", "asend", "send", "aclose", "close"})
 """The methods that drive a generator without a loop."""
@@ -164,6 +164,10 @@ def _enter_instance(
     frame: Frame, state: State, owner: Instance, span: tree.Span, *, is_async: bool
 ) -> tuple[Value, Leave]:
     entering, leaving = ("__aenter__", "__aexit__") if is_async else ("__enter__", "__exit__")
+    below = hierarchy.entered(frame.analysis, owner.cls, entering)
+    if below:
+        inside = tuple(Instance(cls, owner.place) for cls in below)
+        return _enter_either(frame, state, inside, span, is_async=is_async)
     if names.method(frame.analysis, owner.cls, entering) is None:
         bases = names.mro(frame.analysis, owner.cls)[1]
         return (owner, _nothing) if bases else (UNKNOWN, _nothing)

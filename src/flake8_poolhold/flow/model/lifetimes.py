@@ -21,8 +21,9 @@ Owner = Literal["request", "caller", "block"]
 How = Literal["next", "anext", "loop", "delegate", "unentered"]
 
 
-Leaves = Literal["never", "failing", "returning"]
-"""Where work leaves a connection checked out: on no path, only where an exception leaves it, where it returns, too."""
+Leaves = Literal["never", "failing", "unended", "returning"]
+"""Where work leaves a connection checked out: on no path, only where an exception leaves it, also where it returns but
+not on all paths that end a transaction, where it returns."""
 
 
 class Escape(msgspec.Struct, frozen=True, eq=False):

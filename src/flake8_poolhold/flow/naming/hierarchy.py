@@ -63,6 +63,16 @@ def _implementations(analysis: Analysis, base: ClassInfo, name: str) -> list[Fun
     return list(found.values())[:MOST_OPTIONS]
 
 
+def entered(analysis: Analysis, cls: str, entering: str) -> list[str]:
+    """The classes whose instances a `with` of one of `cls` enters, if that leaves methods open and they enter in their
+    own way; none where its own method `entering` is what runs."""
+    own = names.method(analysis, cls, entering)
+    info = analysis.classes[cls]
+    if own is None or is_abstract(own.node) or _can_be_made(analysis, info):
+        return []
+    return [below.owner for below in implementations(analysis, info, entering) if below.owner != cls]
+
+
 def _takes_as_much(method: tree.Function, declared: Binding | None) -> bool:
     """Whether a method can be called with all that a protocol declares: as many in order, the others by name."""
     if not isinstance(declared, tree.Function):
