@@ -102,6 +102,32 @@ def test_what_branches_find_hangs_on_what_the_session_holds(tmp_path: Path, befo
     assert words in finding.message
 
 
+PINGED = """
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+import asyncio
+
+{engines}
+
+async def both(db: AsyncSession):
+    await db.commit()
+    await asyncio.gather(db.execute(select(1)), db.execute(select(2)))
+"""
+
+PLAIN = 'plain = create_async_engine("postgresql+asyncpg://localhost/plain")'
+TESTED = 'tested = create_async_engine("postgresql+asyncpg://localhost/tested", pool_pre_ping=True)'
+
+
+@pytest.mark.parametrize(
+    ("engines", "hides"),
+    [(TESTED, False), (TESTED.replace("True", "False"), True), (f"{TESTED}\n{PLAIN}", True), (PLAIN, True), ("", True)],
+)
+def test_a_warm_pool_hides_no_collision_where_connections_are_tested(tmp_path: Path, engines: str, hides: bool) -> None:
+    (finding,) = check(tmp_path, {"app.py": PINGED.format(engines=engines)}, ("PHL203",)).findings
+    assert "the second is refused while the first" in finding.message
+    assert ("warm pool" in finding.message) == hides
+
+
 CALLED = """
 async def both(db: AsyncSession):
     await asyncio.gather(db.execute(select(1)), db.execute(select(2)))

@@ -84,6 +84,58 @@ class Starts:
         asyncio.create_task(Before(self.unit).run(words))  # error: PHL202
 """
 
+KEEPS = """
+class Feed:
+    def __init__(self, db: AsyncSession):
+        self.db = db
+        self.running: dict[str, asyncio.Task] = {}
+        self.handlers = {"start": self.start}
+
+    async def follow(self, name):
+        await ask()
+        await self.db.execute(insert(name))
+
+    async def start(self, name):
+        task = asyncio.create_task(self.follow(name))MARK
+        self.running[name] = task
+
+    async def stop(self, name):
+        self.running.pop(name).cancel()
+
+    async def stop_all(self):
+        for task in self.running.values():
+            task.cancel()
+
+    async def handle(self, kind, name):
+        await self.handlers[kind](name)
+
+"""
+"""The tasks on the session of an object, and who cancels them is still to be said."""
+
+MARK = "  # error: PHL202"
+
+CANCELLED = """
+    async def run(self, kind, names):
+        try:
+            for name in names:
+                await self.handle(kind, name)
+        finally:
+            await self.stop_all()
+"""
+
+OUTSIDE = """
+async def run(kind, name, db: AsyncSession = Depends(get_db)):
+    feed = Feed(db)
+    try:
+        await feed.handle(kind, name)
+    finally:
+        await feed.stop_all()
+"""
+
+
+def keeps(end: str, *, reported: bool) -> str:
+    return KEEPS.replace("MARK", MARK if reported else "") + end
+
 
 @pytest.mark.parametrize(
     ("files", "select"),
@@ -106,6 +158,59 @@ class Starts:
             .replace("        self.db = self.make()\n", "")
             .replace("await self.db.close()", "print(raised)")
             .replace("Inside(self.unit).run(words))", "Inside(self.unit).run(words))  # error: PHL202"),
+            select=LIFETIMES,
+        ),
+        case("tasks that are cancelled around the method", keeps(CANCELLED, reported=False), select=LIFETIMES),
+        case(
+            "tasks that are cancelled when all has gone well",
+            keeps(CANCELLED.replace("finally", "except ValueError"), reported=True),
+            select=LIFETIMES,
+        ),
+        case(
+            "tasks that are cancelled around another method",
+            keeps(CANCELLED.replace("self.handle(kind, name)", "self.follow(name)"), reported=True),
+            select=LIFETIMES,
+        ),
+        case(
+            "one of the tasks is cancelled",
+            keeps(CANCELLED.replace("self.stop_all()", "self.stop(kind)"), reported=True),
+            select=LIFETIMES,
+        ),
+        case("tasks that are cancelled by whoever made the object", keeps(OUTSIDE, reported=False), select=LIFETIMES),
+        case(
+            "tasks of another object are cancelled",
+            keeps(OUTSIDE.replace("await feed.stop_all", "await Feed(db).stop_all"), reported=True),
+            select=LIFETIMES,
+        ),
+        case(
+            "tasks that the exit of the object cancels",
+            keeps("    async def __aexit__(self, *raised):\n        await self.stop_all()\n", reported=False),
+            select=LIFETIMES,
+        ),
+        case(
+            "the exit of the object forgets the tasks",
+            keeps("    async def __aexit__(self, *raised):\n        self.running.clear()\n", reported=True),
+            select=LIFETIMES,
+        ),
+        case(
+            "tasks that are cancelled in a comprehension",
+            keeps(CANCELLED, reported=False).replace(
+                "        for task in self.running.values():\n            task.cancel()",
+                "        [task.cancel() for task in list(self.running.values())]",
+            ),
+            select=LIFETIMES,
+        ),
+        case(
+            "tasks that are asked in a comprehension",
+            keeps(CANCELLED, reported=True).replace(
+                "        for task in self.running.values():\n            task.cancel()",
+                "        [task.done() for task in list(self.running.values())]",
+            ),
+            select=LIFETIMES,
+        ),
+        case(
+            "tasks in a container of somebody else",
+            keeps(CANCELLED, reported=True).replace("self.running[name] = task", "kept[name] = task") + "\nkept = {}\n",
             select=LIFETIMES,
         ),
     ],

@@ -123,6 +123,10 @@ class Flow:
         is_out = isinstance(given, callers.Given) and given.state.kinds == {HELD}
         return msgspec.structs.replace(event, held=True) if is_out else event
 
+    def waits_to_check_out(self, shared: Shared) -> bool:
+        """Whether even a warm pool makes a session wait for its connection, as its engine tests that first."""
+        return self._analysis.holders.classes[shared.kind].is_async and self.pools.all_ping
+
     @property
     def driven(self) -> list[Driven]:
         """Providers that are driven by hand and not finished."""

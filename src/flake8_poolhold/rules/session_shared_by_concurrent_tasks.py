@@ -11,7 +11,8 @@ branches run in threads.
 A session is for one task at a time. On a cold pool the second branch fails at once with `InvalidRequestError: This
 session is provisioning a new connection; concurrent operations are not permitted`. On a warm pool plain reads pass, one
 after the other, so that tests see nothing. Two flushes fail, two commits fail, and with asyncpg a commit beside a
-statement gives the connection back in the middle of a transaction: it fails for whoever gets it next.
+statement gives the connection back in the middle of a transaction: it fails for whoever gets it next. With
+`pool_pre_ping` the second branch fails on a warm pool too: the test of the connection is a wait inside the checkout.
 
 ## Example
 ```python
@@ -74,7 +75,7 @@ def session_shared_by_concurrent_tasks(flow: Flow) -> Iterator[Finding]:
         yield _wording.finding(
             "PHL203",
             "session-shared-by-concurrent-tasks",
-            f"`{shared.name}` is used by {_users(shared)} at the same time ({shared.how}): {_outcome(shared)}; "
+            f"`{shared.name}` is used by {_users(shared)} at the same time ({shared.how}): {_outcome(flow, shared)}; "
             "await one after the other, or open a session in each",
             shared.function,
             shared.span,
@@ -93,11 +94,13 @@ def _users(shared: Shared) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) < 4 else f"{names[0]} and {len(names) - 1} others"
 
 
-def _outcome(shared: Shared) -> str:
+def _outcome(flow: Flow, shared: Shared) -> str:
     if shared.ends:
         return "one ends the transaction under the other, and asyncpg gives the connection back poisoned"
     if shared.held:
         return "reads wait for each other, two flushes fail"
     if shared.held is None:
         return "unless its connection is out already, the second is refused while the first connects"
+    if flow.waits_to_check_out(shared):
+        return "the second is refused while the first checks out"
     return "the second is refused while the first connects, which a warm pool hides from tests"

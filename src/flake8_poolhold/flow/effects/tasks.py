@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.facts.tree import walk
-from flake8_poolhold.flow.effects import concurrency, escapes, instances, uses
+from flake8_poolhold.flow.effects import cancelled, concurrency, escapes, instances, uses
 from flake8_poolhold.flow.model.frames import Frame, FunctionInfo
 from flake8_poolhold.flow.model.lifetimes import Into, Started
 from flake8_poolhold.flow.model.states import State
@@ -89,7 +89,9 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
         if started.instance is not None:
             frame.analysis.events.instances.append(started.instance)
         for place in sorted(started.uses, key=str):
-            if started.value in kept and _is_receivers(frame, place):
+            if _is_receivers(frame, place) and (
+                started.value in kept or cancelled.is_cancelled(frame.analysis, frame.function, started.span)
+            ):
                 continue  # the object's own task, on the object's own session
             escapes.found(frame, state, place, started)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.model.scopes import statements
+from flake8_poolhold.flow.model.values import UNKNOWN, Literally
 from flake8_poolhold.flow.pools.addresses import address
 from flake8_poolhold.flow.pools.bodies import Arguments
 from flake8_poolhold.flow.pools.makers import Made
@@ -92,6 +93,11 @@ def missing_limits(given: Arguments) -> list[str]:
 def may_serve_dead_connections(given: Arguments) -> bool:
     """Whether neither a test before use nor an age limit keeps connections that have died from being used."""
     return given.get("pool_pre_ping") is None and given.get("pool_recycle") is None
+
+
+def pings(given: Arguments) -> bool:
+    """Whether a connection is tested before it is given out."""
+    return certain(given.get("pool_pre_ping") or UNKNOWN) == Literally(True)
 
 
 def is_small_on_purpose(given: Arguments) -> bool:

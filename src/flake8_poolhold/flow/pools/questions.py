@@ -124,6 +124,16 @@ class Pools:
         )
 
     @once
+    def all_ping(self) -> bool:
+        """Whether each async engine of the project tests a connection before it gives it out: then no checkout is done
+        at once, not even that of a connection which is there."""
+        files = [path for path in self._project.naming("create_async_engine") if path.endswith(".py")]
+        engines = [
+            made for path in files if not is_test(path) for made in self.makes(path) if made.kind == "async engine"
+        ]
+        return bool(engines) and all(habits.pings(way.arguments) for made in engines for way in made.ways)
+
+    @once
     def _committed(self) -> Read | None:
         """The first read in the project of an object that a commit has expired."""
         files = [path for path in self._project.naming(".commit(") if path.endswith(".py") and not is_test(path)]
