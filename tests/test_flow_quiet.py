@@ -726,6 +726,7 @@ async def shout_later(note: Note):
 async def tell(db: AsyncSession):
     note = await db.scalar(select(Note))
     asyncio.create_task(shout_later(note))
+    await db.commit()
 """
 
 
@@ -743,3 +744,8 @@ def test_the_sessionmakers_tell_what_a_session_from_elsewhere_keeps(
 ) -> None:
     findings = check(tmp_path, {"app.py": KEPT.format(options=options)}, ("PHL205",)).findings
     assert [one.code for one in findings] == codes
+
+
+def test_nothing_expires_what_a_session_from_elsewhere_has_loaded_but_a_commit(tmp_path: Path) -> None:
+    read = KEPT.format(options="").replace("    await db.commit()\n", "")
+    assert check(tmp_path, {"app.py": read}, ("PHL205",)).findings == []

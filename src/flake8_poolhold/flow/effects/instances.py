@@ -18,11 +18,10 @@ from flake8_poolhold.flow.model.values import (
     Library,
     Loaded,
     Suspended,
-    Unknown,
     Value,
     options,
 )
-from flake8_poolhold.flow.naming import callsites, names, objects
+from flake8_poolhold.flow.naming import callsites, names
 
 _SESSION = re.compile(rb"\b(Async)?Session\b")
 """A module that knows of no session may well use models as plain objects."""
@@ -115,7 +114,8 @@ def _of_field(
 
 
 def _field_read(frame: Frame, state: State, info: FunctionInfo, owner: Instance) -> tree.Attribute | None:
-    """The first field of an object that holds an instance, of which the method reads an attribute."""
+    """The first field of an object of which the method reads an attribute, and that is known to hold an instance of a
+    session: what the class declares may as well be in none."""
     receiver = info.node.parameters[0].name if info.node.parameters else ""
     reads = [
         part.value
@@ -126,10 +126,10 @@ def _field_read(frame: Frame, state: State, info: FunctionInfo, owner: Instance)
         and part.value.value.id == receiver
     ]
     for read in sorted(reads, key=lambda part: part.span):
-        value = state.field(owner.place, read.name) or objects.declared_field(frame, owner, read.name)
-        if _is_entity(frame, state, value):
+        value = state.field(owner.place, read.name)
+        if value is not None and _is_entity(frame, state, value):
             return read
-        if isinstance(value, Unknown) and callsites.keeps_loaded(frame.analysis, owner.cls, read.name):
+        if value is None and callsites.keeps_loaded(frame.analysis, owner.cls, read.name):
             return read
     return None
 

@@ -33,14 +33,16 @@ def stays(
     rollback only. A provider that commits when the response is sent expires it like a commit of the function. Where
     background tasks run before the request's sessions are closed, they find what the function has left. A task runs
     beside whatever else is done with the session: where a commit expires, only what its first step finds is known,
-    which ends where it waits.
+    which ends where it waits. Where nobody says whether one does, a commit has to be seen.
     """
     if frame.function is None:
         return False
     refreshed = expired = 0
+    commits = _commits_later(frame)
     keeps = _keeps(frame, state, name)
     for call in _calls(frame.function.node.body, handlers=False):
         called = habits.name_of(call.function)
+        commits = commits or called == "commit"
         if called in _EXPIRES or (called == "commit" and keeps is False):
             expired = max(expired, call.span[0])
         elif any(isinstance(one.value, tree.Name) and one.value.id == name for one in call.arguments):
@@ -52,7 +54,8 @@ def stays(
         return False
     if kind == "background" and not frame.managed and exits_early(frame.analysis.project, frame.path) is False:
         return True
-    is_safe = kind != "task" or keeps is True or _is_detached(state, name) or reads_at_once(reader, parameter)
+    is_kept = keeps is True or (keeps is None and not commits) or _is_detached(state, name)
+    is_safe = kind != "task" or is_kept or reads_at_once(reader, parameter)
     return is_safe and _reads_columns(frame, reader, parameter, _loaded_with(frame.function.node))
 
 
