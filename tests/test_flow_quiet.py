@@ -748,4 +748,4 @@ def test_the_sessionmakers_tell_what_a_session_from_elsewhere_keeps(
 
 def test_nothing_expires_what_a_session_from_elsewhere_has_loaded_but_a_commit(tmp_path: Path) -> None:
     read = KEPT.format(options="").replace("    await db.commit()\n", "")
-    assert check(tmp_path, {"app.py": read}, ("PHL205",)).findings == []
+    assert not check(tmp_path, {"app.py": read}, ("PHL205",)).findings

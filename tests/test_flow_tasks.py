@@ -160,6 +160,60 @@ def keeps(end: str, *, reported: bool) -> str:
             .replace("Inside(self.unit).run(words))", "Inside(self.unit).run(words))  # error: PHL202"),
             select=LIFETIMES,
         ),
+        case(
+            "an ORM object that a task gives to something unknown, and one that a field may hold",
+            """
+            from elsewhere import publish
+            from sqlalchemy.orm import DeclarativeBase, Mapped
+
+            class Base(DeclarativeBase): ...
+
+            class Note(Base):
+                __tablename__ = "notes"
+                body: Mapped[str]
+
+            async def publish_later(note: Note):
+                await asyncio.sleep(1)
+                publish(note, title=note.body)
+
+            @app.post("/kept")
+            async def kept(db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                asyncio.create_task(publish_later(note))
+
+            @app.post("/rolled-back")
+            async def rolled_back(db: AsyncSession = Depends(get_db)):
+                note = await db.get_one(Note, 1)
+                await db.rollback()
+                asyncio.create_task(publish_later(note))  # error: PHL205
+
+            class Board:
+                def __init__(self, note: Note):
+                    self.note = note
+
+                async def publish(self):
+                    publish(self.note.body)
+
+                async def start(self):
+                    asyncio.create_task(self.publish())
+
+            class Shelf:
+                def __init__(self, note):
+                    self.note = note
+
+                async def publish(self):
+                    publish(self.note.body)  # error: PHL205
+
+                async def start(self):
+                    asyncio.create_task(self.publish())
+
+            async def shelf():
+                async with async_sessionmaker(engine)() as db:
+                    await Shelf(await db.get_one(Note, 1)).start()
+                    await db.commit()
+        """,
+            select=LIFETIMES,
+        ),
         case("tasks that are cancelled around the method", keeps(CANCELLED, reported=False), select=LIFETIMES),
         case(
             "tasks that are cancelled when all has gone well",

@@ -122,7 +122,7 @@ def _loaded_with(node: tree.Function) -> set[str]:
 
 def _reads_columns(frame: Frame, reader: FunctionInfo, name: str, loaded: set[str], depth: int = _DEEPEST) -> bool:
     """Whether a function, and those of the project that it gives its variable to, read only what is loaded with the
-    row."""
+    row; what is given to others says nothing."""
     lazy = habits.habits(frame.analysis).lazy - loaded
     for node in walk(reader.node.body):
         match node:
@@ -134,7 +134,7 @@ def _reads_columns(frame: Frame, reader: FunctionInfo, name: str, loaded: set[st
                 for index, argument in enumerate(arguments):
                     if isinstance(argument.value, tree.Name) and argument.value.id == name:
                         taken = _taken_by(frame, reader, node, index) if depth else None
-                        if taken is None or not _reads_columns(frame, *taken, loaded, depth - 1):
+                        if taken is not None and not _reads_columns(frame, *taken, loaded, depth - 1):
                             return False
             case _:
                 pass
