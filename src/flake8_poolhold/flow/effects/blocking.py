@@ -23,7 +23,7 @@ from flake8_poolhold.flow.model.values import (
     Value,
     options,
 )
-from flake8_poolhold.flow.naming import names, objects
+from flake8_poolhold.flow.naming import caching
 from flake8_poolhold.knowledge import Wait
 from flake8_poolhold.knowledge.patterns import is_constructor
 
@@ -33,7 +33,6 @@ Sort = Literal["driver", "statement", "network", ""]
 NETWORK = frozenset({"llm", "http", "rpc", "mail", "storage", "payment", "search", "bot", "queue", "database"})
 
 _STATEMENTS = frozenset({"execute", "scalar", "scalars", "exec", "exec_driver_sql"})
-_CACHES = frozenset({"functools.cache", "functools.lru_cache"})
 _NEEDING_WRITES = frozenset({"flush", "begin_nested", "delete"})
 
 
@@ -129,10 +128,7 @@ def decide(frame: Frame, state: State, options: list[list[Blocked]]) -> None:
 
 def runs_once(analysis: Analysis, function: FunctionInfo, returned: Value) -> bool:
     """Whether a function makes an object once and for all: it is cached, and what it returns is no data."""
-    if not function.node.decorators or not all(_is_object(option) for option in options(returned)):
-        return False
-    decorators = objects.decorator_names(names.module_frame(analysis, function.path), function.node)
-    return not _CACHES.isdisjoint(decorators)
+    return caching.is_cached(function.node) and all(_is_object(option) for option in options(returned))
 
 
 def _is_object(value: Value) -> bool:

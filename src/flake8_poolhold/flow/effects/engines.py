@@ -26,8 +26,8 @@ from flake8_poolhold.flow.model.values import (
     options,
     parts,
 )
+from flake8_poolhold.flow.naming import caching
 
-_CACHES = frozenset({"cache", "lru_cache", "cached", "cached_property", "singleton", "alru_cache", "memoize"})
 USERS = ("sqlalchemy", "sqlmodel", "pandas", "alembic", "logging")
 """Libraries that use an engine and do not keep it."""
 
@@ -96,7 +96,7 @@ def kept(frame: Frame, value: Value) -> None:
 
 def returned(frame: Frame, returns: Value) -> frozenset[str]:
     """The sites, of engines and sessionmakers on them, that the function made, returns, and has not kept."""
-    if not frame.engines or (frame.function is not None and _is_cached(frame.function.node)):
+    if not frame.engines or (frame.function is not None and caching.is_cached(frame.function.node)):
         return _NO_SITES  # a cached one is one for all callers
     sites = set(_sites(returns))
     found = [known for _, known in frame.engines.values() if known & sites and not known & frame.kept_engines]
@@ -107,7 +107,7 @@ def at_exit(frame: Frame, normal: State | None, returns: Value) -> None:
     """Report the engines that nobody keeps and nobody disposes of."""
     if not frame.engines or frame.function is None or not frame.reporting:
         return
-    if _is_cached(frame.function.node) or is_script(frame):
+    if caching.is_cached(frame.function.node) or is_script(frame):
         return
     state = normal or frame.raised or State()
     fields = {site for held in state.heap.values() for value in held.values() for site in _sites(value)}
@@ -134,15 +134,6 @@ def _holders_inside(state: State, value: Value, depth: int = 4) -> Iterator[Plac
             for held in state.heap.get(option.place, {}).values():
                 yield from (one.place for one in holders_in(held))
                 yield from _holders_inside(state, held, depth - 1)
-
-
-def _is_cached(node: tree.Function) -> bool:
-    for decorator in node.decorators:
-        target = tree.undressed(decorator)
-        name = target.id if isinstance(target, tree.Name) else target.name if isinstance(target, tree.Attribute) else ""
-        if name in _CACHES or name.endswith("cache"):
-            return True
-    return False
 
 
 def _sites(value: Value, depth: int = 3) -> list[str]:

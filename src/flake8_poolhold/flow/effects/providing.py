@@ -14,7 +14,7 @@ from flake8_poolhold.flow.model.frames import Analysis, Effects, FunctionInfo, S
 from flake8_poolhold.flow.model.lifetimes import Cancellable, Leaking
 from flake8_poolhold.flow.model.states import CLOSED, GIVEN, HELD, UNTOUCHED, State
 from flake8_poolhold.flow.model.values import FunctionOf, Holder, Place, holders_in, options
-from flake8_poolhold.flow.naming import names
+from flake8_poolhold.flow.naming import caching, names
 
 _MARKERS = ("Depends", "Security")
 
@@ -102,7 +102,7 @@ def _kinds(effects: Effects | None, place: Place) -> frozenset[str]:
 def _of_returning(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
     """A dependency that returns the session that it made: FastAPI closes nothing."""
     result = analysis.results.get(summaries.general(info.id))  # a handler has none
-    if info.owner or result is None:
+    if info.owner or result is None or caching.is_cached(info.node):
         return None
     if not any(isinstance(option, Holder) and is_made(option.place) for option in options(result.returns)):
         return None

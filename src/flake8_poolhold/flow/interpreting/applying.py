@@ -27,9 +27,10 @@ from flake8_poolhold.flow.model.values import (
     Table,
     Unknown,
     Value,
+    holders_in,
     options,
 )
-from flake8_poolhold.flow.naming import objects
+from flake8_poolhold.flow.naming import caching, objects
 
 
 def apply(
@@ -90,7 +91,9 @@ def apply(
         return UNKNOWN
     apply_effects(frame, state, result.normal, mapping, step)
     value = mapping.value(result.returns)
-    if mode == "call" and frame.reporting and not frame.muted:
+    if caching.is_cached(info.node):
+        frame.stored.update(holder.place for holder in holders_in(value))
+    elif mode == "call" and frame.reporting and not frame.muted:
         returned = {option.place for option in options(result.returns) if isinstance(option, Holder)}
         if not returned & result.stored and not origins.is_property(info.node):
             lifetimes.received(frame, value, span, info)
