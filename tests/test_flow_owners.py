@@ -50,6 +50,152 @@ from snippets import Files, case, found, marks
         """,
             select=("PHL401", "PHL405"),
         ),
+        case(
+            "a finally that closes under a condition which only the reader understands",
+            """
+            async def guarded(*given):
+                db = maker()
+                try:
+                    await db.execute(select(1))
+                finally:
+                    if "db" not in [type(one).__name__ for one in given]:
+                        await db.close()
+
+            async def never(*given):
+                db = maker()  # error: PHL401
+                try:
+                    await db.execute(select(1))
+                finally:
+                    if False:
+                        await db.close()
+
+            async def only_without():
+                db = maker()  # error: PHL401
+                try:
+                    await db.execute(select(1))
+                finally:
+                    if db is None:
+                        await db.close()
+
+            async def on_success():
+                db = maker()  # error: PHL401
+                done = False
+                try:
+                    await db.execute(select(1))
+                    done = True
+                finally:
+                    if done:
+                        await db.close()
+
+            async def another(other):
+                db = maker()  # error: PHL401
+                try:
+                    await db.execute(select(1))
+                finally:
+                    if other.is_open():
+                        await other.close()
+
+            async def early(given):
+                db = maker()
+                try:
+                    await db.execute(select(1))
+                    if given.is_last():
+                        await db.close()
+                finally:
+                    if not given.is_last():
+                        await db.close()
+        """,
+            select=("PHL401", "PHL405"),
+        ),
+        case(
+            "a helper that closes what it made, called in a finally or as a block",
+            """
+            class Work:
+                def __init__(self, session: AsyncSession | None = None):
+                    self._session = session
+                    self._owns = session is None
+
+                async def start(self) -> AsyncSession:
+                    if self._session is None:
+                        self._session = maker()
+                        self._owns = True
+                    return self._session
+
+                async def close(self):
+                    if self._owns and self._session is not None:
+                        await self._session.close()
+
+                async def forget(self):
+                    if self._owns:
+                        await self._session.rollback()
+
+                async def __aenter__(self):
+                    return await self.start()
+
+                async def __aexit__(self, *failure):
+                    await self.close()
+
+            @contextlib.asynccontextmanager
+            async def work(session: AsyncSession | None = None):
+                one = Work(session)
+                try:
+                    yield await one.start()
+                    await one._session.commit()
+                except Exception:
+                    await one._session.rollback()
+                    raise
+                finally:
+                    await one.close()
+
+            async def as_block():
+                async with Work() as db:
+                    await db.execute(select(1))
+
+            async def forgetful():
+                one = maker()  # error: PHL401
+                try:
+                    await one.execute(select(1))
+                finally:
+                    await ask()
+
+            @app.get("/")
+            async def handler():
+                async with work() as db:
+                    await db.execute(select(1))
+        """,
+            select=("PHL401", "PHL402", "PHL405"),
+        ),
+        case(
+            "a provider driven by hand whose session is closed under such a condition",
+            """
+            def get_sync():
+                with sync_maker() as session:
+                    yield session
+
+            async def guarded(*given):
+                db = None
+                for one in given:
+                    if isinstance(one, Session):
+                        db = one
+                        break
+                if not db:
+                    db = next(get_sync())
+                try:
+                    return db.scalar(select(1))
+                finally:
+                    if "db" not in [type(one).__name__ for one in given]:
+                        db.close()
+
+            async def unguarded(*given):
+                db = next(get_sync())  # error: PHL403
+                try:
+                    return db.scalar(select(1))
+                finally:
+                    if "db" not in [type(one).__name__ for one in given]:
+                        db.expunge_all()
+        """,
+            select=("PHL401", "PHL403"),
+        ),
     ],
 )
 def test_both_ways(tmp_path: Path, files: Files, select: tuple[str, ...]) -> None:

@@ -17,7 +17,7 @@ def closes_by_flag(info: FunctionInfo, name: str) -> str:
     if not name:
         return ""
     finals = [node.final for node in walk(info.node.body) if isinstance(node, tree.Try)]
-    if closes_perhaps(finals, name) or hands_on(finals, name):
+    if hands_on(finals, name):
         return "finally"
     return "way" if closes_under_flag(info.node.body, name) else ""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flake8_poolhold.facts import tree
-from flake8_poolhold.flow.effects import awaiting, driving, fanout, gaps, instances, singletons, waits
+from flake8_poolhold.flow.effects import awaiting, driving, fanout, gaps, instances, owning, singletons, waits
 from flake8_poolhold.flow.interpreting import calls, closures, conditions, contexts, exits, expressions
 from flake8_poolhold.flow.interpreting.exits import Exits
 from flake8_poolhold.flow.model.frames import Frame
@@ -148,7 +148,9 @@ def _if(frame: Frame, state: State, node: tree.If) -> State | None:
     for test, body in node.arms:
         if rest is None:
             break
+        frame.testing += 1
         truth = conditions.condition(frame, rest, test)
+        frame.testing -= 1
         if rest.dead:
             rest = None
             break
@@ -313,7 +315,7 @@ def _try(frame: Frame, state: State, node: tree.Try) -> State | None:
 
     def final(start: State) -> State | None:
         frame.cleaning += 1
-        after = run(frame, start, node.final)
+        after = owning.cleaned(start, lambda: run(frame, start, node.final))
         frame.cleaning -= 1
         return after
 
@@ -376,8 +378,11 @@ def _leaving(frame: Frame, state: State, body: list[tree.Statement], leave: cont
 
 def _close(around: Exits, after: State | None, leave: contexts.Leave) -> State | None:
     def final(start: State) -> State | None:
-        leave(start)
-        return start
+        def left() -> State:
+            leave(start)
+            return start
+
+        return owning.cleaned(start, left)
 
     around.close(final)
     return final(after) if after is not None else None

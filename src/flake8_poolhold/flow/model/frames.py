@@ -319,6 +319,8 @@ class Frame:
     shields = 0
     cleaning = 0
     """How many `finally` blocks are run."""
+    testing = 0
+    """How many conditions are evaluated: where it cleans up, none is taken to fail."""
     handling = 0
     """How many handlers of exceptions are around."""
     suppressing = 0
@@ -406,7 +408,7 @@ class Frame:
     def may_raise(self, state: State) -> None:
         """An exception may leave here: its handler starts in any of these states."""
         gives_back = (self.cleaning or self.handling or self.suppressing) and self.calling in _GIVES_BACK
-        gives_back = gives_back or (self.suppressing and self.calling == "commit")
+        gives_back = gives_back or (self.suppressing and self.calling == "commit") or (self.cleaning and self.testing)
         if self.interrupted is None and not gives_back:
             self.goes_on(state)
 
