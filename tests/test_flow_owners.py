@@ -166,6 +166,35 @@ from snippets import Files, case, found, marks
             select=("PHL401", "PHL402", "PHL405"),
         ),
         case(
+            "a provider that yields its caller's session, or one of its own",
+            """
+            @contextlib.asynccontextmanager
+            async def given_or_own(given: AsyncSession | None = None):
+                if given is not None:
+                    yield given
+                    return
+                own = maker()
+                yield own  # error: PHL402
+                await own.commit()
+
+            @contextlib.asynccontextmanager
+            async def given_or_closed(given: AsyncSession | None = None):
+                if given is not None:
+                    yield given
+                    return
+                async with maker() as own:
+                    yield own
+                    await own.commit()
+
+            @app.get("/")
+            async def handler():
+                async with given_or_own() as db, given_or_closed() as other:
+                    await db.execute(select(1))
+                    await other.execute(select(1))
+        """,
+            select=("PHL402",),
+        ),
+        case(
             "a provider driven by hand whose session is closed under such a condition",
             """
             def get_sync():

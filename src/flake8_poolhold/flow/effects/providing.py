@@ -33,7 +33,6 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
         return None
     if first.delegates:
         return None  # what the inner generator leaks is told of there
-    span = first.span
     left = summaries.summary(analysis, summaries.general(info.id, "exit"))
     thrown = None if _is_resumed(analysis, info) else summaries.interrupted(analysis, info, "exit", "failed")
     for holder in given:
@@ -43,11 +42,17 @@ def _of_generator(analysis: Analysis, info: FunctionInfo) -> Leaking | None:
         finished = _kinds(left.normal, holder.place)
         failed = thrown.holder(holder.place).kinds if thrown is not None else frozenset()
         if own and finished & {GIVEN, HELD} and CLOSED not in finished:  # a condition may well be about whose it is
-            return Leaking(info, span, "never", holder)
+            return Leaking(info, _yield_of(analysis, info, holder, first.span), "never", holder)
         # A session that belongs to somebody else may well be given back by them; one that is closed here is ours.
         if (own or finished == {CLOSED}) and failed & {GIVEN, HELD} and CLOSED not in failed:
-            return Leaking(info, span, "failing", holder)
+            return Leaking(info, _yield_of(analysis, info, holder, first.span), "failing", holder)
     return None
+
+
+def _yield_of(analysis: Analysis, info: FunctionInfo, holder: Holder, otherwise: tree.Span) -> tree.Span:
+    """The first `yield` that gives the holder; `otherwise` where none can be told."""
+    spans = summaries.yields(analysis, info).get(holder.place, ())
+    return min(spans, default=otherwise)
 
 
 def _is_resumed(analysis: Analysis, info: FunctionInfo) -> bool:

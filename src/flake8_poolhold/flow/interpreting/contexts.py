@@ -399,6 +399,8 @@ def yield_value(frame: Frame, state: State, value: Value, span: tree.Span) -> No
             frame.escaped.update(holder.place for holder in holders_in(value))
             frame.yielded = merge(frame.yielded, state.copy())
             frame.yields.append(value)
+            for holder in holders_in(value):
+                frame.yielded_at.setdefault(holder.place, []).append(span)
             state.dead = True
         case "exit":
             first = frame.muted

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from flake8_poolhold.facts import tree
 from flake8_poolhold.flow.effects import driving, engines, holding, lifetimes, tasks
 from flake8_poolhold.flow.fastapi import handlers
 from flake8_poolhold.flow.interpreting import blocks, contexts, parameters, places, recursion
@@ -94,6 +95,17 @@ def interrupted(analysis: Analysis, info: FunctionInfo, mode: Mode, how: Interru
     except blocks.TooManyStepsError:
         return None
     return frame.raised
+
+
+def yields(analysis: Analysis, info: FunctionInfo) -> dict[Place, list[tree.Span]]:
+    """The holders that a generator gives before it is resumed, each with where it yields them."""
+    frame = Frame(analysis, info.path, info, "enter", reporting=False)
+    frame.muted = True
+    try:
+        blocks.whole(frame, _start(frame, info, general(info.id, "enter")), info.node)
+    except blocks.TooManyStepsError:
+        return {}
+    return frame.yielded_at
 
 
 def _start(frame: Frame, info: FunctionInfo, context: Context) -> State:

@@ -351,6 +351,7 @@ class Frame:
         self.returned_at: list[State] = []
         self.returns: list[Value] = []
         self.yields: list[Value] = []
+        self.yielded_at: dict[Place, list[tree.Span]] = {}
         self.waits: dict[object, Waiting] = {}
         self.blocks: dict[object, Block] = {}
         self.made: dict[Place, tuple[tree.Span, str]] = {}
