@@ -166,6 +166,46 @@ from snippets import Files, case, found, marks
             select=("PHL401", "PHL402", "PHL405"),
         ),
         case(
+            "a provider driven by hand on each round of a loop that never ends",
+            """
+            def get_sync():
+                session = sync_maker()
+                try:
+                    yield session
+                finally:
+                    session.close()
+
+            async def closes():
+                while True:
+                    try:
+                        if await ask():
+                            db = next(get_sync())
+                            db.scalar(select(1))
+                            db.close()
+                        await asyncio.sleep(60)
+                    except Exception as failure:
+                        print(failure)
+                        await asyncio.sleep(60)
+
+            async def forgets():
+                while True:
+                    try:
+                        db = next(get_sync())  # error: PHL403
+                        db.scalar(select(1))
+                        await asyncio.sleep(60)
+                    except Exception as failure:
+                        print(failure)
+
+            async def closes_at_times():
+                while True:
+                    db = next(get_sync())  # error: PHL403
+                    if db.scalar(select(1)):
+                        continue
+                    db.close()
+        """,
+            select=("PHL403",),
+        ),
+        case(
             "a provider that yields its caller's session, or one of its own",
             """
             @contextlib.asynccontextmanager

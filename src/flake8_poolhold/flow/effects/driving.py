@@ -98,6 +98,7 @@ def at_exit(frame: Frame, normal: State | None) -> None:
     One that a variable keeps ends without its exit, unless the session is closed by hand; a sync one that is dropped
     at once does harm only when the session keeps a connection; an async one always does.
     """
+    normal = normal or frame.rounds
     info = frame.function
     if frame.driven and info is not None and ending.ends(frame.analysis, info):
         return

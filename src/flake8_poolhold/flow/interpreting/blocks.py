@@ -207,12 +207,24 @@ def _while(frame: Frame, state: State, node: tree.While) -> State | None:
         conditions.narrow(frame, start, node.test, True)
         return run(frame, start, node.body)
 
+    before = state.copy() if forever else None
     top, left = _turns(frame, state, turn, few=False)
+    if before is not None and frame.driven and left is None:
+        frame.rounds = merge(frame.rounds, _good_round(frame, before, turn))
     if forever or top is None:
         return left
     expressions.evaluate(frame, top, node.test)
     conditions.narrow(frame, top, node.test, False)
     return merge(run(frame, top, node.otherwise), left)
+
+
+def _good_round(frame: Frame, state: State, turn: Callable[[State], State | None]) -> State | None:
+    """How a turn of a loop that never ends leaves things when nothing fails in it."""
+    outside = frame.muted, frame.unfailing
+    frame.muted = frame.unfailing = True
+    end, _ = _once(frame, state, turn)
+    frame.muted, frame.unfailing = outside
+    return end
 
 
 def _for(frame: Frame, state: State, node: tree.For) -> State | None:

@@ -32,8 +32,8 @@ def condition(frame: Frame, state: State, test: tree.Expression) -> bool | None:
         case tree.Not(value=inner):
             truth = condition(frame, state, inner)
             return None if truth is None else not truth
-        case tree.Constant(value=value):
-            return bool(value)
+        case tree.Constant(value=literal):
+            return bool(literal)
         case tree.NoneTest(value=inner, negated=negated):
             value = expressions.evaluate(frame, state, inner)
             if value == NONE:

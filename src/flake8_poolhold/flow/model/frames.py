@@ -319,6 +319,8 @@ class Frame:
     shields = 0
     cleaning = 0
     """How many `finally` blocks are run."""
+    unfailing = False
+    """Whether it is asked what happens when nothing fails."""
     testing = 0
     """How many conditions are evaluated: where it cleans up, none is taken to fail."""
     handling = 0
@@ -366,6 +368,8 @@ class Frame:
         self.shelved: set[Value] = set()
         """Tasks that were put into a global, an object or a container, where others find them."""
         self.driven: list[Driven] = []
+        self.rounds: State | None = None
+        """How the rounds of loops that never end leave things where nothing fails."""
         self.engines: dict[str, tuple[tree.Span, frozenset[str]]] = {}
         """Engines made here, by site, each with its own site and those of the sessionmakers on it."""
         self.used_for: set[Place] = set()
@@ -409,8 +413,9 @@ class Frame:
     def may_raise(self, state: State) -> None:
         """An exception may leave here: its handler starts in any of these states."""
         gives_back = (self.cleaning or self.handling or self.suppressing) and self.calling in _GIVES_BACK
-        gives_back = gives_back or (self.suppressing and self.calling == "commit") or (self.cleaning and self.testing)
-        if self.interrupted is None and not gives_back:
+        gives_back = gives_back or (self.suppressing and self.calling == "commit")
+        is_test = self.cleaning and self.testing
+        if self.interrupted is None and not gives_back and not is_test:
             self.goes_on(state)
 
     def may_be_cancelled(self, state: State) -> None:
@@ -429,6 +434,8 @@ class Frame:
 
     def goes_on(self, state: State) -> None:
         """What was raised, or the cancellation, goes on to the block around."""
+        if self.unfailing:
+            return
         if self.handlers:
             caught = self.handlers[-1]
             if caught is None:
