@@ -56,7 +56,7 @@ _LOST = {
     "release": "the connection stays out",
     "commit": "nothing is saved",
     "flush": "nothing is written",
-    "rollback": "the transaction goes on",
+    "rollback": "nothing is rolled back here",
     "dispose": "the pool stays open",
 }
 
