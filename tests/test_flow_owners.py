@@ -124,7 +124,6 @@ from snippets import Files, case, found, marks
                 async def close(self):
                     if self._owns and self._session is not None:
                         await self._session.close()
-                        self._session = None
 
                 async def forget(self):
                     if self._owns:

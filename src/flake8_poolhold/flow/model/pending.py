@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-MOST_TRIES = 3
+MOST_TRIES = 2
 """How often a summary is derived anew because it rested on a value that was found later."""
 
 
@@ -142,12 +142,9 @@ class Pending:
         """Another round begins: what was derived in the last one goes."""
         if self._restless:
             self._restless = {outermost for outermost in self._restless if outermost < position}
-        gone = [*self.settled(position)]
+        self.settled(position)
         for other in [other for other, aside in self.aside.items() if position <= aside.rests.summary < _NONE]:
             del self.aside[other]
-            gone.append(other)
-        for other in gone:
-            self._tries.pop(other, None)
 
     def end(self, position: int) -> None:
         """There will be no further round of the recursion around the derivation at `position`."""
