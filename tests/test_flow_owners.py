@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from snippets import Files, case, found, marks
+from snippets import HEAD, Files, case, check, found, marks
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,58 @@ from snippets import Files, case, found, marks
         """,
             select=("PHL401", "PHL403"),
         ),
+        case(
+            "an exception that is told before the session is closed",
+            """
+            def told():
+                db = sync_maker()
+                try:
+                    db.execute(insert(text))
+                    db.commit()
+                    db.close()
+                except Exception as error:
+                    print("failed:", type(error), str(error), repr(error))
+                    if db:
+                        db.rollback()
+                        db.close()
+
+            def sent():
+                db = sync_maker()  # error: PHL401
+                try:
+                    db.execute(insert(text))
+                    db.commit()
+                    db.close()
+                except Exception as error:
+                    client.post("/failed", json={"error": str(error)})
+                    db.close()
+
+            @app.get("/")
+            def handler():
+                return [told(), sent()]
+        """,
+            select=("PHL401", "PHL403"),
+        ),
     ],
 )
 def test_both_ways(tmp_path: Path, files: Files, select: tuple[str, ...]) -> None:
     assert found(tmp_path, files, select) == marks(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("drives", "way_out"), [("next(", "`with contextmanager"), ("await anext(", "`async with async")]
+)
+def test_the_way_out_is_of_the_providers_kind(tmp_path: Path, drives: str, way_out: str) -> None:
+    provider = "get_sync" if drives == "next(" else "get_db"
+    text = f"""{HEAD}
+
+def get_sync():
+    with sync_maker() as session:
+        yield session
+
+async def f():
+    provider = {provider}()
+    db = {drives}provider)
+    {"await " if provider == "get_db" else ""}db.execute(select(1))
+"""
+    (finding,) = check(tmp_path, {"app.py": text}, ("PHL403",)).findings
+    assert f"; use {way_out}" in finding.message

@@ -31,6 +31,7 @@ def project(texts: dict[str, str]) -> Project:
         ("uv.lock", '[[package]]\nname = "fastapi"\nversion = "0.115.14"\n', (0, 115)),
         ("app/poetry.lock", '[[package]]\nname = "fastapi"\nversion = "0.121.0"\n', (0, 121)),
         ("requirements.txt", "uvicorn\nfastapi==0.104.1\n", (0, 104)),
+        ("requirements.lock.txt", "fastapi==0.117.1\n    # via -r requirements.in\n", (0, 117)),
         ("requirements.txt", "fastapi[all]~=0.110.0\n", (0, 110)),
         ("requirements.txt", "fastapi>=0.100,<0.110\n", (0, 109)),
         ("requirements.txt", "fastapi<=0.112\n", (0, 112)),

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from flake8_poolhold.flow.model.lifetimes import Driven
 
 _WAY_OUT = "use `async with asynccontextmanager(...)()`, or `aclosing` around the loop"
+_SYNC_WAY_OUT = "use `with contextmanager(...)()`"
 
 
 @rule(code="PHL403", fixes=("drive-with-context-manager", "aclosing"))
@@ -94,10 +95,10 @@ def _outcome(driven: Driven) -> str:
             given_back = "not given back on every path" if driven.closes else "never given back"
             return (
                 "is dropped at once: its exit runs before the session is used, and what that checks out is "
-                f"{given_back}; use `with contextmanager(...)()`"
+                f"{given_back}; {_SYNC_WAY_OUT}"
             )
         case _:
             return (
                 "is never driven to its end: the session is closed only when the generator is destroyed, and what "
-                f"follows its `yield` never runs; {_WAY_OUT}"
+                f"follows its `yield` never runs; {_SYNC_WAY_OUT if driven.how == 'next' else _WAY_OUT}"
             )

@@ -30,6 +30,11 @@ _SORTING = frozenset({"builtins.sorted", "builtins.next", "builtins.iter"})
 
 _SURE = frozenset(
     {
+        "builtins.id",
+        "builtins.print",
+        "builtins.repr",
+        "builtins.str",
+        "builtins.type",
         "contextlib.suppress",
         "datetime.datetime.now",
         "datetime.datetime.utcnow",
@@ -37,6 +42,8 @@ _SURE = frozenset(
         "time.perf_counter",
         "time.process_time",
         "time.time",
+        "traceback.format_exc",
+        "traceback.print_exc",
         "uuid.uuid4",
     }
 )
@@ -69,7 +76,7 @@ def call(frame: Frame, state: State, callee: Library, arguments: Arguments, span
     if path in callers.TOOLS:
         callers.given(frame, state, path, arguments, span)
     if path in _SURE:
-        return Library(f"{path}()")
+        return UNKNOWN if path.startswith("builtins.") else Library(f"{path}()")
     own = special.SPECIAL.get(path) or running.LOOPS.get(path)
     if own is not None:
         if path in _SORTING:

@@ -17,6 +17,9 @@ Version = tuple[int, int]
 _BOUND = re.compile(rb"([<>=~!^]+)\s*(\d+)(?:\.(\d+))?")
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
 _REQUIREMENTS = (
+    "requirements.lock",
+    "requirements.lock.txt",
+    "requirements-lock.txt",
     "pyproject.toml",
     "requirements.txt",
     "requirements/base.txt",
