@@ -79,7 +79,7 @@ WORSE = {
 def test_a_function_that_is_imported_under_another_name_has_other_callers(tmp_path: Path) -> None:
     other = "from app import maker, work as job\n\nasync def writes():\n    async with maker() as db:\n        db.add(1)\n        await job(db)\n"
     assert verdicts(tmp_path, other=other)["work"] == (
-        "unsafe", "`expire_on_commit=False` is not proved; the callers' transactions are not known: work goes by another name in other.py",
+        "unsafe", "the callers' transactions are not known: work goes by another name in other.py",
     )  # fmt: skip
 
 

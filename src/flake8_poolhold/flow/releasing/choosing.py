@@ -47,9 +47,8 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     hold = msgspec.structs.replace(hold, loaded=containers.variables(hold, around))
     if hold.keeps_loaded is None and not analysis.project.naming("expire_on_commit", "expire_on_commit"):
         hold = msgspec.structs.replace(hold, keeps_loaded=False)  # nobody has asked for anything but the default
+    hold = msgspec.structs.replace(hold, keeps_loaded=keeping.of(analysis, hold))
     known_callers, unknown = _with_callers(analysis, _as_handler(analysis, hold))
-    if hold.keeps_loaded is None and releases.has_ended_callers(hold) and keeping.all_keep(analysis):
-        known_callers = msgspec.structs.replace(known_callers, keeps_loaded=True)
     known_callers, imports = naming.named(analysis, known_callers)
     found = [
         _moved(analysis, hold, around, is_async=is_async),
