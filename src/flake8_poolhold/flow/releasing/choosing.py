@@ -20,6 +20,7 @@ from flake8_poolhold.flow.releasing import (
     naming,
     preceding,
     releases,
+    scoping,
     splitting,
 )
 from flake8_poolhold.flow.releasing.habits import called_by_name, unread
@@ -48,7 +49,7 @@ def remedies(analysis: Analysis, hold: Hold) -> list[Remedy]:
     if hold.keeps_loaded is None and not analysis.project.naming("expire_on_commit", "expire_on_commit"):
         hold = msgspec.structs.replace(hold, keeps_loaded=False)  # nobody has asked for anything but the default
     hold = msgspec.structs.replace(hold, keeps_loaded=keeping.of(analysis, hold))
-    known_callers, unknown = _with_callers(analysis, _as_handler(analysis, hold))
+    known_callers, unknown = _with_callers(analysis, _as_handler(analysis, hold), around)
     known_callers, imports = naming.named(analysis, known_callers)
     found = [
         _moved(analysis, hold, around, is_async=is_async),
@@ -118,12 +119,15 @@ def _as_handler(analysis: Analysis, hold: Hold) -> Hold:
     return msgspec.structs.replace(same[0], state=state, loaded=hold.loaded, carriers=hold.carriers)
 
 
-def _with_callers(analysis: Analysis, hold: Hold) -> tuple[Hold, str | None]:
+def _with_callers(analysis: Analysis, hold: Hold, around: Surroundings) -> tuple[Hold, str | None]:
     """The hold of a session that came in as a parameter, with what all callers have done to it; or why not.
 
     A commit keeps the callers' objects attached, so that nothing else of the callers matters to it. A handler that
     nothing else calls has no callers, `None`.
     """
+    if scoping.is_own(analysis, hold, around):
+        state = msgspec.structs.replace(hold.state, kinds=hold.state.kinds - {GIVEN}, carries=False)
+        return msgspec.structs.replace(hold, state=state), ""
     if hold.provider and called_by_name(analysis, hold.function):
         direct = callers.directly(analysis, hold)
         return (hold, direct.why) if isinstance(direct, Unmet) else (direct, "")

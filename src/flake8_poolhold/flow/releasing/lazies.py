@@ -111,13 +111,13 @@ def _callees(
         elif name in _READS_ALL or not name:
             yield None
         elif not found and name not in own:
-            others = list(_by_name(analysis, info, call, name))
+            others = list(by_name(analysis, info, call, name))
             yield from others
             if not others and name not in HARMLESS | _SESSION and _receives(call, objects):
                 yield None
 
 
-def _by_name(analysis: Analysis, info: FunctionInfo, call: tree.Call, name: str) -> Iterator[FunctionInfo | None]:
+def by_name(analysis: Analysis, info: FunctionInfo, call: tree.Call, name: str) -> Iterator[FunctionInfo | None]:
     """What is called where the interpretation has not met it: all methods of the name, or the function."""
     if isinstance(call.function, tree.Attribute):
         yield from _methods(analysis, name)

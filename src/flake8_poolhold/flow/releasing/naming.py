@@ -18,7 +18,8 @@ def named(analysis: Analysis, hold: Hold) -> tuple[Hold, tuple[Part, ...]]:
     kind = analysis.kinds.get(place) or hold.kind
     if hold.expression or place.origin.how != "global" or place.path or not kind:
         return hold, ()
-    name = _variable(analysis, place.origin.where, place.origin.name)
+    made = made_at(analysis, place.origin.where, place.origin.name)
+    name = made[0] if made is not None else ""
     if not name or _is_local(hold.function.node, name):
         return hold, ()
     now = msgspec.structs.replace(hold, expression=name, kind=kind)
@@ -37,11 +38,11 @@ def named(analysis: Analysis, hold: Hold) -> tuple[Hold, tuple[Part, ...]]:
     return (now, (Part(path, 1, 1, "import", f"{source}:{name}"),)) if source else (hold, ())
 
 
-def _variable(analysis: Analysis, path: str, site: str) -> str:
-    """The variable of a module to which what is made at a place is assigned, once."""
+def made_at(analysis: Analysis, path: str, site: str) -> tuple[str, tree.Call] | None:
+    """The variable of a module to which what is made at a place is assigned, once, and the call that makes it."""
     module = analysis.project.module(path)
     found = [
-        statement.targets[0].id
+        (statement.targets[0].id, statement.value)
         for statement in (module.body if module is not None else ())
         if isinstance(statement, tree.Assign)
         and isinstance(statement.value, tree.Call)
@@ -50,8 +51,8 @@ def _variable(analysis: Analysis, path: str, site: str) -> str:
         and isinstance(statement.targets[0], tree.Name)
     ]
     if len(found) != 1 or module is None:
-        return ""
-    return found[0] if sum(binds(node, found[0]) for node in walk(module.body)) == 1 else ""
+        return None
+    return found[0] if sum(binds(node, found[0][0]) for node in walk(module.body)) == 1 else None
 
 
 def _is_local(function: tree.Function, name: str) -> bool:

@@ -154,7 +154,7 @@ def doubts_of_callers(analysis: Analysis, hold: Hold, unknown: str | None = None
             yield _CALLERS
     elif hold.place.origin.how == "param" or state.carries or GIVEN in state.kinds:
         yield f"the callers' transactions are not known: {unknown}" if unknown else _CALLERS
-    elif hold.place.origin.how == "global":
+    elif hold.place.origin.how == "global" and unknown != "":
         yield "the session is shared"
     elif hold.provider and unknown != "" and called_by_name(analysis, hold.function):
         yield "the handler is also called directly" + (f": {unknown}" if unknown else "")
