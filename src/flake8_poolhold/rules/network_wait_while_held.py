@@ -66,8 +66,9 @@ wait is not in an `except` or `finally`; nothing lazy is read in the waiting sta
 to commits, unless to work off a queue in `session.info`; neither the function nor what it calls asks whether there is
 a transaction; nobody keeps the session in a context variable, a global or the state of a request; every caller is
 known, and leaves a session that it gives in such a state, or the function has ended the callers' transaction itself
-and all async sessions of the project are made with `expire_on_commit=False`; a handler that is registered several
-times has the same dependencies each time. A session of another module, such as a registry, is imported for it, which
+and all async sessions of the project are made with `expire_on_commit=False`, or the session comes out of a registry
+whose scope a decorator opens anew for each run of the function; a handler that is registered several times has the
+same dependencies each time. A session of another module, such as a registry, is imported for it, which
 is never safe. What follows is a transaction of its own: `now()` in its statements is later than it was.
 
 `close-before` inserts a close before the wait, which expires nothing but detaches what was loaded; a sync session's

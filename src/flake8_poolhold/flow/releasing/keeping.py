@@ -91,8 +91,10 @@ def _verdicts(analysis: Analysis, path: str) -> Iterator[bool]:
     if module is None:
         yield False
         return
-    for node in walk(module.body):
-        if any(name_of(_plain(one)) in _CLASSES for one in _kept(node)):
+    nodes = list(walk(module.body))
+    types = {id(one) for one in walk([_annotations(node) for node in nodes])}
+    for node in nodes:
+        if any(name_of(_plain(one)) in _CLASSES for one in _kept(node) if id(one) not in types):
             yield False  # what becomes of it is not looked into
         match node:
             case tree.ImportFrom(symbol="AsyncSession" | "async_sessionmaker" | "sessionmaker" as symbol, name=name):
@@ -136,6 +138,15 @@ def _kept(node: tree.Node) -> list[tree.Expression]:
             return parts
         case tree.Conditional(body=body, otherwise=otherwise):
             return [body, otherwise]
+        case _:
+            return []
+
+
+def _annotations(node: tree.Node) -> list[tree.Expression]:
+    """What a node says of types: `AsyncSession | None` there chooses nothing."""
+    match node:
+        case tree.Assign(annotation=said) | tree.Parameter(annotation=said) | tree.Function(returns=said):
+            return [said] if said is not None else []
         case _:
             return []
 
