@@ -104,7 +104,8 @@ def test_all_factories_of_the_project_keep_what_is_loaded(tmp_path: Path) -> Non
         "maker = sessionmaker(class_=AsyncSession, expire_on_commit=False)",
         "from sqlalchemy.orm import sessionmaker\n\nmaker = sessionmaker()",
         "from factories import AsyncSession\n\n"
-        "async def first(db: AsyncSession | None = None) -> AsyncSession | None:\n    other: AsyncSession | None = db\n    return other",
+        "async def first(db: AsyncSession | None = None) -> AsyncSession | None:\n"
+        "    other: AsyncSession | None = db\n    return other",
         "import functools\nfrom factories import AsyncSession\n\n"
         "make = functools.partial(AsyncSession, expire_on_commit=False)",
     ],

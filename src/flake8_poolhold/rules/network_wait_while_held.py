@@ -68,8 +68,9 @@ a transaction; nobody keeps the session in a context variable, a global or the s
 known, and leaves a session that it gives in such a state, or the function has ended the callers' transaction itself
 and all async sessions of the project are made with `expire_on_commit=False`, or the session comes out of a registry
 whose scope a decorator opens anew for each run of the function; a handler that is registered several times has the
-same dependencies each time. A session of another module, such as a registry, is imported for it, which
-is never safe. What follows is a transaction of its own: `now()` in its statements is later than it was.
+same dependencies each time. A session of another module, such as a registry, is imported for it, which is safe only
+for one whose decorator comes from there. What follows is a transaction of its own: `now()` in its statements is later
+than it was.
 
 `close-before` inserts a close before the wait, which expires nothing but detaches what was loaded; a sync session's
 attributes are read into variables first. It is safe where, beside the above, no loaded object is changed, refreshed,
