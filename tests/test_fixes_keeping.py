@@ -168,3 +168,25 @@ async def opened(something) -> str:
         return response.text + note.body
 """
     assert unproved(tmp_path, other=other) == {"opened"}
+
+
+@pytest.mark.parametrize(("opens", "is_safe"), [("something()", False), ("maker.begin()", False), ("maker()", True)])
+def test_a_session_that_something_opens_may_be_inside_of_a_transaction(
+    opens: str, is_safe: bool, tmp_path: Path
+) -> None:
+    other = f"""
+from sqlalchemy import select
+
+from factories import maker
+from work import client
+
+
+async def opened(something) -> str:
+    async with {opens} as db:
+        await db.execute(select(1))
+        return (await client.get("/")).text
+"""
+    flow = flow_of(tmp_path, {"factories.py": FACTORIES, "reading.py": READING, "work.py": WORK, "other.py": other})
+    (hold,) = [one for one in flow.holds if one.function.name == "opened"]
+    one = next(one for one in flow.remedies(hold) if one.name == "commit-before")
+    assert (not one.refused and not one.doubts) == is_safe, one

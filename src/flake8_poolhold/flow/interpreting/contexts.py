@@ -284,6 +284,9 @@ def enter_by_evidence(
     if not kind:
         return value, leave
     holder = holding.made(frame, state, kind, span, keeps=None, bound=False)
+    # Nobody knows what it is in the middle of: `make` may be `maker.begin`.
+    opened = (frame.step(span, "opens the session", "note"),)
+    state.holders[holder.place] = msgspec.structs.replace(state.holder(holder.place), unsure=opened)
     return enter(frame, state, holder, span, is_async=frame.analysis.holders.classes[kind].is_async)
 
 
