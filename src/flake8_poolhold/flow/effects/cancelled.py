@@ -33,7 +33,6 @@ def _containers(node: tree.Function, span: tree.Span) -> Iterator[str]:
         for target in assigned.targets
         if isinstance(target, tree.Name)
     }
-
     for part in walk(node.body):
         if not isinstance(part, tree.Assign):
             continue

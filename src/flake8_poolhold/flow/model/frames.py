@@ -270,7 +270,8 @@ class Analysis:
         self.importing: dict[str, bool] = {}
         """By the id of a function: whether it imports what a string names."""
         self.inside: dict[int, tuple[Fields, set[Place], list[Place]]] = {}
-        """By the `id()` of the fields of an object: themselves, the holders in them and the objects."""
+        """By the `id()` of the fields of an object: themselves, so that no others get that id, and the holders
+        and objects in them."""
         self.awaited_calls: dict[str, frozenset[tree.Span]] = {}
         self.closed_items: dict[str, frozenset[tuple[str, object]]] = {}
         """By the id of a function: the names of containers and the keys under which it closes something there."""
@@ -354,6 +355,7 @@ class Frame:
         self.returns: list[Value] = []
         self.yields: list[Value] = []
         self.yielded_at: dict[Place, list[tree.Span]] = {}
+        """By holder: where a generator gives it."""
         self.waits: dict[object, Waiting] = {}
         self.blocks: dict[object, Block] = {}
         self.made: dict[Place, tuple[tree.Span, str]] = {}
